@@ -1,0 +1,1 @@
+//! One caller's journey, from the greeting to the goodbye.

@@ -1,0 +1,80 @@
+//! What is asked of a room: the batch that one decision answers.
+
+use crate::attendance::{CallerIdentity, LeaveReason};
+use crate::code::Role;
+use crate::command::Command;
+use crate::ids::{
+    AttendanceId, CommandId, ConfereeId, ConferenceId, Epoch, Generation, MixId, MixerId, VruId,
+};
+
+/// One thing asked of a room. An interface server gathers all that is queued for a room into one batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Intent {
+    /// A caller attends, for the first time or again (a higher generation after a broken stream).
+    Attend {
+        /// Minted by the VRU per call.
+        attendance: AttendanceId,
+        /// Counts the attends of this attendance.
+        generation: Generation,
+        /// The VRU that has the call.
+        vru: VruId,
+        /// The role that the code gave, as this interface server read it from the store itself.
+        role: Role,
+        /// Who calls.
+        caller: CallerIdentity,
+    },
+    /// The caller's audio is up in this mix.
+    Joined {
+        /// The attendance.
+        attendance: AttendanceId,
+        /// The generation that says so.
+        generation: Generation,
+        /// The mix that was joined.
+        mix: MixId,
+        /// The placement that was joined.
+        epoch: Epoch,
+    },
+    /// The caller has left, for good.
+    Left {
+        /// The attendance.
+        attendance: AttendanceId,
+        /// The generation that says so; an older one may end nothing.
+        generation: Generation,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// The attendance's VRU lost its lease: absent, for 30 s.
+    VruLost {
+        /// The attendance.
+        attendance: AttendanceId,
+    },
+    /// The mixer's lease is lost, it said "no seat", or it is being stopped: whatever of this room is on it moves.
+    MixerLost {
+        /// The mixer.
+        mixer: MixerId,
+    },
+    /// A command by a conferee, or by the console with the account's right.
+    Command {
+        /// Unique for ever; the store returns the first answer to a repeat.
+        id: CommandId,
+        /// The conferee's attendance; `None` for the console.
+        by: Option<AttendanceId>,
+        /// What should be.
+        command: Command,
+    },
+    /// Time has passed: whatever the snapshot lists as overdue is due.
+    Tick,
+}
+
+/// Identifiers drawn beforehand, so that a rule needs no randomness: enough for one batch.
+#[derive(Debug, Clone)]
+pub struct FreshIds {
+    /// For a conference that may be created.
+    pub conference: ConferenceId,
+    /// For its mix.
+    pub conference_mix: MixId,
+    /// For a lobby that may be opened.
+    pub lobby_mix: MixId,
+    /// One for each caller who may be seated (waiting callers and intents of the batch).
+    pub conferees: Vec<ConfereeId>,
+}

@@ -1,0 +1,47 @@
+//! The product's rules: who enters what, where, in what role.
+//!
+//! This is the one place where a product rule is read or changed. It is *not* a place for SIP,
+//! RTP, SQL, protobuf, tasks or the clock: rules are functions of facts, and answer with a value
+//! or a typed refusal.
+//!
+//! **Invariant:** a decision is a pure function of one [`RoomSnapshot`] and a batch of
+//! [`Intent`]s; applying it twice, or on another version of the room, is the store's to refuse.
+
+pub mod account;
+pub mod attendance;
+pub mod code;
+pub mod command;
+pub mod conference;
+pub mod decision;
+pub mod event;
+pub mod ids;
+pub mod intent;
+pub mod lease;
+pub mod placement;
+pub mod refusal;
+pub mod room;
+pub mod rules;
+pub mod snapshot;
+pub mod time;
+pub mod view;
+
+pub use account::{Account, AccountUse};
+pub use attendance::{Attendance, AttendanceState, CallerIdentity, LeaveReason, Waiting, WaitingKind};
+pub use code::{CodeError, CodeMatch, ConferenceCode, HostPin, Role};
+pub use command::{Command, CommandAnswer, CommandRefusal};
+pub use conference::{ConfereeState, ConferenceEnd, LiveConference, LiveMix, MixKind};
+pub use decision::{Change, Decision};
+pub use event::{Event, EventKind};
+pub use ids::{
+    AccountId, AttendanceId, AttemptId, CommandId, ConfereeId, ConferenceId, Epoch, EventSequence,
+    Generation, IdError, InterfaceServerId, MixId, MixerClass, MixerId, NameError, Order, RoomId,
+    RoomVersion, ServiceName, VruId,
+};
+pub use intent::{FreshIds, Intent};
+pub use lease::LeaseWatch;
+pub use placement::MixerLoad;
+pub use refusal::Refusal;
+pub use room::{Announce, EntryPolicy, HostLeaves, LockScope, Room, RoomName};
+pub use snapshot::RoomSnapshot;
+pub use time::Timestamp;
+pub use view::{AttendanceView, MixView, Standing};

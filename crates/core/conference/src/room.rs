@@ -1,0 +1,122 @@
+//! Rooms: what an account owns and callers dial into.
+
+use std::time::Duration;
+
+use crate::ids::{AccountId, MixerClass, NameError, RoomId, RoomVersion};
+
+/// What happens to a participant who comes before any host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EntryPolicy {
+    /// The first participant starts the conference.
+    Start,
+    /// Participants wait, hearing music, until a host comes.
+    Hold,
+    /// Early callers talk in a lobby, apart from any conference, until a host comes.
+    Converse,
+}
+
+/// How entries and exits are told to a conference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Announce {
+    /// By the caller's recorded name.
+    Name,
+    /// By a tone.
+    Tone,
+    /// Not at all.
+    Silence,
+}
+
+/// What happens when the last host leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HostLeaves {
+    /// The conference ends at once.
+    End,
+    /// The conference ends after this time, unless a host comes back.
+    Grace(Duration),
+    /// The conference goes on.
+    Continue,
+}
+
+/// Whom a lock keeps out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LockScope {
+    /// Everybody.
+    All,
+    /// Everybody but hosts. The default.
+    AllButHosts,
+}
+
+/// A room's name within its account: the words by which people select it on the command line.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoomName(Box<str>);
+
+impl RoomName {
+    /// Takes a name: 1 to 64 characters of a-z, 0-9, `.`, `_`, `-`.
+    ///
+    /// # Errors
+    /// [`NameError`] for any other text.
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        crate::ids::MixerClass::new(text)?;
+        Ok(Self(Box::from(text)))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for RoomName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A room and its settings (its codes are kept apart, hashed).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Room {
+    /// The room's identifier.
+    pub id: RoomId,
+    /// Its owner.
+    pub account: AccountId,
+    /// Its name within the account.
+    pub name: RoomName,
+    /// The version that decisions commit against.
+    pub version: RoomVersion,
+    /// What happens to early participants.
+    pub entry: EntryPolicy,
+    /// The class of mixer that its conferences go to.
+    pub class: MixerClass,
+    /// How entries and exits are told.
+    pub announce: Announce,
+    /// Most conferees at once, those who wait included. One seat of these is kept for a host.
+    pub conferees_max: u32,
+    /// What happens when the last host leaves.
+    pub host_leaves: HostLeaves,
+    /// Whom a lock keeps out.
+    pub lock: LockScope,
+    /// Whether a conferee who is alone hears music.
+    pub music: bool,
+    /// Longest wait for a host.
+    pub wait_max: Duration,
+    /// Longest conference; `None` where there is no limit.
+    pub conference_max: Option<Duration>,
+    /// Longest call; `None` where there is no limit.
+    pub call_max: Option<Duration>,
+    /// Hang up when no RTP comes for this long (not while on SIP hold).
+    pub no_rtp_max: Duration,
+    /// Whether hosts are asked for a PIN besides their code.
+    pub has_host_pin: bool,
+}
+
+impl Room {
+    /// Longest wait for a host where the room says nothing: half an hour, as people give up sooner.
+    pub const WAIT_MAX_DEFAULT: Duration = Duration::from_secs(30 * 60);
+    /// Hang-up without RTP where the room says nothing.
+    pub const NO_RTP_MAX_DEFAULT: Duration = Duration::from_secs(60);
+    /// Most conferees where the room says nothing.
+    pub const CONFEREES_MAX_DEFAULT: u32 = 100;
+    /// The grace time offered where a room wants one and says no number.
+    pub const GRACE_DEFAULT: Duration = Duration::from_secs(5 * 60);
+}

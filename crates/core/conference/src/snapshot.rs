@@ -1,0 +1,34 @@
+//! What a decision sees of the store: counts, never the roster.
+
+use std::collections::BTreeMap;
+
+use crate::account::AccountUse;
+use crate::attendance::{Attendance, Waiting};
+use crate::conference::{LiveConference, LiveMix};
+use crate::ids::AttendanceId;
+use crate::placement::MixerLoad;
+use crate::room::Room;
+use crate::time::Timestamp;
+
+/// One consistent reading of a room, taken for one batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomSnapshot {
+    /// The wall clock at the reading.
+    pub now: Timestamp,
+    /// The room, with the version that the decision commits against.
+    pub room: Room,
+    /// Its live conference.
+    pub conference: Option<LiveConference>,
+    /// Its lobby, if early callers talk.
+    pub lobby: Option<LiveMix>,
+    /// Who waits, in order of arrival (attendance identifier where two came in one instant).
+    pub waiting: Vec<Waiting>,
+    /// The attendances that the batch names, as far as the store knows them.
+    pub attendances: BTreeMap<AttendanceId, Attendance>,
+    /// Attendances whose deadline is past; they are in `attendances` too.
+    pub overdue: Vec<AttendanceId>,
+    /// Live mixers of the room's class.
+    pub mixers: Vec<MixerLoad>,
+    /// How much of its limit the account uses.
+    pub account: AccountUse,
+}

@@ -1,0 +1,1 @@
+//! Legs (packets to frames) and mixes (a conference's audio).

@@ -1,0 +1,1 @@
+//! RTP and RTCP packets, the jitter buffer and telephone-events, without I/O.

@@ -1,0 +1,315 @@
+//! A SIP user agent: calls in and calls out, over any number of local addresses.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::sdp::{Agreement, Capabilities};
+
+/// How a message travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TransportKind {
+    /// UDP.
+    Udp,
+    /// TCP.
+    Tcp,
+}
+
+/// Names a TCP connection; given by the shell, both for accepted and for opened ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
+
+/// Names a call for the life of the endpoint; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallKey(pub u64);
+
+/// Settings of an endpoint.
+#[derive(Debug, Clone)]
+pub struct EndpointConfig {
+    /// The product token in Server and User-Agent.
+    pub user_agent: String,
+    /// The local addresses that answer, with the address others should be told for each (never 0.0.0.0).
+    pub listens: Vec<Listen>,
+    /// Most calls at once, of which half-open ones (not confirmed by ACK) at most `half_open_max`.
+    pub calls_max: usize,
+    /// Most half-open calls.
+    pub half_open_max: usize,
+    /// The seed for tags, branches and the like (the shell draws it).
+    pub seed: [u8; 32],
+}
+
+/// One local address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// How.
+    pub transport: TransportKind,
+    /// The bound address.
+    pub local: SocketAddr,
+    /// The address for Contact and Via.
+    pub advertised: SocketAddr,
+}
+
+/// What the shell must do, or should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Send a datagram.
+    SendDatagram {
+        /// From this bound address.
+        local: SocketAddr,
+        /// To this one.
+        remote: SocketAddr,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Send on a TCP connection.
+    SendStream {
+        /// The connection.
+        connection: ConnectionId,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Open a TCP connection and say `handle_connected` or `handle_disconnected`; sends for it may follow at once
+    /// and wait in the shell until then.
+    Connect {
+        /// The connection's name (drawn by the endpoint; high bit set, so that it never meets an accepted one's).
+        connection: ConnectionId,
+        /// To.
+        remote: SocketAddr,
+    },
+    /// Close a TCP connection.
+    Disconnect {
+        /// The connection.
+        connection: ConnectionId,
+    },
+    /// Something happened to a call.
+    Call(CallKey, CallEvent),
+}
+
+/// What happens to a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallEvent {
+    /// A call comes in. The endpoint has sent 100; the user answers with `ring`, `answer` or `reject`.
+    Incoming(Box<IncomingCall>),
+    /// Ours: the callee rings (18x).
+    Ringing,
+    /// Ours: the callee answered; ACK is sent.
+    Answered(Agreement),
+    /// Theirs: ACK came (with the answer to a delayed offer, if we made the offer).
+    Confirmed(Option<Agreement>),
+    /// A re-INVITE changed the media (hold, resume, new address); the endpoint has answered it.
+    Changed(Agreement),
+    /// A key by SIP INFO.
+    Key(char),
+    /// The call is over, and gone from the endpoint. Nothing follows.
+    Ended(CallEnd),
+}
+
+/// A call that comes in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncomingCall {
+    /// The user part of the Request-URI, unescaped: what was dialled.
+    pub dialled: String,
+    /// The user part of From (or P-Asserted-Identity where present).
+    pub caller: String,
+    /// The display name of the same.
+    pub caller_display: String,
+    /// The Call-ID.
+    pub call_id: String,
+    /// Where the request came from.
+    pub source: SocketAddr,
+    /// How.
+    pub transport: TransportKind,
+    /// The advertised address that it came in on: media is offered on its IP.
+    pub local: SocketAddr,
+    /// Whether it carries an offer; if not, ours goes into the 200.
+    pub has_offer: bool,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallEnd {
+    /// They sent BYE.
+    TheyHungUp,
+    /// They cancelled before the answer.
+    Cancelled,
+    /// We hung up.
+    WeHungUp,
+    /// We rejected it.
+    Rejected,
+    /// Ours: refused by this status.
+    Refused {
+        /// The SIP status.
+        status: u16,
+    },
+    /// No common codec, or an answer that does not fit.
+    NoAgreement,
+    /// ACK never came (64·T1), or the transport failed.
+    TimedOut,
+}
+
+/// What a user's command can't do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The call is over or never was.
+    #[error("no such call")]
+    NoCall,
+    /// Not in this state.
+    #[error("not now")]
+    WrongState,
+    /// The offer has nothing in common with our capabilities; the call was refused with 488.
+    #[error("no common codec")]
+    NoAgreement,
+    /// As many calls as allowed are up.
+    #[error("all calls are in use")]
+    Full,
+}
+
+/// Why a call is hung up or rejected: becomes status, Reason and Retry-After headers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Because {
+    /// The text of a `Reason: SIP;cause=…;text="…"` header (RFC 3326); empty for none.
+    pub text: String,
+    /// Its cause: a SIP status.
+    pub cause: u16,
+    /// Retry-After.
+    pub retry_after: Option<Duration>,
+}
+
+/// A call that we make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutgoingCall {
+    /// The Request-URI, e.g. `sip:12345678@192.0.2.1:5060`.
+    pub target: String,
+    /// Where it is sent.
+    pub remote: SocketAddr,
+    /// How.
+    pub transport: TransportKind,
+    /// The user part of From.
+    pub from_user: String,
+    /// The display name of From; empty for none.
+    pub from_display: String,
+    /// What we offer.
+    pub capabilities: Capabilities,
+    /// Whether the offer is left out, so that the callee offers (delayed offer).
+    pub delays_offer: bool,
+}
+
+/// What an endpoint holds and has dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EndpointCounters {
+    /// Calls up or half-open.
+    pub calls: usize,
+    /// Live transactions.
+    pub transactions: usize,
+    /// Datagrams that were no SIP message and could not be answered.
+    pub dropped: u64,
+    /// Requests refused for lack of room.
+    pub overloaded: u64,
+    /// Retransmissions that we sent.
+    pub retransmitted: u64,
+}
+
+/// The user agent.
+#[derive(Debug)]
+pub struct Endpoint {}
+
+impl Endpoint {
+    /// An endpoint without calls.
+    #[must_use]
+    pub fn new(config: EndpointConfig) -> Self {
+        let _ = config;
+        todo!()
+    }
+
+    /// A datagram came in on a bound address.
+    pub fn handle_datagram(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr, bytes: &[u8]) {
+        let _ = (now, local, remote, bytes);
+    }
+
+    /// A TCP connection was accepted on a bound address.
+    pub fn handle_accepted(&mut self, now: Instant, connection: ConnectionId, local: SocketAddr, remote: SocketAddr) {
+        let _ = (now, connection, local, remote);
+    }
+
+    /// A TCP connection that was asked for is up.
+    pub fn handle_connected(&mut self, now: Instant, connection: ConnectionId, local: SocketAddr) {
+        let _ = (now, connection, local);
+    }
+
+    /// Bytes came on a TCP connection.
+    pub fn handle_stream(&mut self, now: Instant, connection: ConnectionId, bytes: &[u8]) {
+        let _ = (now, connection, bytes);
+    }
+
+    /// A TCP connection is gone, or never came up.
+    pub fn handle_disconnected(&mut self, now: Instant, connection: ConnectionId) {
+        let _ = (now, connection);
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let _ = now;
+    }
+
+    /// When `handle_timeout` is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        todo!()
+    }
+
+    /// The next thing to do or know; `None` when there is nothing more.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        todo!()
+    }
+
+    /// Sends 180 for an incoming call.
+    ///
+    /// # Errors
+    /// [`CallError`] where the call is over or answered.
+    pub fn ring(&mut self, now: Instant, call: CallKey) -> Result<(), CallError> {
+        let _ = (now, call);
+        todo!()
+    }
+
+    /// Answers an incoming call with 200. `Some` where the caller made an offer; for a delayed offer
+    /// `Confirmed` brings the agreement.
+    ///
+    /// # Errors
+    /// [`CallError`]; on `NoAgreement` the call was refused with 488 and ends.
+    pub fn answer(&mut self, now: Instant, call: CallKey, capabilities: &Capabilities) -> Result<Option<Agreement>, CallError> {
+        let _ = (now, call, capabilities);
+        todo!()
+    }
+
+    /// Refuses an incoming call with a status of 300 to 699.
+    ///
+    /// # Errors
+    /// [`CallError`] where the call is over or answered.
+    pub fn reject(&mut self, now: Instant, call: CallKey, status: u16, because: &Because) -> Result<(), CallError> {
+        let _ = (now, call, status, because);
+        todo!()
+    }
+
+    /// Hangs up: BYE, or CANCEL, or a refusal, whatever ends the call in its state.
+    ///
+    /// # Errors
+    /// [`CallError::NoCall`].
+    pub fn hang_up(&mut self, now: Instant, call: CallKey, because: &Because) -> Result<(), CallError> {
+        let _ = (now, call, because);
+        todo!()
+    }
+
+    /// Calls somebody.
+    ///
+    /// # Errors
+    /// [`CallError::Full`].
+    pub fn call(&mut self, now: Instant, outgoing: &OutgoingCall) -> Result<CallKey, CallError> {
+        let _ = (now, outgoing);
+        todo!()
+    }
+
+    /// What the endpoint holds.
+    #[must_use]
+    pub fn counters(&self) -> EndpointCounters {
+        todo!()
+    }
+}

@@ -1,0 +1,187 @@
+//! The contract between the product and its database.
+
+use async_trait::async_trait;
+use partyline_conference::{
+    AttendanceId, AttendanceView, CodeMatch, CommandAnswer, CommandId, ConferenceCode, ConferenceId,
+    Decision, Event, EventSequence, HostPin, MixerId, Role, Room, RoomId, RoomName, RoomSnapshot,
+    RoomVersion, ServiceName, Timestamp, VruId,
+};
+use tokio::sync::broadcast;
+
+use crate::records::{
+    Attempt, ConferenceFilter, ConferenceRecord, InterfaceServerLease, MixerLease, NewRoom, Retention,
+    RoomChanges, RoomSummary, VruLease,
+};
+
+/// The database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database can't be reached, is full, or failed; trying again may help.
+    #[error("the data store is unavailable: {0}")]
+    Unavailable(String),
+    /// A row does not read as what it should be: the file is damaged or foreign.
+    #[error("the data store is damaged: {0}")]
+    Damaged(String),
+    /// What was named does not exist.
+    #[error("no such {0}")]
+    Unknown(&'static str),
+    /// A name or code is in use already.
+    #[error("this {0} is in use already")]
+    Taken(&'static str),
+}
+
+/// A decision on its way to the store.
+#[derive(Debug, Clone)]
+pub struct RoomCommit {
+    /// The room.
+    pub room: RoomId,
+    /// The version that the decision was made on.
+    pub expected: RoomVersion,
+    /// The time that rows and events carry.
+    pub at: Timestamp,
+    /// What to do.
+    pub decision: Decision,
+}
+
+/// Why a decision was not committed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The room has moved on (or another live conference exists): decide again on a fresh snapshot.
+    #[error("the room has changed meanwhile")]
+    Conflict,
+    /// The mixer has not that many seats left: decide again.
+    #[error("mixer {0} has no seats left")]
+    MixerFull(MixerId),
+    /// The account's limit was reached by another room meanwhile: decide again.
+    #[error("the account's limit is reached")]
+    AccountFull,
+    /// The database failed; nothing was written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A room has a new version. Only a hint: whoever misses one compares versions every 2 s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomChange {
+    /// The room.
+    pub room: RoomId,
+}
+
+/// Some events of a room, in sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPage {
+    /// The events, ascending.
+    pub events: Vec<Event>,
+    /// Whether more follow.
+    pub has_more: bool,
+}
+
+/// Reading: all that a VRU, the proxy and the console may do.
+#[async_trait]
+pub trait StoreReader: Send + Sync {
+    /// Finds what a code selects, trying each live lookup key; `None` for an unknown code.
+    async fn look_up_code(&self, code: &ConferenceCode) -> Result<Option<CodeMatch>, StoreError>;
+
+    /// Whether this is the room's host PIN. A room without a PIN takes any.
+    async fn is_host_pin(&self, room: RoomId, pin: &HostPin) -> Result<bool, StoreError>;
+
+    /// The rooms, by account and name.
+    async fn rooms(&self) -> Result<Vec<RoomSummary>, StoreError>;
+
+    /// One room of the default account by its name.
+    async fn room_named(&self, name: &RoomName) -> Result<Option<RoomSummary>, StoreError>;
+
+    /// Conferences, newest first.
+    async fn conferences(&self, filter: &ConferenceFilter) -> Result<Vec<ConferenceRecord>, StoreError>;
+
+    /// One conference with its conferees in order of entry.
+    async fn conference(&self, id: ConferenceId) -> Result<Option<ConferenceRecord>, StoreError>;
+
+    /// A room's events behind `after`, at most `limit`.
+    async fn events(&self, room: RoomId, after: EventSequence, limit: u32) -> Result<EventPage, StoreError>;
+
+    /// The leases of a service's interface servers.
+    async fn interface_servers(&self, service: &ServiceName) -> Result<Vec<InterfaceServerLease>, StoreError>;
+
+    /// The leases of mixers.
+    async fn mixers(&self) -> Result<Vec<MixerLease>, StoreError>;
+
+    /// The leases of VRUs.
+    async fn vrus(&self) -> Result<Vec<VruLease>, StoreError>;
+
+    /// Whether the database answers.
+    async fn health(&self) -> Result<(), StoreError>;
+}
+
+/// Everything: what an interface server and the command line may do.
+#[async_trait]
+pub trait Store: StoreReader {
+    /// One consistent reading of a room for a batch that names these attendances. Attendances whose deadline is at or
+    /// before `now` are added as overdue (at most 256 of them; the next tick sees the rest). `live_mixers` are those that
+    /// this interface server's own lease watch holds for alive: the snapshot lists those of them that have the room's class.
+    async fn snapshot(
+        &self,
+        room: RoomId,
+        now: Timestamp,
+        attendances: &[AttendanceId],
+        live_mixers: &[MixerId],
+    ) -> Result<RoomSnapshot, StoreError>;
+
+    /// Applies a decision whole, or not at all.
+    async fn commit(&self, commit: RoomCommit) -> Result<RoomVersion, CommitError>;
+
+    /// What should hold for each of these callers, and the version of their room. Unknown ones are left out.
+    async fn views(&self, attendances: &[AttendanceId]) -> Result<Vec<AttendanceView>, StoreError>;
+
+    /// The first answer to a command, if it was given before.
+    async fn answered_command(&self, id: CommandId) -> Result<Option<CommandAnswer>, StoreError>;
+
+    /// Rooms in which a deadline (of an attendance or of a conference) is at or before `now`.
+    async fn rooms_due(&self, now: Timestamp) -> Result<Vec<RoomId>, StoreError>;
+
+    /// The versions of these rooms: what a lost change signal would have told.
+    async fn room_versions(&self, rooms: &[RoomId]) -> Result<Vec<(RoomId, RoomVersion)>, StoreError>;
+
+    /// Live attendances (waiting or seated) by the VRU that has them, with their rooms.
+    async fn attendances_of_vru(&self, vru: &VruId) -> Result<Vec<(RoomId, AttendanceId)>, StoreError>;
+
+    /// Rooms with a live mix on this mixer.
+    async fn rooms_on_mixer(&self, mixer: &MixerId) -> Result<Vec<RoomId>, StoreError>;
+
+    /// Change signals of this process's commits.
+    fn changes(&self) -> broadcast::Receiver<RoomChange>;
+
+    /// Writes a mixer's lease row, or renews it. An unknown instance starts anew.
+    async fn renew_mixer(&self, lease: &MixerLease) -> Result<(), StoreError>;
+
+    /// Writes an interface server's lease row, or renews it.
+    async fn renew_interface_server(&self, lease: &InterfaceServerLease) -> Result<(), StoreError>;
+
+    /// Writes a VRU's lease row, or renews it.
+    async fn renew_vru(&self, lease: &VruLease) -> Result<(), StoreError>;
+
+    /// Takes an interface server's row away (clean stop, or a dead lease).
+    async fn retire_interface_server(&self, lease: &InterfaceServerLease) -> Result<(), StoreError>;
+
+    /// Records refused tries; those with a known identifier change nothing.
+    async fn record_attempts(&self, attempts: &[Attempt]) -> Result<(), StoreError>;
+
+    /// Makes a room. Codes must be new in the whole store.
+    async fn create_room(&self, room: &NewRoom) -> Result<Room, StoreError>;
+
+    /// Changes a room's settings (its version moves on, its live conference keeps its mixer).
+    async fn change_room(&self, room: RoomId, changes: &RoomChanges) -> Result<Room, StoreError>;
+
+    /// Gives a room a new code for a role.
+    async fn set_code(&self, room: RoomId, role: Role, code: &ConferenceCode) -> Result<(), StoreError>;
+
+    /// Takes a room away; refused with `Taken` while it has a live conference or callers waiting. Its records stay.
+    async fn delete_room(&self, room: RoomId) -> Result<(), StoreError>;
+
+    /// After the data directory's lock was taken: ends what a killed run left (conferences, attendances, leases,
+    /// reservations) and answers how many conferences that were.
+    async fn end_leftovers(&self, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Removes records that are older than their retention setting; answers how many rows went.
+    async fn purge(&self, now: Timestamp, retention: &Retention) -> Result<u64, StoreError>;
+}

@@ -1,0 +1,19 @@
+//! The data store: accounts, rooms, attendances, conferences, conferees, mixers, records.
+//!
+//! One trait pair, [`StoreReader`] (all that a VRU or the console needs) and [`Store`]; SQLite behind
+//! it, PostgreSQL to come; one conformance suite for both. It knows no rules, RPC or SIP: it carries out
+//! the [`partyline_conference::Change`]s of a decision in one transaction against a room version.
+//!
+//! **Invariant:** a commit is applied whole, events included, on exactly the version it was decided on,
+//! or not at all; one room never has two live conferences (a partial unique index besides).
+
+mod contract;
+mod records;
+
+pub use contract::{
+    CommitError, EventPage, RoomChange, RoomCommit, Store, StoreError, StoreReader,
+};
+pub use records::{
+    Attempt, ConfereeRecord, ConferenceFilter, ConferenceRecord, InterfaceServerLease, MixerLease,
+    NewRoom, Retention, RoomChanges, RoomSummary, VruLease,
+};

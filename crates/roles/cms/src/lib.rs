@@ -1,0 +1,1 @@
+//! An interface server of the conference management system.

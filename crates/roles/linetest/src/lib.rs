@@ -1,0 +1,1 @@
+//! An interface server of the line test service.

@@ -1,0 +1,1 @@
+//! A mixer: control of the mixes of the media engine.

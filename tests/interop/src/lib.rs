@@ -1,0 +1,1 @@
+//! Real SIP peers against the real binary.

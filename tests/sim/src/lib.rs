@@ -1,0 +1,1 @@
+//! The brains in virtual time, against a small model.
