@@ -1,1 +1,57 @@
-fn main() {}
+//! The one door for commands: `cargo xtask check|tidy|test|sim|bench|prompts`.
+//!
+//! CI calls `cargo xtask test` and nothing else of weight.
+
+mod bench;
+mod checks;
+mod music;
+mod peers;
+mod prompts;
+mod run;
+mod tests;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+
+/// The one door for commands of this repository.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Formatting, lints as errors, tidy, licences: what is quick to say about the source.
+    Check,
+    /// The structure: crate edges, no tokio under core, file sizes, names in ARCHITECTURE.md, prompts and their audio.
+    Tidy,
+    /// Everything that CI runs: check, then every test, with the time of each suite. Installs its test peers where it may.
+    Test(tests::Arguments),
+    /// The simulator alone, with more seeds than CI has time for.
+    Sim {
+        /// How many seeds.
+        #[arg(long, default_value_t = 2_000)]
+        seeds: u64,
+    },
+    /// Measures the figures of docs/benchmarks.md against a release build.
+    Bench(bench::Arguments),
+    /// Makes the audio of prompts/en.toml with a Debian text-to-speech voice, and the hold music.
+    Prompts {
+        /// Make every file anew, not only those whose text changed.
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().task {
+        Task::Check => checks::all(),
+        Task::Tidy => tidy::run(),
+        Task::Test(arguments) => tests::run(&arguments),
+        Task::Sim { seeds } => tests::simulate(seeds),
+        Task::Bench(arguments) => bench::run(&arguments),
+        Task::Prompts { all } => prompts::run(all),
+    }
+}
