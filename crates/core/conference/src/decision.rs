@@ -167,7 +167,8 @@ pub enum Change {
         /// How many more.
         seats: u32,
     },
-    /// A mix goes to another mixer: the new epoch is the old one + 1, the reservation moves along.
+    /// A mix goes to another mixer: the new epoch is the old one + 1. What was reserved on the old mixer is given
+    /// back there, `reserved` seats are taken on the new one (refused by the store where it has not that many).
     Move {
         /// The mix.
         mix: MixId,
@@ -177,6 +178,8 @@ pub enum Change {
         to: MixerId,
         /// The new epoch.
         epoch: Epoch,
+        /// The mix's reservation from now on: the old one, or less where the new mixer has less left.
+        reserved: u32,
     },
     /// The conference is locked, or open.
     SetLock {
