@@ -4,5 +4,15 @@
 //! function here is arithmetic on arrays and allocates only where a value is built.
 
 pub mod clip;
+pub mod level;
+pub mod limiter;
+pub mod mixing;
+pub mod player;
+pub mod resample;
+pub mod tone;
+pub mod wav;
 
 pub use clip::{Clip, Program, Step};
+pub use limiter::Limiter;
+pub use player::{Player, Playing};
+pub use wav::WavError;
