@@ -33,7 +33,7 @@ pub use conference::{ConfereeState, ConferenceEnd, LiveConference, LiveMix, MixK
 pub use decision::{Change, Decision};
 pub use event::{Event, EventKind};
 pub use ids::{
-    AccountId, AttendanceId, AttemptId, CommandId, ConfereeId, ConferenceId, Epoch, EventSequence,
+    AccountId, AttemptId, AttendanceId, CommandId, ConfereeId, ConferenceId, Epoch, EventSequence,
     Generation, IdError, InterfaceServerId, MixId, MixerClass, MixerId, NameError, Order, RoomId,
     RoomVersion, ServiceName, VruId,
 };

@@ -1,0 +1,162 @@
+//! Entry: who goes where.
+
+use crate::attendance::{AttendanceState, CallerIdentity, WaitingKind};
+use crate::code::Role;
+use crate::conference::{ConfereeState, MixKind};
+use crate::ids::{AttendanceId, Generation, VruId};
+use crate::refusal::Refusal;
+use crate::room::EntryPolicy;
+use crate::snapshot::RoomSnapshot;
+
+use super::in_hand::RoomInHand;
+use super::{capacity, leaving, lobby, lock, placement, presence, time};
+
+/// What a VRU says when a caller attends.
+pub(super) struct Hello<'a> {
+    pub(super) attendance: AttendanceId,
+    pub(super) generation: Generation,
+    pub(super) vru: &'a VruId,
+    pub(super) role: Role,
+    pub(super) caller: &'a CallerIdentity,
+}
+
+/// Where a newcomer goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Into the live conference.
+    Enter,
+    /// Into a new conference, together with all who wait.
+    Create,
+    /// On hold until a host comes.
+    Hold,
+    /// To the other early callers until a host comes.
+    Converse,
+}
+
+/// The table of who goes where, once nothing speaks against letting them in.
+const fn way(role: Role, has_conference: bool, policy: EntryPolicy) -> Way {
+    match (role, has_conference, policy) {
+        (_, true, _) => Way::Enter,
+        (Role::Host, false, _) | (Role::Participant, false, EntryPolicy::Start) => Way::Create,
+        (Role::Participant, false, EntryPolicy::Hold) => Way::Hold,
+        (Role::Participant, false, EntryPolicy::Converse) => Way::Converse,
+    }
+}
+
+/// What speaks against letting a newcomer in, before a mixer is looked for.
+fn refusal_at_the_door(facts: &RoomSnapshot, role: Role) -> Option<Refusal> {
+    if lock::keeps_out(facts, role) {
+        return Some(Refusal::Locked);
+    }
+    if capacity::is_full_for(role, facts) {
+        return Some(Refusal::Full);
+    }
+    capacity::is_account_full(facts.account).then_some(Refusal::AccountLimit)
+}
+
+/// A caller attends: a newcomer is let in, held or refused; who is known resumes.
+pub(super) fn attend(hand: &mut RoomInHand<'_>, hello: &Hello<'_>) {
+    if hand.facts.attendances.contains_key(&hello.attendance) {
+        return resume(hand, hello);
+    }
+    let let_in = match refusal_at_the_door(&hand.facts, hello.role) {
+        Some(refusal) => Err(refusal),
+        None => match way(hello.role, hand.facts.conference.is_some(), hand.facts.room.entry) {
+            Way::Enter => enter(hand, hello),
+            Way::Create => create(hand, hello),
+            Way::Hold => {
+                let deadline = time::wait_end(&hand.facts.room, hand.facts.now);
+                hand.arrive_waiting(hello, WaitingKind::Held, deadline);
+                Ok(())
+            }
+            Way::Converse => lobby::connect(hand, hello),
+        },
+    };
+    if let Err(refusal) = let_in {
+        hand.arrive_refused(hello, refusal);
+    }
+}
+
+/// A known caller attends again after a broken stream. Neither lock nor limits are asked; the role stays.
+fn resume(hand: &mut RoomInHand<'_>, hello: &Hello<'_>) {
+    let Some(known) = hand.known(hello.attendance) else {
+        return;
+    };
+    if known.state.is_over() || hello.generation <= known.generation {
+        return;
+    }
+    let (state, deadline, arrived_at) = (known.state, known.deadline, known.arrived_at);
+    hand.reattend(hello);
+    match state {
+        AttendanceState::Waiting(kind) => {
+            // The loss of the VRU had cut the wait short.
+            let whole = time::wait_end(&hand.facts.room, arrived_at);
+            if deadline.is_some_and(|cut| cut < whole) {
+                hand.wait(hello.attendance, kind, Some(whole));
+            }
+        }
+        AttendanceState::Seated { state: ConfereeState::Absent, .. } => {
+            let deadline = hand.facts.now.after(presence::JOIN_MAX);
+            hand.bring_back(hello.attendance, deadline);
+        }
+        AttendanceState::Seated { .. } | AttendanceState::Refused(_) | AttendanceState::Left(_) => {}
+    }
+}
+
+fn enter(hand: &mut RoomInHand<'_>, hello: &Hello<'_>) -> Result<(), Refusal> {
+    placement::make_room_in(hand, MixKind::Conference)?;
+    hand.arrive_seated(hello, hand.facts.now.after(presence::JOIN_MAX));
+    if hello.role == Role::Host {
+        leaving::host_is_in(hand);
+    }
+    Ok(())
+}
+
+/// Creates the conference. Its creator has the first order, who waits follows in order of arrival; who no longer
+/// fits is told so. The lobby closes first, so that its seats can be had again, on the same mixer if they fit.
+fn create(hand: &mut RoomInHand<'_>, hello: &Hello<'_>) -> Result<(), Refusal> {
+    let waiting = hand.facts.waiting.clone();
+    let fitting = capacity::fitting(hello.role, &waiting, hand.facts.room.conferees_max);
+    let wanted = 1 + u32::try_from(fitting).unwrap_or(u32::MAX - 1);
+    let place = placement::place_for_conference(&hand.facts, wanted).ok_or(Refusal::NoMixer)?;
+
+    hand.close_lobby();
+    let deadline = time::conference_end(&hand.facts.room, hand.facts.now);
+    hand.create_conference(hello.role, &place, deadline);
+
+    let join_by = hand.facts.now.after(presence::JOIN_MAX);
+    hand.arrive_seated(hello, join_by);
+    for (nth, caller) in waiting.iter().enumerate() {
+        let has_seat = u32::try_from(nth + 1).is_ok_and(|taken| taken < place.seats);
+        match (nth < fitting, has_seat) {
+            (true, true) => hand.give_seat(caller.attendance, caller.role, join_by),
+            (true, false) => hand.refuse_waiting(caller.attendance, Refusal::NoMixer),
+            (false, _) => hand.refuse_waiting(caller.attendance, Refusal::Full),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_finds_a_conference_enters_it() {
+        for role in [Role::Host, Role::Participant] {
+            for policy in [EntryPolicy::Start, EntryPolicy::Hold, EntryPolicy::Converse] {
+                assert_eq!(way(role, true, policy), Way::Enter);
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_conference_a_host_makes_one_and_a_participant_does_as_the_room_says() {
+        for policy in [EntryPolicy::Start, EntryPolicy::Hold, EntryPolicy::Converse] {
+            assert_eq!(way(Role::Host, false, policy), Way::Create);
+        }
+        assert_eq!(way(Role::Participant, false, EntryPolicy::Start), Way::Create);
+        assert_eq!(way(Role::Participant, false, EntryPolicy::Hold), Way::Hold);
+        assert_eq!(way(Role::Participant, false, EntryPolicy::Converse), Way::Converse);
+    }
+}
