@@ -1,0 +1,198 @@
+//! What roles may rely on when they talk over a [`Network`].
+
+use partyline_conference::{
+    AttendanceId, CallerIdentity, Command, CommandId, ConferenceCode, Epoch, Generation, LeaveReason, MixId,
+    Refusal, RoomId, VruId,
+};
+use partyline_rpc::conferencing::{AttendDown, AttendUp, CommandOrder, Hello, JoinedMix, Placed};
+use partyline_rpc::generated::conferencing as wire;
+use partyline_rpc::generated::conferencing::leases_server::{Leases, LeasesServer};
+use partyline_rpc::leases::VruRenewal;
+use partyline_rpc::{Address, ListenError, Network, ParseError, RpcLog, Serving, clients, serve};
+use tonic::{Code, Request, Response, Status};
+
+struct OpenLeases;
+
+#[tonic::async_trait]
+impl Leases for OpenLeases {
+    async fn renew_mixer(
+        &self,
+        _: Request<wire::RenewMixerRequest>,
+    ) -> Result<Response<wire::RenewReply>, Status> {
+        Err(Status::unavailable("no mixers here"))
+    }
+
+    async fn renew_vru(
+        &self,
+        request: Request<wire::RenewVruRequest>,
+    ) -> Result<Response<wire::RenewReply>, Status> {
+        VruRenewal::try_from(request.into_inner())?;
+        Ok(Response::new(wire::RenewReply {}))
+    }
+}
+
+fn start(network: &Network, address: &Address, log: &RpcLog) -> Serving {
+    let incoming = network.listen(address).unwrap();
+    let service = tonic::service::Routes::new(LeasesServer::new(OpenLeases)).prepare();
+    serve(incoming, log.clone(), service)
+}
+
+fn renewal() -> wire::RenewVruRequest {
+    VruRenewal { id: VruId::new("vru-1").unwrap(), counter: 1, instance: "a".to_owned() }.into()
+}
+
+async fn answers_stops_and_answers_again(address: Address) {
+    let network = Network::new();
+    let log = RpcLog::new("test");
+    let serving = start(&network, &address, &log);
+    let bound = serving.address().clone();
+    let mut client = clients::leases(network.channel(&bound));
+    client.renew_vru(renewal()).await.unwrap();
+
+    serving.stop().await;
+    assert_eq!(client.renew_vru(renewal()).await.unwrap_err().code(), Code::Unavailable);
+
+    let again = start(&network, &bound, &log);
+    client.renew_vru(renewal()).await.unwrap();
+    assert_eq!(log.count("Leases/RenewVru"), 2);
+    again.stop().await;
+}
+
+#[tokio::test]
+async fn a_channel_in_memory_finds_a_role_again_after_its_restart() {
+    answers_stops_and_answers_again(Address::memory("leases")).await;
+}
+
+#[tokio::test]
+async fn a_channel_over_tcp_finds_a_role_again_after_its_restart() {
+    answers_stops_and_answers_again("http://127.0.0.1:0".parse().unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_second_listener_of_one_name_is_refused_until_the_first_is_gone() {
+    let network = Network::new();
+    let address = Address::memory("one");
+    let first = network.listen(&address).unwrap();
+    assert!(matches!(network.listen(&address), Err(ListenError::InUse(_))));
+    drop(first);
+    assert!(network.listen(&address).is_ok());
+}
+
+#[tokio::test]
+async fn stopping_a_role_cuts_the_connections_that_others_hold() {
+    use tokio::io::AsyncReadExt;
+    let network = Network::new();
+    let address = Address::memory("cut");
+    let serving = start(&network, &address, &RpcLog::new("test"));
+    let mut idle = network.connect(&address).await.unwrap();
+
+    serving.stop().await;
+
+    let mut all = Vec::new();
+    // Whatever was sent before, the end follows: a read that never ended would fail the test by its time limit.
+    let _ = idle.read_to_end(&mut all).await;
+    assert!(network.connect(&address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_refused_request_is_logged_with_its_status_and_names_the_field() {
+    let network = Network::new();
+    let address = Address::memory("refusing");
+    let log = RpcLog::new("test");
+    let _serving = start(&network, &address, &log);
+    let mut client = clients::leases(network.channel(&address));
+
+    let wrong = wire::RenewVruRequest { vru_id: "NOT A NAME".to_owned(), ..renewal() };
+    let refused = client.renew_vru(wrong).await.unwrap_err();
+
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().contains("vru_id"));
+    assert_eq!(log.records().last().unwrap().status, Code::InvalidArgument);
+}
+
+fn hello() -> Hello {
+    Hello {
+        attendance: AttendanceId::from_bits(1),
+        generation: Generation(2),
+        vru: VruId::new("vru-1").unwrap(),
+        code: ConferenceCode::parse("48151623").unwrap(),
+        host_pin: None,
+        caller: CallerIdentity {
+            number: "+4930".to_owned(),
+            display: "Ännchen".to_owned(),
+            call: "c@h".to_owned(),
+        },
+        joined: Some(JoinedMix { mix: MixId::from_bits(3), epoch: Epoch(4) }),
+        left: Some(LeaveReason::Keys),
+    }
+}
+
+#[test]
+fn what_a_vru_says_survives_the_way() {
+    let said = [
+        AttendUp::Hello(Box::new(hello())),
+        AttendUp::Joined(JoinedMix { mix: MixId::from_bits(3), epoch: Epoch(4) }),
+        AttendUp::Left(LeaveReason::HungUp),
+    ];
+    for message in said {
+        assert_eq!(AttendUp::try_from(wire::AttendUp::from(message.clone())), Ok(message));
+    }
+    let order = CommandOrder {
+        id: CommandId::from_bits(1),
+        room: RoomId::from_bits(2),
+        by: None,
+        command: Command::SetLock { locked: true },
+    };
+    assert_eq!(CommandOrder::try_from(wire::CommandRequest::from(order)), Ok(order));
+}
+
+#[test]
+fn what_an_interface_server_says_survives_the_way() {
+    use partyline_conference::{ConfereeId, ConferenceId, MixerId, Order, Role};
+    let mix = partyline_rpc::conferencing::MixTicket {
+        mix: MixId::from_bits(3),
+        mixer: MixerId::new("mixer-1").unwrap(),
+        address: Address::memory("mixer-1"),
+        epoch: Epoch(1),
+        ticket: vec![1, 2, 3],
+    };
+    let placed = Placed {
+        conference: ConferenceId::from_bits(5),
+        conferee: ConfereeId::from_bits(6),
+        order: Order(7),
+        role: Role::Host,
+        is_alone: true,
+        music: false,
+        is_locked: true,
+        mix: mix.clone(),
+    };
+    let said = [
+        AttendDown::Held,
+        AttendDown::ConnectedForNow(mix),
+        AttendDown::Placed(Box::new(placed)),
+        AttendDown::Refused(Refusal::Full),
+        AttendDown::Removed(LeaveReason::ConferenceEnded),
+    ];
+    for message in said {
+        assert_eq!(AttendDown::try_from(wire::AttendDown::from(message.clone())), Ok(message));
+    }
+}
+
+#[test]
+fn a_code_is_shown_by_no_debug_output() {
+    let message = wire::AttendUp::from(AttendUp::Hello(Box::new(hello())));
+    for shown in [format!("{message:?}"), format!("{:?}", hello())] {
+        assert!(!shown.contains("48151623"), "{shown}");
+    }
+}
+
+#[test]
+fn overlong_text_is_refused_when_read_and_cut_when_written() {
+    let mut long = hello();
+    long.caller.display = "ä".repeat(500);
+    let written = wire::Hello::from(long);
+    assert!(Hello::try_from(written.clone()).is_ok());
+
+    let overlong = wire::Hello { caller_number: "1".repeat(500), ..written };
+    assert!(matches!(Hello::try_from(overlong), Err(ParseError::TooLong { field: "caller_number", .. })));
+}
