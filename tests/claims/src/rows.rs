@@ -1,0 +1,145 @@
+//! What the store says, read past the product: straight from the database file.
+
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
+use sqlx::{AssertSqlSafe, Row, SqlitePool};
+
+use crate::Server;
+
+/// How long a row may take to become what a test waits for; far above what it needs.
+const CEILING: Duration = Duration::from_secs(20);
+
+/// A conference as its rows show it: code, unique identifier and mixer identifier belong together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConferenceRow {
+    /// The unique identifier.
+    pub id: String,
+    /// The room's name.
+    pub room: String,
+    /// The mixer identifier.
+    pub mixer: String,
+    /// The last two digits of the code that created it.
+    pub code_ends: String,
+    /// When it was written, in ms since 1970.
+    pub started_at: i64,
+    /// Whether it has ended.
+    pub is_over: bool,
+    /// Why it ended; empty while it lives.
+    pub end_why: String,
+}
+
+/// A conferee's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfereeRow {
+    /// The identifier fixed at entry.
+    pub id: String,
+    /// The conference.
+    pub conference: String,
+    /// The order of entry.
+    pub order: i64,
+    /// The role.
+    pub role: String,
+    /// The caller's number.
+    pub caller: String,
+    /// The VRU.
+    pub vru: String,
+    /// `placed`, `joined`, `absent` or `left`.
+    pub state: String,
+    /// Why they left; empty while they are in.
+    pub leave_reason: String,
+}
+
+impl Server {
+    async fn query(&self, query: String) -> anyhow::Result<Vec<SqliteRow>> {
+        let options = SqliteConnectOptions::new().filename(self.database()).read_only(true);
+        let pool: SqlitePool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        let rows = sqlx::query(AssertSqlSafe(query)).fetch_all(&pool).await?;
+        pool.close().await;
+        Ok(rows)
+    }
+
+    /// How many rows of `table` there are where `condition` holds.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn count(&self, table: &str, condition: &str) -> anyhow::Result<i64> {
+        let rows = self.query(format!("SELECT count(*) FROM {table} WHERE {condition}")).await?;
+        Ok(rows[0].try_get(0)?)
+    }
+
+    /// Waits until as many rows are there as should be.
+    ///
+    /// # Errors
+    /// When there are still fewer or more after the ceiling.
+    pub async fn wait_count(&self, table: &str, condition: &str, wanted: i64) -> anyhow::Result<()> {
+        let until = Instant::now() + CEILING;
+        loop {
+            let found = self.count(table, condition).await?;
+            if found == wanted {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                bail!("{table} where {condition}: {found} rows instead of {wanted}");
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+
+    /// All conferences, oldest first.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn conferences(&self) -> anyhow::Result<Vec<ConferenceRow>> {
+        let rows = self
+            .query(
+                "SELECT c.id, r.name, m.mixer, c.code_ends, c.started_at, c.ended_at, coalesce(c.end_why, '') \
+                 FROM conference c JOIN room r ON r.id = c.room JOIN mix m ON m.id = c.mix ORDER BY c.started_at, c.id"
+                    .to_owned(),
+            )
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ConferenceRow {
+                    id: row.try_get(0)?,
+                    room: row.try_get(1)?,
+                    mixer: row.try_get(2)?,
+                    code_ends: row.try_get(3)?,
+                    started_at: row.try_get(4)?,
+                    is_over: row.try_get::<Option<i64>, _>(5)?.is_some(),
+                    end_why: row.try_get(6)?,
+                })
+            })
+            .collect()
+    }
+
+    /// All conferees, by conference and order of entry.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn conferees(&self) -> anyhow::Result<Vec<ConfereeRow>> {
+        let rows = self
+            .query(
+                "SELECT c.id, c.conference, c.place, c.role, a.caller_number, a.vru, c.state, coalesce(c.leave_reason, '') \
+                 FROM conferee c JOIN attendance a ON a.id = c.attendance \
+                 JOIN conference k ON k.id = c.conference ORDER BY k.started_at, c.conference, c.place"
+                    .to_owned(),
+            )
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ConfereeRow {
+                    id: row.try_get(0)?,
+                    conference: row.try_get(1)?,
+                    order: row.try_get(2)?,
+                    role: row.try_get(3)?,
+                    caller: row.try_get(4)?,
+                    vru: row.try_get(5)?,
+                    state: row.try_get(6)?,
+                    leave_reason: row.try_get(7)?,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,41 @@
+//! sipp calls through the whole path: SIP, VRU, proxy, interface server, mixer.
+
+use partyline_claims::{Server, loopback_of_my_own};
+use partyline_interop::Sipp;
+
+const ROOMS: usize = 20;
+const CALLS: u32 = 200;
+
+async fn two_hundred_calls(transport: &'static str) {
+    let server = Server::start().unwrap();
+    let users: Vec<String> = (0..ROOMS)
+        .map(|room| server.create_room(&format!("room-{room}"), &["--entry", "start"]).unwrap().participant)
+        .collect();
+    let run = Sipp {
+        scenario: "enter_and_leave",
+        local: loopback_of_my_own(),
+        remote: server.sip(),
+        calls: CALLS,
+        calls_per_second: 50,
+        transport,
+        users,
+    };
+    let run = tokio::task::spawn_blocking(move || run.run()).await.unwrap().unwrap();
+    assert!(run.all_succeeded, "{}", run.output);
+
+    // Each of them was in a conference with the nine others of the room, and left by hanging up.
+    let joined = "joined_at IS NOT NULL AND leave_reason = 'hung_up'";
+    assert_eq!(server.count("conferee", joined).await.unwrap(), i64::from(CALLS));
+    assert_eq!(server.count("conference", "ended_at IS NOT NULL").await.unwrap(), ROOMS as i64);
+    assert_eq!(server.count("conferee", "place = 10").await.unwrap(), ROOMS as i64);
+}
+
+#[tokio::test]
+async fn two_hundred_calls_at_fifty_a_second_over_udp_are_all_in() {
+    two_hundred_calls("u1").await;
+}
+
+#[tokio::test]
+async fn two_hundred_calls_at_fifty_a_second_over_tcp_are_all_in() {
+    two_hundred_calls("t1").await;
+}
