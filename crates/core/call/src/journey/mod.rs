@@ -1,0 +1,510 @@
+//! The conferencing journey: greeting → code → admission → (held, lobby, conference) → goodbye.
+//!
+//! What happens before entry is in `arrival`, what happens after it in `attending`. Here are the doors, the
+//! timers that span stages, and the goodbye.
+//!
+//! **Invariant:** nothing is played between a decision and the audio of the mix: whoever is placed joins first
+//! and hears what there is to say over it.
+
+mod arrival;
+mod attending;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use partyline_conference::{CodeMatch, ConferenceCode, HostPin, LeaveReason, Refusal, RoomId, Standing};
+
+use crate::Brain;
+use crate::entry::Entry;
+use crate::fact::Fact;
+use crate::patience::Patience;
+use crate::prompt::Prompt;
+use crate::script::{Player, Script};
+use crate::wish::{Ending, Rejection, Wish};
+use attending::Attending;
+
+/// The caller's telephone needs a moment from the answer to its loudspeaker.
+const ANSWER_PAUSE: Duration = Duration::from_millis(300);
+
+/// What was dialled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arrival {
+    /// A number of the service: the caller is asked for a code.
+    Service {
+        /// Where the number belongs to one room, codes of other rooms are unknown.
+        room: Option<RoomId>,
+    },
+    /// Digits that may be a room's code: a right one enters without being asked.
+    Code(ConferenceCode),
+}
+
+/// One caller's journey.
+#[derive(Debug)]
+pub struct Journey {
+    patience: Patience,
+    only_room: Option<RoomId>,
+    stage: Stage,
+    media: Media,
+    wrong: u32,
+    silent: u32,
+    /// Until a right code came.
+    entry_deadline: Option<Instant>,
+    call_limit: CallLimit,
+    no_rtp_max: Duration,
+    rtp_expected: RtpExpected,
+    player: Player,
+    wishes: VecDeque<Wish>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The store is asked what a code is.
+    Checking { code: ConferenceCode, pin: Option<HostPin>, give_up_at: Instant },
+    /// The store is asked whether a PIN is right.
+    CheckingPin { claim: Claim, pin: HostPin, give_up_at: Instant },
+    /// A wrong guess is answered a little later.
+    Delaying { until: Instant, then: Question, lead: Prompt },
+    /// The call is being answered.
+    Answering { then: Next },
+    /// The caller is asked, and keys.
+    Asking { question: Question, entry: Entry, deadline: Instant },
+    /// The CMS is asked for entry.
+    Admitting { answer_at: Option<Instant>, tell_at: Option<Instant>, give_up_at: Instant },
+    /// The caller waits or confers.
+    Attending(Box<Attending>),
+    /// The goodbye plays.
+    Leaving { ending: Ending, hang_up_at: Instant },
+    /// Nothing follows.
+    Over,
+}
+
+/// A code that selects a room.
+#[derive(Debug, Clone)]
+struct Claim {
+    code: ConferenceCode,
+    found: CodeMatch,
+}
+
+/// What the caller is asked for.
+#[derive(Debug, Clone)]
+enum Question {
+    Code,
+    Pin(Claim),
+}
+
+/// What happens once the call is answered.
+#[derive(Debug)]
+enum Next {
+    Ask { question: Question, lead: Option<Prompt> },
+    Attend(Standing),
+    SayGoodbye { ending: Ending, words: Vec<Prompt> },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Media {
+    Unanswered,
+    Answering,
+    Up { since: Instant },
+}
+
+#[derive(Debug, Clone, Copy)]
+enum CallLimit {
+    None,
+    WarnAt { warn: Instant, end: Instant },
+    EndAt(Instant),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum RtpExpected {
+    Always,
+    /// After a hold, silence counts from here.
+    Since(Instant),
+    NotOnHold,
+}
+
+impl Journey {
+    /// A call has come in. Its first wishes wait to be polled.
+    #[must_use]
+    pub fn new(now: Instant, patience: Patience, arrival: Arrival) -> Self {
+        let mut journey = Self {
+            patience,
+            only_room: None,
+            stage: Stage::Over,
+            media: Media::Unanswered,
+            wrong: 0,
+            silent: 0,
+            entry_deadline: Some(now + patience.entry_max),
+            call_limit: CallLimit::None,
+            no_rtp_max: patience.no_rtp_max,
+            rtp_expected: RtpExpected::Always,
+            player: Player::default(),
+            wishes: VecDeque::new(),
+        };
+        match arrival {
+            Arrival::Service { room } => {
+                journey.only_room = room;
+                journey.once_answered(now, Next::Ask { question: Question::Code, lead: None });
+            }
+            Arrival::Code(code) => journey.check_code(now, code, None),
+        }
+        journey
+    }
+
+    fn wish(&mut self, wish: Wish) {
+        self.wishes.push_back(wish);
+    }
+
+    fn play(&mut self, script: Script) {
+        let play = self.player.start(&script);
+        self.wish(Wish::Play(play, script));
+    }
+
+    fn stop_playing(&mut self) {
+        if self.player.plays() {
+            self.player.stop();
+            self.wish(Wish::StopPlaying);
+        }
+    }
+
+    const fn is_answered(&self) -> bool {
+        matches!(self.media, Media::Up { .. })
+    }
+
+    /// Goes on when the caller can hear: at once where the call is answered.
+    fn once_answered(&mut self, now: Instant, next: Next) {
+        match self.media {
+            Media::Up { .. } => self.proceed(now, next),
+            Media::Unanswered => {
+                self.media = Media::Answering;
+                self.wish(Wish::Answer);
+                self.stage = Stage::Answering { then: next };
+            }
+            Media::Answering => self.stage = Stage::Answering { then: next },
+        }
+    }
+
+    fn proceed(&mut self, now: Instant, next: Next) {
+        match next {
+            Next::Ask { question, lead } => self.ask(now, question, lead),
+            Next::Attend(standing) => self.attend(now, standing),
+            Next::SayGoodbye { ending, words } => self.say_goodbye(now, ending, words),
+        }
+    }
+
+    fn media_up(&mut self, now: Instant) {
+        if self.is_answered() {
+            return;
+        }
+        self.media = Media::Up { since: now };
+        if let Stage::Answering { .. } = self.stage
+            && let Stage::Answering { then } = std::mem::replace(&mut self.stage, Stage::Over)
+        {
+            self.proceed(now, then);
+        }
+    }
+
+    /// Speaks, and hangs up at the end of it.
+    fn say_goodbye(&mut self, now: Instant, ending: Ending, words: Vec<Prompt>) {
+        self.stage = Stage::Leaving { ending, hang_up_at: now + self.patience.goodbye_max };
+        let script = Script::say(words.into_iter().chain([Prompt::Goodbye]));
+        let is_first = matches!(self.media, Media::Up { since } if since == now);
+        self.play(if is_first { script.after(ANSWER_PAUSE) } else { script });
+    }
+
+    fn refuse(&mut self, now: Instant, refusal: Refusal) {
+        let ending = Ending::Refused(refusal);
+        self.once_answered(now, Next::SayGoodbye { ending, words: vec![prompt_of_refusal(refusal)] });
+    }
+
+    /// The caller goes, for a reason of ours that is told to the CMS if it knows of the caller.
+    fn leave(&mut self, now: Instant, reason: LeaveReason) {
+        self.give_up_attendance(reason);
+        match prompt_of_leaving(reason) {
+            Some(words) if self.is_answered() => self.say_goodbye(now, Ending::Left(reason), words),
+            Some(_) | None => self.hang_up(Ending::Left(reason)),
+        }
+    }
+
+    fn hang_up(&mut self, ending: Ending) {
+        self.stop_playing();
+        self.stage = Stage::Over;
+        self.wish(Wish::HangUp(ending));
+    }
+
+    fn reject(&mut self, refusal: Refusal) {
+        self.stage = Stage::Over;
+        self.wish(Wish::Reject(Rejection { refusal }));
+    }
+
+    /// Says `Left` where the CMS was asked for entry and has not ended it itself.
+    fn give_up_attendance(&mut self, reason: LeaveReason) {
+        let is_attending = match &self.stage {
+            Stage::Attending(attending) => {
+                if attending.is_in_mix() {
+                    self.wish(Wish::LeaveMix);
+                }
+                true
+            }
+            Stage::Admitting { .. } | Stage::Answering { then: Next::Attend(_) } => true,
+            Stage::Checking { .. }
+            | Stage::CheckingPin { .. }
+            | Stage::Delaying { .. }
+            | Stage::Answering { .. }
+            | Stage::Asking { .. }
+            | Stage::Leaving { .. }
+            | Stage::Over => false,
+        };
+        if is_attending {
+            self.wish(Wish::Left(reason));
+        }
+    }
+
+    fn end(&mut self, reason: LeaveReason) {
+        self.give_up_attendance(reason);
+        self.stage = Stage::Over;
+    }
+
+    fn quiet(&mut self, now: Instant, quiet_for: Duration) {
+        let is_too_long = match self.rtp_expected {
+            RtpExpected::Always => quiet_for >= self.no_rtp_max,
+            RtpExpected::Since(since) => quiet_for >= self.no_rtp_max && now >= since + self.no_rtp_max,
+            RtpExpected::NotOnHold => false,
+        };
+        if is_too_long && !self.is_over() {
+            self.leave(now, LeaveReason::NoRtp);
+        }
+    }
+
+    /// From here on the room's limits hold.
+    fn take_limits(&mut self, now: Instant, found: &CodeMatch) {
+        self.entry_deadline = None;
+        self.no_rtp_max = found.no_rtp_max;
+        let Some(call_max) = found.call_max else {
+            return;
+        };
+        let began = match self.media {
+            Media::Up { since } => since,
+            Media::Unanswered | Media::Answering => now,
+        };
+        let end = began + call_max;
+        // A warning is worth something only to a call that is longer than two of them.
+        self.call_limit = if call_max > self.patience.call_warning * 2 {
+            CallLimit::WarnAt { warn: end.checked_sub(self.patience.call_warning).unwrap_or(end), end }
+        } else {
+            CallLimit::EndAt(end)
+        };
+    }
+
+    fn check_call_limit(&mut self, now: Instant) {
+        match self.call_limit {
+            CallLimit::EndAt(end) if end <= now => {
+                self.call_limit = CallLimit::None;
+                if !matches!(self.stage, Stage::Leaving { .. }) {
+                    self.leave(now, LeaveReason::CallTooLong);
+                }
+            }
+            CallLimit::WarnAt { warn, end } if warn <= now => {
+                self.call_limit = CallLimit::EndAt(end);
+                if let Stage::Attending(_) = self.stage {
+                    self.play(Script::say([Prompt::CallEndsSoon]));
+                }
+            }
+            CallLimit::None | CallLimit::EndAt(_) | CallLimit::WarnAt { .. } => {}
+        }
+    }
+
+    fn check_entry_limit(&mut self, now: Instant) {
+        let is_leaving = matches!(self.stage, Stage::Leaving { .. });
+        if is_leaving || self.entry_deadline.is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        self.entry_deadline = None;
+        if self.is_answered() {
+            self.say_goodbye(now, Ending::NoCode, vec![Prompt::EntryTooLong]);
+        } else {
+            self.hang_up(Ending::NoCode);
+        }
+    }
+
+    fn stage_deadline(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Checking { give_up_at, .. } | Stage::CheckingPin { give_up_at, .. } => Some(*give_up_at),
+            Stage::Delaying { until, .. } => Some(*until),
+            Stage::Asking { deadline, .. } => Some(*deadline),
+            Stage::Admitting { answer_at, tell_at, give_up_at } => {
+                [*answer_at, *tell_at, Some(*give_up_at)].into_iter().flatten().min()
+            }
+            Stage::Attending(attending) => {
+                attending.deadline_in(self.patience.mix_lost_told, self.patience.mix_lost_max)
+            }
+            Stage::Leaving { hang_up_at, .. } => Some(*hang_up_at),
+            Stage::Answering { .. } | Stage::Over => None,
+        }
+    }
+}
+
+impl Brain for Journey {
+    fn handle_fact(&mut self, now: Instant, fact: Fact) {
+        if self.is_over() {
+            return;
+        }
+        match fact {
+            Fact::MediaUp => self.media_up(now),
+            Fact::Key(key) => self.key(now, key),
+            Fact::PlayEnded(play) => {
+                if self.player.ended(play) {
+                    self.play_ended(now);
+                }
+            }
+            Fact::CodeChecked(answer) => self.code_checked(now, answer),
+            Fact::PinChecked(answer) => self.pin_checked(now, answer),
+            Fact::Standing(standing) => self.standing(now, standing),
+            Fact::Joined { mix, epoch } => self.joined(mix, epoch),
+            Fact::JoinFailed { mix, epoch } => self.join_failed(now, mix, epoch),
+            Fact::MixLost { mix } => self.mix_lost(now, mix),
+            Fact::Quiet(quiet_for) => self.quiet(now, quiet_for),
+            Fact::OnHold(true) => self.rtp_expected = RtpExpected::NotOnHold,
+            Fact::OnHold(false) => {
+                if let RtpExpected::NotOnHold = self.rtp_expected {
+                    self.rtp_expected = RtpExpected::Since(now);
+                }
+            }
+            Fact::Shutdown => self.leave(now, LeaveReason::Shutdown),
+            Fact::Ended(reason) => self.end(reason),
+            // Of a line test; none was started here.
+            Fact::Step(_) | Fact::StepsEnded => {}
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if self.is_over() {
+            return;
+        }
+        self.check_entry_limit(now);
+        self.check_call_limit(now);
+        if self.stage_deadline().is_some_and(|deadline| deadline <= now) {
+            self.stage_timed_out(now);
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let call_limit = match self.call_limit {
+            CallLimit::None => None,
+            CallLimit::WarnAt { warn, .. } => Some(warn),
+            CallLimit::EndAt(end) => Some(end),
+        };
+        let is_leaving = matches!(self.stage, Stage::Leaving { .. });
+        let limits = [self.entry_deadline, call_limit].into_iter().flatten().filter(|_| !is_leaving);
+        if self.is_over() { None } else { limits.chain(self.stage_deadline()).min() }
+    }
+
+    fn poll_wish(&mut self) -> Option<Wish> {
+        self.wishes.pop_front()
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Over)
+    }
+}
+
+impl Journey {
+    fn key(&mut self, now: Instant, key: char) {
+        match &self.stage {
+            Stage::Asking { .. } => self.key_of_answer(now, key),
+            Stage::Attending(_) => self.key_of_command(now, key),
+            // The last words are said to the end, and where a decision is awaited no key means anything.
+            Stage::Checking { .. }
+            | Stage::CheckingPin { .. }
+            | Stage::Delaying { .. }
+            | Stage::Answering { .. }
+            | Stage::Admitting { .. }
+            | Stage::Leaving { .. }
+            | Stage::Over => {}
+        }
+    }
+
+    fn play_ended(&mut self, now: Instant) {
+        match &mut self.stage {
+            Stage::Asking { entry, deadline, .. } if entry.is_empty() => {
+                *deadline = now + self.patience.first_key_wait;
+            }
+            Stage::Leaving { ending, .. } => {
+                let ending = *ending;
+                self.hang_up(ending);
+            }
+            Stage::Attending(_) => self.prompt_over_mix_ended(),
+            Stage::Checking { .. }
+            | Stage::CheckingPin { .. }
+            | Stage::Delaying { .. }
+            | Stage::Answering { .. }
+            | Stage::Asking { .. }
+            | Stage::Admitting { .. }
+            | Stage::Over => {}
+        }
+    }
+
+    fn stage_timed_out(&mut self, now: Instant) {
+        match &self.stage {
+            Stage::Checking { .. } | Stage::CheckingPin { .. } => self.check_unavailable(now),
+            Stage::Delaying { .. } => self.delay_over(now),
+            Stage::Asking { .. } => self.no_key(now),
+            Stage::Admitting { .. } => self.admission_waits(now),
+            Stage::Attending(_) => self.attending_timed_out(now),
+            Stage::Leaving { ending, .. } => {
+                let ending = *ending;
+                self.hang_up(ending);
+            }
+            Stage::Answering { .. } | Stage::Over => {}
+        }
+    }
+
+    fn standing(&mut self, now: Instant, standing: Standing) {
+        match &mut self.stage {
+            Stage::Admitting { .. } => self.decided(now, standing),
+            Stage::Answering { then: Next::Attend(earlier) } => match standing {
+                Standing::Refused(_) | Standing::Removed(_) => self.decided(now, standing),
+                Standing::Held | Standing::ConnectedForNow(_) | Standing::Placed { .. } => {
+                    *earlier = standing
+                }
+            },
+            Stage::Attending(_) => self.stand(now, standing),
+            Stage::Checking { .. }
+            | Stage::CheckingPin { .. }
+            | Stage::Delaying { .. }
+            | Stage::Answering { .. }
+            | Stage::Asking { .. }
+            | Stage::Leaving { .. }
+            | Stage::Over => {}
+        }
+    }
+}
+
+/// What a refused caller hears.
+const fn prompt_of_refusal(refusal: Refusal) -> Prompt {
+    match refusal {
+        Refusal::UnknownCode => Prompt::CodeUnknown,
+        Refusal::WrongPin => Prompt::PinWrong,
+        Refusal::Locked => Prompt::RefusedLocked,
+        Refusal::Full => Prompt::RefusedFull,
+        Refusal::AccountLimit => Prompt::RefusedAccountLimit,
+        Refusal::NoMixer => Prompt::RefusedNoMixer,
+        Refusal::LockedOut => Prompt::RefusedLockedOut,
+        Refusal::Unavailable => Prompt::RefusedUnavailable,
+    }
+}
+
+/// What a leaving caller hears before the goodbye; `None` where nobody listens, or nothing may be waited for.
+fn prompt_of_leaving(reason: LeaveReason) -> Option<Vec<Prompt>> {
+    match reason {
+        LeaveReason::HungUp | LeaveReason::NoRtp | LeaveReason::Shutdown => None,
+        LeaveReason::Keys => Some(vec![]),
+        LeaveReason::Deleted => Some(vec![Prompt::LeftDeleted]),
+        LeaveReason::ConferenceEnded => Some(vec![Prompt::LeftConferenceEnded]),
+        LeaveReason::WaitedTooLong => Some(vec![Prompt::LeftWaitedTooLong]),
+        LeaveReason::CallTooLong => Some(vec![Prompt::LeftCallTooLong]),
+        LeaveReason::NoMixer => Some(vec![Prompt::LeftNoMixer]),
+        LeaveReason::NeverJoined | LeaveReason::VruLost | LeaveReason::CallFailed => {
+            Some(vec![Prompt::LeftFailed])
+        }
+    }
+}

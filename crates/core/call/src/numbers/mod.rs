@@ -1,0 +1,3 @@
+//! Numbers composed of recorded pieces, one module for each language.
+
+pub(crate) mod english;

@@ -1,0 +1,129 @@
+//! What a brain wants done.
+
+use partyline_conference::{ConfereeId, ConferenceCode, HostPin, LeaveReason, MixView, Refusal, RoomId};
+
+use crate::script::{PlayNumber, Script};
+
+/// Something to do. None waits for another: the shell begins each at once, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// Answer the call; `Fact::MediaUp` tells that it is done.
+    Answer,
+    /// Refuse the call, which is not answered.
+    Reject(Rejection),
+    /// Hang up, whatever state the call is in.
+    HangUp(Ending),
+    /// Play this instead of what plays now, over whatever the caller hears.
+    Play(PlayNumber, Script),
+    /// Stop what plays.
+    StopPlaying,
+    /// Find out what a code selects: `Fact::CodeChecked`.
+    LookUpCode(ConferenceCode),
+    /// Find out whether this is the room's PIN: `Fact::PinChecked`.
+    VerifyPin {
+        /// The room.
+        room: RoomId,
+        /// What was keyed.
+        pin: HostPin,
+    },
+    /// Record a try that was refused without asking the CMS.
+    ReportRefusal {
+        /// Why.
+        refusal: Refusal,
+        /// The room, where the code selected one.
+        room: Option<RoomId>,
+    },
+    /// Ask the CMS for entry; the stream stays open and brings `Fact::Standing` from now on.
+    Attend {
+        /// The code.
+        code: ConferenceCode,
+        /// The PIN, where the room asks for one.
+        host_pin: Option<HostPin>,
+    },
+    /// Have the CMS tell the standing again, with a fresh ticket.
+    AttendAgain,
+    /// Put the leg into a mix (out of the one it is in): `Fact::Joined` or `Fact::JoinFailed`.
+    JoinMix {
+        /// The mix and where it is.
+        mix: MixView,
+        /// The identifier fixed at entry; `None` in a lobby, where the attendance's stands for it.
+        conferee: Option<ConfereeId>,
+    },
+    /// Take the leg out of the mix that it is in or was being put into.
+    LeaveMix,
+    /// Tell the CMS that the caller has left, for good.
+    Left(LeaveReason),
+    /// Ask a line test server for steps: `Fact::Step`.
+    StartLineTest,
+    /// Send the caller's own audio back, or no longer.
+    SetEcho(bool),
+    /// Tell the line test server that a step is done.
+    StepDone {
+        /// Which.
+        number: u32,
+        /// Whether what the leg measured belongs to it.
+        is_measured: bool,
+    },
+}
+
+/// How a call is refused that was not answered. Never as "this VRU takes no calls": carriers would take the
+/// whole VRU out for that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rejection {
+    /// Why.
+    pub refusal: Refusal,
+}
+
+/// Why a call is hung up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// Entry was refused.
+    Refused(Refusal),
+    /// The caller left, or was made to.
+    Left(LeaveReason),
+    /// Too many wrong codes or PINs in this call.
+    TooManyTries,
+    /// No code in time.
+    NoCode,
+    /// The line test is done.
+    TestDone,
+    /// The line test could not be done.
+    TestFailed,
+}
+
+impl Ending {
+    /// The reason in a few words, for who reads signalling.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => match refusal {
+                Refusal::UnknownCode => "unknown conference code",
+                Refusal::WrongPin => "wrong host PIN",
+                Refusal::Locked => "conference is locked",
+                Refusal::Full => "conference is full",
+                Refusal::AccountLimit => "account limit reached",
+                Refusal::NoMixer => "no mixer available",
+                Refusal::LockedOut => "too many wrong codes",
+                Refusal::Unavailable => "conferencing unavailable",
+            },
+            Self::Left(reason) => match reason {
+                LeaveReason::HungUp => "caller hung up",
+                LeaveReason::Keys => "left by keypad",
+                LeaveReason::Deleted => "removed by host",
+                LeaveReason::ConferenceEnded => "conference ended",
+                LeaveReason::WaitedTooLong => "no host came",
+                LeaveReason::NeverJoined => "audio never came up",
+                LeaveReason::VruLost => "lease lost",
+                LeaveReason::NoRtp => "no RTP received",
+                LeaveReason::CallTooLong => "longest call reached",
+                LeaveReason::Shutdown => "service is stopping",
+                LeaveReason::NoMixer => "no mixer available",
+                LeaveReason::CallFailed => "call failed",
+            },
+            Self::TooManyTries => "too many tries",
+            Self::NoCode => "no conference code",
+            Self::TestDone => "line test done",
+            Self::TestFailed => "line test unavailable",
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! One caller's journey from outside: facts in, wishes out, in virtual time.
+#![allow(clippy::unwrap_used, reason = "a test that can not go on may fail loudly")]
+
+mod conference;
+mod entry;
+mod ladders;
+mod prompts;
+mod world;
