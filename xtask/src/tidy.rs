@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: what a compiler does not check about the structure.
 
 mod architecture;
+mod cycles;
 mod edges;
 mod files;
 mod spoken;
@@ -15,6 +16,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let mut wrong = Vec::new();
     wrong.extend(edges::check()?);
     wrong.extend(files::check(&root)?);
+    wrong.extend(cycles::check(&root)?);
     wrong.extend(architecture::check(&root)?);
     wrong.extend(spoken::check()?);
     if wrong.is_empty() {

@@ -54,8 +54,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "callbench",
         &["partyline-sip", "partyline-rtp", "partyline-codec", "partyline-audio", "partyline-udp"],
     ),
-    ("partyline-claims", &["callbench"]),
-    ("partyline-interop", &["callbench", "partyline-claims"]),
+    ("partyline-claims", &["callbench", "partyline-rpc", "partyline-conference"]),
+    ("partyline-interop", &["callbench", "partyline-claims", "partyline-audio"]),
     ("partyline-sim", &["partyline-conference", "partyline-call", "partyline-sip", "partyline-rtp"]),
     ("xtask", &[]),
 ];
