@@ -101,7 +101,8 @@ pub trait StoreReader: Send + Sync {
     async fn events(&self, room: RoomId, after: EventSequence, limit: u32) -> Result<EventPage, StoreError>;
 
     /// The leases of a service's interface servers.
-    async fn interface_servers(&self, service: &ServiceName) -> Result<Vec<InterfaceServerLease>, StoreError>;
+    async fn interface_servers(&self, service: &ServiceName)
+    -> Result<Vec<InterfaceServerLease>, StoreError>;
 
     /// The leases of mixers.
     async fn mixers(&self) -> Result<Vec<MixerLease>, StoreError>;

@@ -7,13 +7,33 @@
 //! **Invariant:** a commit is applied whole, events included, on exactly the version it was decided on,
 //! or not at all; one room never has two live conferences (a partial unique index besides).
 
+mod commit;
 mod contract;
+mod db;
+mod events;
+mod history;
+mod keys;
+mod leases;
+mod leftovers;
+mod mixes;
+mod open;
+mod pin;
 mod records;
+mod rooms;
+mod rows;
+mod schema;
+mod seats;
+mod snapshot;
+mod sqlite;
+mod views;
+mod words;
+mod writer;
 
-pub use contract::{
-    CommitError, EventPage, RoomChange, RoomCommit, Store, StoreError, StoreReader,
-};
+pub use contract::{CommitError, EventPage, RoomChange, RoomCommit, Store, StoreError, StoreReader};
+pub use keys::{LookupKey, LookupKeys, LookupKeysError};
+pub use open::OpenError;
 pub use records::{
-    Attempt, ConfereeRecord, ConferenceFilter, ConferenceRecord, InterfaceServerLease, MixerLease,
-    NewRoom, Retention, RoomChanges, RoomSummary, VruLease,
+    Attempt, ConfereeRecord, ConferenceFilter, ConferenceRecord, InterfaceServerLease, MixerLease, NewRoom,
+    Retention, RoomChanges, RoomSummary, VruLease,
 };
+pub use sqlite::SqliteStore;

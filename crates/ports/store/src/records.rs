@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use partyline_conference::{
-    Announce, AttemptId, ConfereeId, ConferenceCode, ConferenceId, EntryPolicy, Epoch, HostLeaves,
-    HostPin, InterfaceServerId, LockScope, MixId, MixerClass, MixerId, Order, Refusal, Role, Room, RoomId,
-    RoomName, ServiceName, Timestamp, VruId,
+    Announce, AttemptId, ConfereeId, ConferenceCode, ConferenceId, EntryPolicy, Epoch, HostLeaves, HostPin,
+    InterfaceServerId, LockScope, MixId, MixerClass, MixerId, Order, Refusal, Role, Room, RoomId, RoomName,
+    ServiceName, Timestamp, VruId,
 };
 
 /// A room that is to be made. The account is the default one.
@@ -216,6 +216,11 @@ pub struct Retention {
 impl Default for Retention {
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-        Self { conferences: Some(DAY * 365), events: Some(DAY * 30), attempts: Some(DAY * 90), commands: Some(DAY * 30) }
+        Self {
+            conferences: Some(DAY * 365),
+            events: Some(DAY * 30),
+            attempts: Some(DAY * 90),
+            commands: Some(DAY * 30),
+        }
     }
 }

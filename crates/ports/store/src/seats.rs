@@ -1,0 +1,267 @@
+//! Changes to attendances and conferees.
+
+use partyline_conference::{
+    AttemptId, AttendanceId, AttendanceState, Change, ConfereeId, ConferenceId, LeaveReason, Order, Refusal,
+    Role, Timestamp,
+};
+
+use crate::commit::touched;
+use crate::contract::{CommitError, RoomCommit, StoreError};
+use crate::db::{Connection, values};
+use crate::rows::state_words;
+
+/// Carries out a change of an attendance's standing.
+pub(crate) async fn apply(
+    db: &mut Connection<'_>,
+    commit: &RoomCommit,
+    change: &Change,
+) -> Result<(), CommitError> {
+    let mut seats = Seats { db, commit };
+    match change {
+        Change::Arrive { .. } => seats.arrive(change).await,
+        Change::Reattend { attendance, generation, vru } => {
+            let rows = seats
+                .db
+                .execute(
+                    "UPDATE attendance SET generation = $3, vru = $4 WHERE id = $1 AND room = $2",
+                    values![attendance, commit.room, *generation, vru],
+                )
+                .await?;
+            touched(rows, "attendance")
+        }
+        Change::Wait { attendance, kind, deadline } => {
+            let rows = seats
+                .db
+                .execute(
+                    "UPDATE attendance SET state = $3, deadline = $4, conferee = NULL \
+                     WHERE id = $1 AND room = $2 AND ended_at IS NULL",
+                    values![attendance, commit.room, *kind, *deadline],
+                )
+                .await?;
+            touched(rows, "attendance")
+        }
+        Change::Refuse { attendance, refusal } => seats.refuse(*attendance, *refusal).await,
+        Change::Seat { attendance, conference, conferee, order, role, deadline } => {
+            seats
+                .seat(Seat {
+                    attendance: *attendance,
+                    conference: *conference,
+                    conferee: *conferee,
+                    order: *order,
+                    role: *role,
+                    deadline: *deadline,
+                })
+                .await
+        }
+        Change::Join { attendance } => {
+            seats.set_state(*attendance, "joined", None).await?;
+            seats.stamp_joined(*attendance).await
+        }
+        Change::Absent { attendance, deadline } => {
+            seats.set_state(*attendance, "absent", Some(*deadline)).await
+        }
+        Change::Return { attendance, deadline } => {
+            seats.set_state(*attendance, "placed", Some(*deadline)).await
+        }
+        Change::Leave { attendance, reason } => seats.leave(*attendance, *reason).await,
+        Change::LeaveAll { conference, reason } => seats.leave_all(*conference, *reason).await,
+        Change::CreateConference { .. }
+        | Change::EndConference { .. }
+        | Change::OpenLobby { .. }
+        | Change::CloseLobby { .. }
+        | Change::Reserve { .. }
+        | Change::Move { .. }
+        | Change::SetLock { .. }
+        | Change::SetDeadline { .. } => Ok(()),
+    }
+}
+
+struct Seats<'a, 'c> {
+    db: &'a mut Connection<'c>,
+    commit: &'a RoomCommit,
+}
+
+struct Seat {
+    attendance: AttendanceId,
+    conference: ConferenceId,
+    conferee: ConfereeId,
+    order: Order,
+    role: Role,
+    deadline: Timestamp,
+}
+
+impl Seats<'_, '_> {
+    async fn arrive(&mut self, change: &Change) -> Result<(), CommitError> {
+        let Change::Arrive { attendance, generation, vru, role, caller, at, state, deadline } = change else {
+            return Ok(());
+        };
+        let (word, reason) = state_words(state);
+        let ended_at = state.is_over().then_some(*at);
+        self.db
+            .insert(
+                "attendance",
+                "INSERT INTO attendance (id, room, role, generation, vru, caller_number, caller_display, \
+                 caller_call, arrived_at, state, reason, deadline, ended_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                values![
+                    attendance,
+                    self.commit.room,
+                    *role,
+                    *generation,
+                    vru,
+                    caller.number.as_str(),
+                    caller.display.as_str(),
+                    caller.call.as_str(),
+                    *at,
+                    word,
+                    reason,
+                    deadline.filter(|_| !state.is_over()),
+                    ended_at,
+                ],
+            )
+            .await?;
+        if let AttendanceState::Refused(refusal) = state {
+            self.record_attempt(*attendance, *refusal).await?;
+        }
+        Ok(())
+    }
+
+    async fn refuse(&mut self, attendance: AttendanceId, refusal: Refusal) -> Result<(), CommitError> {
+        let rows = self
+            .db
+            .execute(
+                "UPDATE attendance SET state = 'refused', reason = $3, deadline = NULL, ended_at = $4 \
+                 WHERE id = $1 AND room = $2 AND (ended_at IS NULL OR state = 'refused')",
+                values![attendance, self.commit.room, refusal, self.commit.at],
+            )
+            .await?;
+        touched(rows, "attendance")?;
+        self.record_attempt(attendance, refusal).await?;
+        Ok(())
+    }
+
+    /// One attempt per attendance: its identifier is the attendance's.
+    async fn record_attempt(&mut self, attendance: AttendanceId, refusal: Refusal) -> Result<(), StoreError> {
+        self.db
+            .execute(
+                "INSERT INTO attempt (id, at, refusal, caller_number, dnis, source, vru, room) \
+                 SELECT $1, $2, $3, caller_number, '', '', vru, room FROM attendance WHERE id = $4 \
+                 ON CONFLICT (id) DO NOTHING",
+                values![AttemptId::from_bits(attendance.bits()), self.commit.at, refusal, attendance],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn seat(&mut self, seat: Seat) -> Result<(), CommitError> {
+        let rows = self
+            .db
+            .execute(
+                "UPDATE conference SET next_order = $3 \
+                 WHERE id = $1 AND room = $2 AND ended_at IS NULL AND next_order <= $4",
+                values![seat.conference, self.commit.room, seat.order.next(), seat.order],
+            )
+            .await?;
+        touched(rows, "conference")?;
+        self.db
+            .insert(
+                "conferee",
+                "INSERT INTO conferee (id, conference, attendance, place, role, state, placed_at) \
+                 VALUES ($1, $2, $3, $4, $5, 'placed', $6)",
+                values![
+                    seat.conferee,
+                    seat.conference,
+                    seat.attendance,
+                    seat.order,
+                    seat.role,
+                    self.commit.at
+                ],
+            )
+            .await?;
+        let rows = self
+            .db
+            .execute(
+                "UPDATE attendance SET state = 'seated', conferee = $3, deadline = $4 \
+                 WHERE id = $1 AND room = $2 AND ended_at IS NULL",
+                values![seat.attendance, self.commit.room, seat.conferee, seat.deadline],
+            )
+            .await?;
+        touched(rows, "attendance")
+    }
+
+    async fn set_state(
+        &mut self,
+        attendance: AttendanceId,
+        state: &'static str,
+        deadline: Option<Timestamp>,
+    ) -> Result<(), CommitError> {
+        let rows = self
+            .db
+            .execute(
+                "UPDATE attendance SET deadline = $3 WHERE id = $1 AND room = $2 AND state = 'seated'",
+                values![attendance, self.commit.room, deadline],
+            )
+            .await?;
+        touched(rows, "attendance")?;
+        let rows = self
+            .db
+            .execute(
+                "UPDATE conferee SET state = $2 \
+                 WHERE id = (SELECT conferee FROM attendance WHERE id = $1) AND state <> 'left'",
+                values![attendance, state],
+            )
+            .await?;
+        touched(rows, "conferee")
+    }
+
+    /// The first time that audio came up stays on record.
+    async fn stamp_joined(&mut self, attendance: AttendanceId) -> Result<(), CommitError> {
+        self.db
+            .execute(
+                "UPDATE conferee SET joined_at = COALESCE(joined_at, $2) \
+                 WHERE id = (SELECT conferee FROM attendance WHERE id = $1)",
+                values![attendance, self.commit.at],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn leave(&mut self, attendance: AttendanceId, reason: LeaveReason) -> Result<(), CommitError> {
+        let rows = self
+            .db
+            .execute(
+                "UPDATE attendance SET state = 'left', reason = $3, deadline = NULL, ended_at = $4 \
+                 WHERE id = $1 AND room = $2 AND ended_at IS NULL",
+                values![attendance, self.commit.room, reason, self.commit.at],
+            )
+            .await?;
+        touched(rows, "attendance")?;
+        self.db
+            .execute(
+                "UPDATE conferee SET state = 'left', left_at = $2, leave_reason = $3 \
+                 WHERE id = (SELECT conferee FROM attendance WHERE id = $1) AND state <> 'left'",
+                values![attendance, self.commit.at, reason],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn leave_all(&mut self, conference: ConferenceId, reason: LeaveReason) -> Result<(), CommitError> {
+        self.db
+            .execute(
+                "UPDATE attendance SET state = 'left', reason = $3, deadline = NULL, ended_at = $4 \
+                 WHERE room = $2 AND ended_at IS NULL AND conferee IN \
+                   (SELECT id FROM conferee WHERE conference = $1 AND state <> 'left')",
+                values![conference, self.commit.room, reason, self.commit.at],
+            )
+            .await?;
+        self.db
+            .execute(
+                "UPDATE conferee SET state = 'left', left_at = $2, leave_reason = $3 \
+                 WHERE conference = $1 AND state <> 'left'",
+                values![conference, self.commit.at, reason],
+            )
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! Snapshots: one consistent reading of a room for a decision.
+
+use std::collections::BTreeMap;
+
+use partyline_conference::{
+    AccountUse, Attendance, AttendanceId, LiveConference, LiveMix, MixerId, MixerLoad, Room, RoomId,
+    RoomSnapshot, Timestamp, Waiting,
+};
+
+use crate::commit::callers;
+use crate::contract::StoreError;
+use crate::db::{Connection, LIST_MAX, WithList, padded, values};
+use crate::rows;
+
+/// Most overdue attendances in one snapshot; the next tick sees the rest.
+const OVERDUE_MAX: u32 = 256;
+
+/// Columns of an attendance with its seat.
+macro_rules! attendances {
+    ($where:literal) => {
+        concat!(
+            "SELECT attendance.*, conferee.conference AS seat_conference, conferee.place AS seat_place, \
+             conferee.state AS seat_state FROM attendance \
+             LEFT JOIN conferee ON conferee.id = attendance.conferee WHERE ",
+            $where
+        )
+    };
+}
+
+/// Reads a room within one read transaction.
+pub(crate) async fn read(
+    db: &mut Connection<'_>,
+    room: RoomId,
+    now: Timestamp,
+    named: &[AttendanceId],
+    live_mixers: &[MixerId],
+) -> Result<RoomSnapshot, StoreError> {
+    let room = self::room(db, room).await?;
+    let mut attendances = attendances(db, named).await?;
+    let overdue = overdue(db, &room, now).await?;
+    let overdue_ids = overdue.iter().map(|attendance| attendance.id).collect();
+    attendances.extend(overdue.into_iter().map(|attendance| (attendance.id, attendance)));
+    Ok(RoomSnapshot {
+        now,
+        conference: conference(db, &room).await?,
+        lobby: lobby(db, &room).await?,
+        waiting: waiting(db, &room).await?,
+        attendances,
+        overdue: overdue_ids,
+        mixers: mixers(db, &room, live_mixers).await?,
+        account: account(db, &room).await?,
+        room,
+    })
+}
+
+/// A room that is not deleted.
+pub(crate) async fn room(db: &mut Connection<'_>, room: RoomId) -> Result<Room, StoreError> {
+    let row = db.first("SELECT * FROM room WHERE id = $1 AND is_deleted = 0", values![room]).await?;
+    rows::room(&row.ok_or(StoreError::Unknown("room"))?)
+}
+
+async fn attendances(
+    db: &mut Connection<'_>,
+    named: &[AttendanceId],
+) -> Result<BTreeMap<AttendanceId, Attendance>, StoreError> {
+    let mut known = BTreeMap::new();
+    for part in named.chunks(LIST_MAX) {
+        let list = padded(part);
+        let sql = WithList::new(attendances!("attendance.id IN (LIST)"), 1, list.len());
+        for row in db.all(sql, list).await? {
+            let attendance = rows::attendance(&row)?;
+            known.insert(attendance.id, attendance);
+        }
+    }
+    Ok(known)
+}
+
+async fn overdue(
+    db: &mut Connection<'_>,
+    room: &Room,
+    now: Timestamp,
+) -> Result<Vec<Attendance>, StoreError> {
+    let rows = db
+        .all(
+            attendances!(
+                "attendance.room = $1 AND attendance.ended_at IS NULL AND attendance.deadline <= $2 \
+                 ORDER BY attendance.deadline, attendance.id LIMIT $3"
+            ),
+            values![room.id, now, OVERDUE_MAX],
+        )
+        .await?;
+    rows.iter().map(rows::attendance).collect()
+}
+
+async fn conference(db: &mut Connection<'_>, room: &Room) -> Result<Option<LiveConference>, StoreError> {
+    let row = db
+        .first(
+            "SELECT conference.*, mix.mixer, mix.epoch, mix.reserved, \
+               (SELECT COUNT(*) FROM conferee \
+                WHERE conferee.conference = conference.id AND conferee.state <> 'left') AS seated, \
+               (SELECT COUNT(*) FROM conferee \
+                WHERE conferee.conference = conference.id AND conferee.state <> 'left' \
+                  AND conferee.role = 'host') AS hosts \
+             FROM conference JOIN mix ON mix.id = conference.mix \
+             WHERE conference.room = $1 AND conference.ended_at IS NULL",
+            values![room.id],
+        )
+        .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    Ok(Some(LiveConference {
+        id: row.read("id")?,
+        mix: rows::live_mix(&row)?,
+        is_locked: row.read("is_locked")?,
+        next_order: row.read("next_order")?,
+        seated: row.read("seated")?,
+        hosts_seated: row.read("hosts")?,
+        started_at: row.read("started_at")?,
+        deadline: rows::deadline(&row)?,
+    }))
+}
+
+async fn lobby(db: &mut Connection<'_>, room: &Room) -> Result<Option<LiveMix>, StoreError> {
+    let row = db
+        .first(
+            "SELECT id AS mix, mixer, epoch, reserved FROM mix \
+             WHERE room = $1 AND kind = 'lobby' AND closed_at IS NULL",
+            values![room.id],
+        )
+        .await?;
+    row.as_ref().map(rows::live_mix).transpose()
+}
+
+async fn waiting(db: &mut Connection<'_>, room: &Room) -> Result<Vec<Waiting>, StoreError> {
+    let rows = db
+        .all(
+            "SELECT id, state, role FROM attendance \
+             WHERE room = $1 AND ended_at IS NULL AND state IN ('held', 'lobby') ORDER BY arrived_at, id",
+            values![room.id],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Waiting { attendance: row.read("id")?, kind: row.read("state")?, role: row.read("role")? })
+        })
+        .collect()
+}
+
+async fn mixers(
+    db: &mut Connection<'_>,
+    room: &Room,
+    live: &[MixerId],
+) -> Result<Vec<MixerLoad>, StoreError> {
+    let rows = db
+        .all(
+            "SELECT id, class, seats_max, reserved FROM mixer \
+             WHERE class = $1 AND is_draining = 0 ORDER BY id",
+            values![&room.class],
+        )
+        .await?;
+    let mut mixers = Vec::new();
+    for row in &rows {
+        let id: MixerId = row.read("id")?;
+        if live.contains(&id) {
+            mixers.push(MixerLoad {
+                id,
+                class: row.read("class")?,
+                seats_max: row.read("seats_max")?,
+                reserved: row.read("reserved")?,
+            });
+        }
+    }
+    Ok(mixers)
+}
+
+async fn account(db: &mut Connection<'_>, room: &Room) -> Result<AccountUse, StoreError> {
+    let row = db.one("SELECT conferees_max FROM account WHERE id = $1", values![room.account]).await?;
+    let callers = callers(db, &room.account.to_string()).await?;
+    Ok(AccountUse { callers, callers_max: row.read("conferees_max")? })
+}

@@ -1,0 +1,294 @@
+//! The store on one SQLite file: readers of their own, one writer.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use partyline_conference::{
+    AttendanceId, AttendanceView, CodeMatch, CommandAnswer, CommandId, ConferenceCode, ConferenceId,
+    EventSequence, HostPin, MixerId, Role, Room, RoomId, RoomName, RoomSnapshot, RoomVersion, ServiceName,
+    Timestamp, VruId,
+};
+use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
+use sqlx::{Sqlite, Transaction};
+use tokio::sync::broadcast;
+
+use crate::contract::{CommitError, EventPage, RoomChange, RoomCommit, Store, StoreError, StoreReader};
+use crate::db::{Connection, failure, values};
+use crate::keys::LookupKeys;
+use crate::open::{self, Mode, OpenError};
+use crate::pin::Pins;
+use crate::records::{
+    Attempt, ConferenceFilter, ConferenceRecord, InterfaceServerLease, MixerLease, NewRoom, Retention,
+    RoomChanges, RoomSummary, VruLease,
+};
+use crate::rooms::HashedCode;
+use crate::writer::Writer;
+use crate::{commit, events, history, leases, leftovers, rooms, snapshot, views};
+
+/// Connections that read at once. Reading is short; more would only hold memory.
+const READERS_MAX: u32 = 4;
+/// How long a reading may wait for a connection before the store counts as out of reach.
+const READER_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// The store on a SQLite file.
+///
+/// Several processes may open one file at once (the command line beside a server); each sends change signals
+/// of its own commits only.
+pub struct SqliteStore {
+    readers: SqlitePool,
+    writer: Writer,
+    keys: LookupKeys,
+    pins: Pins,
+}
+
+impl SqliteStore {
+    /// Opens the server's database: makes the file where there is none, checks it, brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`OpenError`], with nothing written, where the file is damaged, foreign, locked, newer or can't be written.
+    pub async fn open(path: &Path, keys: LookupKeys) -> Result<Arc<Self>, OpenError> {
+        Self::open_in(path, keys, Mode::Serve).await
+    }
+
+    /// Opens a database that a server made, beside it or without one. It is neither made nor changed in its schema.
+    ///
+    /// # Errors
+    /// [`OpenError`] as for [`Self::open`], and where there is no such database or it is of an older version.
+    pub async fn open_existing(path: &Path, keys: LookupKeys) -> Result<Arc<Self>, OpenError> {
+        Self::open_in(path, keys, Mode::Existing).await
+    }
+
+    async fn open_in(path: &Path, keys: LookupKeys, mode: Mode) -> Result<Arc<Self>, OpenError> {
+        let (options, connection) = open::open(path, mode).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .acquire_timeout(READER_WAIT_MAX)
+            .connect_lazy_with(options.clone().pragma("query_only", "1"));
+        let writer = Writer::start(options, connection);
+        Ok(Arc::new(Self { readers, writer, keys, pins: Pins::new() }))
+    }
+
+    /// Writes what is queued, closes every connection, and leaves one tidy file. Later calls answer `Unavailable`.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.stop().await;
+    }
+
+    /// Transactions that the writer committed so far: with many writes at once far fewer than these.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.writer.commits()
+    }
+
+    /// Writes that were refused because too many waited.
+    #[must_use]
+    pub fn writes_dropped(&self) -> u64 {
+        self.writer.dropped()
+    }
+
+    /// Lets the database grow to so many pages (of 4 KiB) and no further: beyond, writes answer `Unavailable` as on a
+    /// full disk. It can be raised again at any time.
+    pub fn limit_pages(&self, pages: u32) {
+        self.writer.limit_pages(pages);
+    }
+
+    /// Refused tries, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails.
+    pub async fn attempts(&self, limit: u32) -> Result<Vec<Attempt>, StoreError> {
+        history::attempts(&mut Connection::new(&mut *self.reader().await?), limit).await
+    }
+
+    /// Codes whose lookup key is not among the live ones: they select nothing until the key is back.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails.
+    pub async fn codes_without_key(&self) -> Result<u64, StoreError> {
+        let keys: Vec<&str> = self.keys.ids().collect();
+        rooms::codes_without_key(&mut Connection::new(&mut *self.reader().await?), &keys).await
+    }
+
+    /// A read transaction: all that is read in it is of one moment. Dropping it ends it.
+    async fn reader(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.readers.begin().await.map_err(failure)
+    }
+}
+
+/// Reads within one read transaction.
+macro_rules! read {
+    ($store:expr, $db:ident => $query:expr) => {{
+        let mut transaction = $store.reader().await?;
+        let $db = &mut Connection::new(&mut transaction);
+        $query.await
+    }};
+}
+
+#[async_trait]
+impl StoreReader for SqliteStore {
+    async fn look_up_code(&self, code: &ConferenceCode) -> Result<Option<CodeMatch>, StoreError> {
+        let hashes = self.keys.hashes(code);
+        read!(self, db => rooms::look_up(db, &hashes))
+    }
+
+    async fn is_host_pin(&self, room: RoomId, pin: &HostPin) -> Result<bool, StoreError> {
+        match read!(self, db => rooms::host_pin(db, room))? {
+            Some(hash) => self.pins.is_right(pin, hash).await,
+            None => Ok(true),
+        }
+    }
+
+    async fn rooms(&self) -> Result<Vec<RoomSummary>, StoreError> {
+        read!(self, db => rooms::all(db))
+    }
+
+    async fn room_named(&self, name: &RoomName) -> Result<Option<RoomSummary>, StoreError> {
+        read!(self, db => rooms::named(db, name))
+    }
+
+    async fn conferences(&self, filter: &ConferenceFilter) -> Result<Vec<ConferenceRecord>, StoreError> {
+        read!(self, db => history::conferences(db, filter))
+    }
+
+    async fn conference(&self, id: ConferenceId) -> Result<Option<ConferenceRecord>, StoreError> {
+        read!(self, db => history::conference(db, id))
+    }
+
+    async fn events(&self, room: RoomId, after: EventSequence, limit: u32) -> Result<EventPage, StoreError> {
+        read!(self, db => events::read(db, room, after, limit))
+    }
+
+    async fn interface_servers(
+        &self,
+        service: &ServiceName,
+    ) -> Result<Vec<InterfaceServerLease>, StoreError> {
+        read!(self, db => leases::interface_servers(db, service))
+    }
+
+    async fn mixers(&self) -> Result<Vec<MixerLease>, StoreError> {
+        read!(self, db => leases::mixers(db))
+    }
+
+    async fn vrus(&self) -> Result<Vec<VruLease>, StoreError> {
+        read!(self, db => leases::vrus(db))
+    }
+
+    async fn health(&self) -> Result<(), StoreError> {
+        read!(self, db => db.one("SELECT COUNT(*) AS accounts FROM account", values![])).map(|_| ())
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn snapshot(
+        &self,
+        room: RoomId,
+        now: Timestamp,
+        attendances: &[AttendanceId],
+        live_mixers: &[MixerId],
+    ) -> Result<RoomSnapshot, StoreError> {
+        read!(self, db => snapshot::read(db, room, now, attendances, live_mixers))
+    }
+
+    async fn commit(&self, commit: RoomCommit) -> Result<RoomVersion, CommitError> {
+        self.writer.write(commit::CommitRoom(commit)).await
+    }
+
+    async fn views(&self, attendances: &[AttendanceId]) -> Result<Vec<AttendanceView>, StoreError> {
+        read!(self, db => views::read(db, attendances))
+    }
+
+    async fn answered_command(&self, id: CommandId) -> Result<Option<CommandAnswer>, StoreError> {
+        read!(self, db => commit::answered(db, id))
+    }
+
+    async fn rooms_due(&self, now: Timestamp) -> Result<Vec<RoomId>, StoreError> {
+        read!(self, db => views::rooms_due(db, now))
+    }
+
+    async fn room_versions(&self, rooms: &[RoomId]) -> Result<Vec<(RoomId, RoomVersion)>, StoreError> {
+        read!(self, db => views::room_versions(db, rooms))
+    }
+
+    async fn attendances_of_vru(&self, vru: &VruId) -> Result<Vec<(RoomId, AttendanceId)>, StoreError> {
+        read!(self, db => views::attendances_of_vru(db, vru))
+    }
+
+    async fn rooms_on_mixer(&self, mixer: &MixerId) -> Result<Vec<RoomId>, StoreError> {
+        read!(self, db => views::rooms_on_mixer(db, mixer))
+    }
+
+    fn changes(&self) -> broadcast::Receiver<RoomChange> {
+        self.writer.changes()
+    }
+
+    async fn renew_mixer(&self, lease: &MixerLease) -> Result<(), StoreError> {
+        self.writer.write(leases::RenewMixer(lease.clone())).await
+    }
+
+    async fn renew_interface_server(&self, lease: &InterfaceServerLease) -> Result<(), StoreError> {
+        self.writer.write(leases::RenewInterfaceServer(lease.clone())).await
+    }
+
+    async fn renew_vru(&self, lease: &VruLease) -> Result<(), StoreError> {
+        self.writer.write(leases::RenewVru(lease.clone())).await
+    }
+
+    async fn retire_interface_server(&self, lease: &InterfaceServerLease) -> Result<(), StoreError> {
+        self.writer.write(leases::RetireInterfaceServer(lease.clone())).await
+    }
+
+    async fn record_attempts(&self, attempts: &[Attempt]) -> Result<(), StoreError> {
+        self.writer.write(history::RecordAttempts(attempts.to_vec())).await
+    }
+
+    async fn create_room(&self, room: &NewRoom) -> Result<Room, StoreError> {
+        let host_pin = match &room.host_pin {
+            Some(pin) => Some(self.pins.hash(pin).await?),
+            None => None,
+        };
+        let codes = [
+            HashedCode::new(&self.keys, Role::Host, &room.host_code),
+            HashedCode::new(&self.keys, Role::Participant, &room.participant_code),
+        ];
+        self.writer.write(rooms::CreateRoom { settings: room.settings.clone(), codes, host_pin }).await
+    }
+
+    async fn change_room(&self, room: RoomId, changes: &RoomChanges) -> Result<Room, StoreError> {
+        let host_pin = match &changes.host_pin {
+            Some(Some(pin)) => Some(Some(self.pins.hash(pin).await?)),
+            Some(None) => Some(None),
+            None => None,
+        };
+        self.writer.write(rooms::ChangeRoom { room, changes: changes.clone(), host_pin }).await
+    }
+
+    async fn set_code(&self, room: RoomId, role: Role, code: &ConferenceCode) -> Result<(), StoreError> {
+        let code = HashedCode::new(&self.keys, role, code);
+        self.writer.write(rooms::SetCode { room, code }).await
+    }
+
+    async fn delete_room(&self, room: RoomId) -> Result<(), StoreError> {
+        self.writer.write(rooms::DeleteRoom(room)).await
+    }
+
+    async fn end_leftovers(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.writer.write(leftovers::EndLeftovers(now)).await
+    }
+
+    async fn purge(&self, now: Timestamp, retention: &Retention) -> Result<u64, StoreError> {
+        let mut purged = 0;
+        for old in leftovers::old(now, retention) {
+            loop {
+                let removed = self.writer.write(leftovers::PurgePart(old)).await?;
+                purged += removed;
+                if !leftovers::PurgePart::may_have_left(removed) {
+                    break;
+                }
+            }
+        }
+        Ok(purged)
+    }
+}

@@ -1,0 +1,159 @@
+//! Views: what should hold for callers now, and the short questions of sweeps.
+
+use partyline_conference::{
+    AttendanceId, AttendanceState, AttendanceView, Epoch, MixKind, MixView, MixerId, RoomId, RoomVersion,
+    Standing, Timestamp, VruId, WaitingKind,
+};
+
+use crate::contract::StoreError;
+use crate::db::{Column, Connection, LIST_MAX, Row, WithList, padded, values};
+use crate::rows;
+
+/// Attendances with their seat, its conference and mix, and their room's live lobby.
+const VIEWS: &str = "SELECT attendance.*, room.has_music, \
+       seat.conference AS seat_conference, seat.place AS seat_place, seat.state AS seat_state, \
+       seat.role AS seat_role, conference.is_locked, \
+       mix.id AS mix_id, mix.mixer AS mix_mixer, mix.epoch AS mix_epoch, \
+       COALESCE(mixer.address, '') AS mix_address, \
+       lobby.id AS lobby_id, lobby.mixer AS lobby_mixer, lobby.epoch AS lobby_epoch, \
+       COALESCE(lobby_mixer.address, '') AS lobby_address, \
+       (SELECT COUNT(*) FROM conferee AS other WHERE other.conference = seat.conference \
+          AND other.id <> seat.id AND other.state IN ('placed', 'joined')) AS others \
+     FROM attendance \
+     JOIN room ON room.id = attendance.room \
+     LEFT JOIN conferee AS seat ON seat.id = attendance.conferee \
+     LEFT JOIN conference ON conference.id = seat.conference \
+     LEFT JOIN mix ON mix.id = conference.mix \
+     LEFT JOIN mixer ON mixer.id = mix.mixer \
+     LEFT JOIN mix AS lobby \
+       ON lobby.room = attendance.room AND lobby.kind = 'lobby' AND lobby.closed_at IS NULL \
+     LEFT JOIN mixer AS lobby_mixer ON lobby_mixer.id = lobby.mixer \
+     WHERE attendance.id IN (LIST)";
+
+/// What should hold for each of these callers. Unknown ones are left out.
+pub(crate) async fn read(
+    db: &mut Connection<'_>,
+    attendances: &[AttendanceId],
+) -> Result<Vec<AttendanceView>, StoreError> {
+    let mut views = Vec::with_capacity(attendances.len());
+    for part in attendances.chunks(LIST_MAX) {
+        let list = padded(part);
+        for row in db.all(WithList::new(VIEWS, 1, list.len()), list).await? {
+            views.push(view(&row)?);
+        }
+    }
+    Ok(views)
+}
+
+fn view(row: &Row) -> Result<AttendanceView, StoreError> {
+    Ok(AttendanceView {
+        attendance: row.read("id")?,
+        room: row.read("room")?,
+        generation: row.read("generation")?,
+        vru: row.read("vru")?,
+        caller: rows::caller(row)?,
+        standing: standing(row)?,
+    })
+}
+
+fn standing(row: &Row) -> Result<Standing, StoreError> {
+    Ok(match rows::attendance_state(row)? {
+        AttendanceState::Waiting(WaitingKind::Held) => Standing::Held,
+        AttendanceState::Waiting(WaitingKind::Lobby) => {
+            lobby(row)?.map_or(Standing::Held, Standing::ConnectedForNow)
+        }
+        AttendanceState::Seated { conference, conferee, order, state } => Standing::Placed {
+            conference,
+            conferee,
+            order,
+            role: row.read("seat_role")?,
+            state,
+            is_alone: row.read::<u32>("others")? == 0,
+            music: row.read("has_music")?,
+            is_locked: row.read("is_locked")?,
+            mix: MixView {
+                mix: row.read("mix_id")?,
+                kind: MixKind::Conference,
+                mixer: row.read("mix_mixer")?,
+                address: row.read("mix_address")?,
+                epoch: row.read("mix_epoch")?,
+            },
+        },
+        AttendanceState::Refused(refusal) => Standing::Refused(refusal),
+        AttendanceState::Left(reason) => Standing::Removed(reason),
+    })
+}
+
+fn lobby(row: &Row) -> Result<Option<MixView>, StoreError> {
+    let Some(mix) = row.read("lobby_id")? else {
+        return Ok(None);
+    };
+    Ok(Some(MixView {
+        mix,
+        kind: MixKind::Lobby,
+        mixer: row.read("lobby_mixer")?,
+        address: row.read("lobby_address")?,
+        epoch: row.read::<Epoch>("lobby_epoch")?,
+    }))
+}
+
+/// Rooms in which a deadline is past.
+pub(crate) async fn rooms_due(db: &mut Connection<'_>, now: Timestamp) -> Result<Vec<RoomId>, StoreError> {
+    let rows = db
+        .all(
+            "SELECT room FROM attendance WHERE ended_at IS NULL AND deadline <= $1 \
+             UNION SELECT room FROM conference WHERE ended_at IS NULL AND deadline <= $1",
+            values![now],
+        )
+        .await?;
+    column(&rows, "room")
+}
+
+/// The versions of rooms; deleted and unknown ones are left out.
+pub(crate) async fn room_versions(
+    db: &mut Connection<'_>,
+    rooms: &[RoomId],
+) -> Result<Vec<(RoomId, RoomVersion)>, StoreError> {
+    let mut versions = Vec::with_capacity(rooms.len());
+    for part in rooms.chunks(LIST_MAX) {
+        let list = padded(part);
+        let sql = WithList::new(
+            "SELECT id, version FROM room WHERE is_deleted = 0 AND id IN (LIST)",
+            1,
+            list.len(),
+        );
+        for row in db.all(sql, list).await? {
+            versions.push((row.read("id")?, row.read("version")?));
+        }
+    }
+    Ok(versions)
+}
+
+/// Live attendances of a VRU with their rooms.
+pub(crate) async fn attendances_of_vru(
+    db: &mut Connection<'_>,
+    vru: &VruId,
+) -> Result<Vec<(RoomId, AttendanceId)>, StoreError> {
+    let rows = db
+        .all(
+            "SELECT room, id FROM attendance WHERE vru = $1 AND ended_at IS NULL ORDER BY room, arrived_at, id",
+            values![vru],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.read("room")?, row.read("id")?))).collect()
+}
+
+/// Rooms with a live mix on a mixer.
+pub(crate) async fn rooms_on_mixer(
+    db: &mut Connection<'_>,
+    mixer: &MixerId,
+) -> Result<Vec<RoomId>, StoreError> {
+    let rows = db
+        .all("SELECT DISTINCT room FROM mix WHERE mixer = $1 AND closed_at IS NULL", values![mixer])
+        .await?;
+    column(&rows, "room")
+}
+
+fn column<T: Column>(rows: &[Row], name: &str) -> Result<Vec<T>, StoreError> {
+    rows.iter().map(|row| row.read(name)).collect()
+}
