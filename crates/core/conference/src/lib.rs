@@ -18,6 +18,7 @@ pub mod ids;
 pub mod intent;
 pub mod lease;
 pub mod placement;
+pub mod reference;
 pub mod refusal;
 pub mod room;
 pub mod rules;

@@ -27,7 +27,7 @@ pub struct RoomSnapshot {
     pub attendances: BTreeMap<AttendanceId, Attendance>,
     /// Attendances whose deadline is past; they are in `attendances` too.
     pub overdue: Vec<AttendanceId>,
-    /// Live mixers of the room's class.
+    /// Live mixers of the room's class, and those that carry its mixes (the class may have been changed meanwhile).
     pub mixers: Vec<MixerLoad>,
     /// How much of its limit the account uses.
     pub account: AccountUse,
