@@ -6,8 +6,8 @@ use std::time::Duration;
 use partyline_conference::reference::{ReferenceError, ReferenceStore};
 use partyline_conference::room::{EntryPolicy, HostLeaves, LockScope};
 use partyline_conference::{
-    AttendanceId, Command, CommandId, ConferenceId, Decision, EventKind, Generation, Intent, LeaveReason,
-    MixerId, Role, Room, RoomSnapshot, RoomVersion, Timestamp, rules,
+    AttendanceId, AttendanceState, Command, CommandId, ConferenceId, Decision, EventKind, Generation, Intent,
+    LeaveReason, MixerId, Role, Room, RoomSnapshot, RoomVersion, Timestamp, rules,
 };
 use proptest::prelude::*;
 
@@ -67,6 +67,29 @@ enum Step {
     Commits {
         server: usize,
     },
+}
+
+impl Step {
+    /// Whether a batch may hold it: the clock and the settings stand still within one.
+    const fn is_at_one_instant(&self) -> bool {
+        matches!(
+            self,
+            Self::Attends { .. } | Self::AttendsAgain { .. } | Self::Leaves { .. } | Self::VruLost { .. }
+        )
+    }
+
+    /// The same at another server.
+    fn at(&self, there: usize) -> Self {
+        let mut step = self.clone();
+        match &mut step {
+            Self::Attends { server, .. }
+            | Self::AttendsAgain { server, .. }
+            | Self::Leaves { server, .. }
+            | Self::VruLost { server, .. } => *server = there,
+            _ => {}
+        }
+        step
+    }
 }
 
 fn policy() -> impl Strategy<Value = EntryPolicy> {
@@ -166,7 +189,7 @@ impl Day {
     fn take(&mut self, step: &Step) {
         match step {
             Step::Attends { server, role } => {
-                let caller = AttendanceId::from_bits(self.draw.bits());
+                let caller = AttendanceId::from_bits(self.callers.len() as u128 + 1);
                 self.callers.push((caller, *role, 1));
                 self.queue(*server, attend(caller, 1, *role));
             }
@@ -199,6 +222,15 @@ impl Day {
                     self.queue(*server, Intent::VruLost { attendance });
                 }
             }
+            Step::Decides { server } => self.decide(*server),
+            Step::Commits { server } => self.commit(*server),
+            other => self.take_from_outside(other),
+        }
+    }
+
+    /// What happens to the room rather than to a caller.
+    fn take_from_outside(&mut self, step: &Step) {
+        match step {
             Step::MixerLost { server, mixer } => {
                 let mixer = mixer_id(MIXERS[*mixer]);
                 self.live_mixers.retain(|live| *live != mixer);
@@ -224,8 +256,7 @@ impl Day {
                 room.entry = *entry;
                 self.store.put_room(room);
             }
-            Step::Decides { server } => self.decide(*server),
-            Step::Commits { server } => self.commit(*server),
+            _ => {}
         }
     }
 
@@ -305,6 +336,28 @@ impl Day {
         self.check_events();
     }
 
+    /// All that can be told of a room without naming what was drawn.
+    fn outcome(&self) -> impl PartialEq + std::fmt::Debug + use<> {
+        let room = self.store.room(ROOM).unwrap();
+        let callers: Vec<_> = room
+            .attendances()
+            .values()
+            .map(|row| {
+                let seat = match row.state {
+                    AttendanceState::Seated { order, state, .. } => Ok((order, state)),
+                    other => Err(other),
+                };
+                (row.id, row.generation, row.deadline, seat)
+            })
+            .collect();
+        let live =
+            room.conference().map(|live| (live.seated, live.hosts_seated, live.deadline, live.mix.reserved));
+        let lobby = room.lobby().map(|lobby| lobby.reserved);
+        let ended: Vec<_> = room.ended().iter().map(|(_, why)| *why).collect();
+        let mixers: Vec<_> = self.store.mixers().cloned().collect();
+        (callers, live, lobby, ended, mixers, room.waiting())
+    }
+
     /// Orders within a conference are 1, 2, 3, …; every conference that was created has ended, once.
     fn check_events(&self) {
         let room = self.store.room(ROOM).unwrap();
@@ -344,6 +397,31 @@ proptest! {
             day.take(step);
         }
         day.end();
+    }
+
+    #[test]
+    fn a_batch_ends_where_its_intents_would_one_by_one(
+        room in settings(),
+        seats in [0..60u32, 0..60u32, 0..60u32],
+        before in proptest::collection::vec(step(), 0..60),
+        batch in proptest::collection::vec(step(), 0..60),
+    ) {
+        let outcome = |one_by_one: bool| {
+            let mut day = Day::new(room.clone(), seats, None);
+            for step in &before {
+                day.take(step);
+            }
+            day.settle();
+            for step in batch.iter().filter(|step| step.is_at_one_instant()) {
+                day.take(&step.at(0));
+                if one_by_one {
+                    day.settle();
+                }
+            }
+            day.settle();
+            day.outcome()
+        };
+        prop_assert_eq!(outcome(true), outcome(false));
     }
 
     #[test]
