@@ -10,6 +10,8 @@ pub mod limits;
 pub mod network;
 pub mod rpc_log;
 pub mod serve;
+pub mod services;
+
 pub mod text;
 pub mod ticket;
 

@@ -1,0 +1,74 @@
+//! The door: what a hello's code selects, looked up again whatever the VRU found.
+
+use partyline_conference::{AttemptId, Refusal, Role, RoomId, Standing};
+use partyline_rpc::conferencing::Hello;
+use partyline_store::{Attempt, StoreError};
+
+use crate::clock;
+use crate::office::Office;
+
+/// Where a hello leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// To a room's rules, in a role.
+    Room(RoomId, Role),
+    /// Nowhere.
+    Refused(Refusal),
+}
+
+impl Office {
+    /// Looks up a hello's code and PIN. Who is known already resumes, even if the code was changed meanwhile.
+    pub(crate) async fn admit(&self, hello: &Hello) -> Result<Admission, StoreError> {
+        let refused = match self.select(hello).await? {
+            admitted @ Admission::Room(..) => return Ok(admitted),
+            Admission::Refused(refusal) => refusal,
+        };
+        if let Some(view) = self.store.views(&[hello.attendance]).await?.pop() {
+            return Ok(Admission::Room(view.room, role_of(&view.standing)));
+        }
+        tracing::info!(attendance = %hello.attendance, vru = %hello.vru, refusal = refused.as_str(), "refused");
+        self.record_refusal(hello, refused).await?;
+        Ok(Admission::Refused(refused))
+    }
+
+    async fn select(&self, hello: &Hello) -> Result<Admission, StoreError> {
+        let Some(found) = self.store.look_up_code(&hello.code).await? else {
+            return Ok(Admission::Refused(Refusal::UnknownCode));
+        };
+        if found.pin_needed {
+            let is_right = match &hello.host_pin {
+                Some(pin) => self.store.is_host_pin(found.room, pin).await?,
+                None => false,
+            };
+            if !is_right {
+                return Ok(Admission::Refused(Refusal::WrongPin));
+            }
+        }
+        Ok(Admission::Room(found.room, found.role))
+    }
+
+    async fn record_refusal(&self, hello: &Hello, refusal: Refusal) -> Result<(), StoreError> {
+        let attempt = Attempt {
+            // The attendance is unique; a hello that is repeated is recorded once.
+            id: AttemptId::from_bits(hello.attendance.bits()),
+            at: clock::now(),
+            refusal,
+            caller_number: hello.caller.number.clone(),
+            dnis: String::new(),
+            source: String::new(),
+            vru: hello.vru.clone(),
+            room: None,
+        };
+        self.store.record_attempts(&[attempt]).await
+    }
+}
+
+/// The rules keep the role that a known attendance has; this one only fills the request.
+const fn role_of(standing: &Standing) -> Role {
+    match standing {
+        Standing::Placed { role, .. } => *role,
+        Standing::Held | Standing::ConnectedForNow(_) | Standing::Refused(_) | Standing::Removed(_) => {
+            Role::Participant
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! One batch: snapshot → rules → conditional commit, again while others are quicker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use partyline_conference::rules::decide;
+use partyline_conference::{
+    AttendanceId, Change, ConfereeId, ConferenceId, Decision, FreshIds, Intent, MixId, Refusal, RoomId,
+    RoomSnapshot,
+};
+use partyline_store::{CommitError, RoomCommit, StoreError};
+
+use crate::clock;
+use crate::effects::Effects;
+use crate::office::Office;
+use crate::rooms::{Outcome, Unavailable};
+
+/// How often a batch is decided anew. Each loss means that another interface server has moved the room on.
+const ATTEMPTS_MAX: u32 = 24;
+/// Longest pause between two attempts, so that two interface servers don't lose in step.
+const PAUSE_MAX: Duration = Duration::from_millis(16);
+
+impl Office {
+    /// Decides a batch and commits it, or says why not. Carries the effects to mixers and VRUs.
+    pub(crate) async fn decide_and_commit(
+        self: &Arc<Self>,
+        room: RoomId,
+        mut intents: Vec<Intent>,
+    ) -> Result<Outcome, Unavailable> {
+        let mut outcome = Outcome::default();
+        let mut mixers_are_fresh = false;
+        for _ in 0..ATTEMPTS_MAX {
+            self.drop_answered_commands(&mut intents, &mut outcome)
+                .await
+                .map_err(|error| failed(room, &error))?;
+            let snapshot = self.snapshot(room, &intents).await.map_err(|error| failed(room, &error))?;
+            let decision = decide(&snapshot, &intents, &fresh_ids(&snapshot, &intents));
+            if is_short_of_mixers(&decision) && !mixers_are_fresh {
+                // Before anybody is told that there is no mixer: perhaps one has just come.
+                mixers_are_fresh = true;
+                self.refresh_mixers().await.map_err(|error| failed(room, &error))?;
+                continue;
+            }
+            if decision.is_empty() {
+                return Ok(outcome);
+            }
+            match self.commit(&snapshot, decision.clone()).await {
+                Ok(effects) => {
+                    outcome.answers.extend(decision.answers);
+                    self.carry_out(effects);
+                    self.tell(room);
+                    return Ok(outcome);
+                }
+                Err(CommitError::Store(error)) => return Err(failed(room, &error)),
+                Err(CommitError::Conflict | CommitError::MixerFull(_) | CommitError::AccountFull) => {
+                    metrics::counter!("partyline_cms_commits_lost_total").increment(1);
+                    tokio::time::sleep(PAUSE_MAX.mul_f64(rand::random())).await;
+                }
+            }
+        }
+        tracing::warn!(%room, "the room changes faster than a batch can be decided");
+        Err(Unavailable)
+    }
+
+    async fn snapshot(&self, room: RoomId, intents: &[Intent]) -> Result<RoomSnapshot, StoreError> {
+        let mut named: Vec<AttendanceId> = intents.iter().filter_map(attendance_of).collect();
+        named.sort_unstable();
+        named.dedup();
+        let live = self.live_mixers.lock().ids();
+        self.store.snapshot(room, clock::now(), &named, &live).await
+    }
+
+    async fn commit(&self, snapshot: &RoomSnapshot, decision: Decision) -> Result<Effects, CommitError> {
+        let mut effects = Effects::of(snapshot, &decision);
+        let commit = RoomCommit {
+            room: snapshot.room.id,
+            expected: snapshot.room.version,
+            at: snapshot.now,
+            decision,
+        };
+        let version = self.store.commit(commit).await?;
+        metrics::counter!("partyline_cms_commits_total").increment(1);
+        effects.number_sounds(version);
+        Ok(effects)
+    }
+
+    /// A repeated command gets its first answer and is not decided again.
+    async fn drop_answered_commands(
+        &self,
+        intents: &mut Vec<Intent>,
+        outcome: &mut Outcome,
+    ) -> Result<(), StoreError> {
+        let ids: Vec<_> = intents
+            .iter()
+            .filter_map(|intent| if let Intent::Command { id, .. } = intent { Some(*id) } else { None })
+            .collect();
+        for command in ids {
+            if let Some(answer) = self.store.answered_command(command).await? {
+                outcome.answers.push((command, answer));
+                intents.retain(|intent| !matches!(intent, Intent::Command { id, .. } if *id == command));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn failed(room: RoomId, error: &StoreError) -> Unavailable {
+    metrics::counter!("partyline_cms_store_errors_total").increment(1);
+    tracing::warn!(%room, %error, "the data store failed; nothing was written");
+    Unavailable
+}
+
+const fn attendance_of(intent: &Intent) -> Option<AttendanceId> {
+    match intent {
+        Intent::Attend { attendance, .. }
+        | Intent::Joined { attendance, .. }
+        | Intent::Left { attendance, .. }
+        | Intent::VruLost { attendance } => Some(*attendance),
+        Intent::Command { by, .. } => *by,
+        Intent::MixerLost { .. } | Intent::Tick => None,
+    }
+}
+
+fn fresh_ids(snapshot: &RoomSnapshot, intents: &[Intent]) -> FreshIds {
+    let newcomers = intents.iter().filter(|intent| matches!(intent, Intent::Attend { .. })).count();
+    FreshIds {
+        conference: ConferenceId::from_bits(rand::random()),
+        conference_mix: MixId::from_bits(rand::random()),
+        lobby_mix: MixId::from_bits(rand::random()),
+        conferees: (0..newcomers + snapshot.waiting.len())
+            .map(|_| ConfereeId::from_bits(rand::random()))
+            .collect(),
+    }
+}
+
+/// Whether somebody would be refused, or a conference ended, for want of a mixer.
+fn is_short_of_mixers(decision: &Decision) -> bool {
+    use partyline_conference::{AttendanceState, ConferenceEnd};
+    decision.changes.iter().any(|change| {
+        matches!(
+            change,
+            Change::Refuse { refusal: Refusal::NoMixer, .. }
+                | Change::Arrive { state: AttendanceState::Refused(Refusal::NoMixer), .. }
+                | Change::EndConference { why: ConferenceEnd::NoMixer, .. }
+        )
+    })
+}

@@ -1,0 +1,225 @@
+//! What follows from a decision at the mixers. Pure: read off the snapshot and the changes.
+
+use partyline_conference::{
+    Announce, Change, Decision, EventKind, LiveMix, MixerId, RoomSnapshot, RoomVersion,
+};
+use partyline_rpc::mixing::{EndMix, PlaySound, Sound};
+
+/// Sounds of one commit: at most one of each kind, however many came or left at once.
+const SOUNDS_PER_COMMIT: u64 = 2;
+
+/// Orders to mixers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Effects {
+    /// Placements that are over.
+    pub(crate) ended: Vec<(MixerId, EndMix)>,
+    /// Tones.
+    pub(crate) sounds: Vec<(MixerId, PlaySound)>,
+}
+
+impl Effects {
+    /// The effects of a decision that was made on this snapshot.
+    pub(crate) fn of(snapshot: &RoomSnapshot, decision: &Decision) -> Self {
+        let before: Vec<&LiveMix> =
+            snapshot.conference.iter().map(|live| &live.mix).chain(snapshot.lobby.as_ref()).collect();
+        let mut ended = Vec::new();
+        let end = |mix: &LiveMix| (mix.mixer.clone(), EndMix { mix: mix.mix, epoch: mix.epoch });
+        for change in &decision.changes {
+            if let Change::EndConference { conference, .. } = change {
+                ended.extend(
+                    snapshot
+                        .conference
+                        .iter()
+                        .filter(|live| live.id == *conference)
+                        .map(|live| end(&live.mix)),
+                );
+            } else if let Change::CloseLobby { mix } | Change::Move { mix, .. } = change {
+                ended.extend(before.iter().filter(|live| live.mix == *mix).map(|live| end(live)));
+            }
+        }
+        Self { ended, sounds: sounds(snapshot, decision) }
+    }
+
+    /// Gives each sound a number that no other sound of the room has: made of the version that the commit brought.
+    pub(crate) fn number_sounds(&mut self, version: RoomVersion) {
+        for (nth, (_, sound)) in (0..).zip(&mut self.sounds) {
+            sound.play = version.0.wrapping_mul(SOUNDS_PER_COMMIT).wrapping_add(nth);
+        }
+    }
+}
+
+fn sounds(snapshot: &RoomSnapshot, decision: &Decision) -> Vec<(MixerId, PlaySound)> {
+    match snapshot.room.announce {
+        Announce::Silence => return Vec::new(),
+        // Until names are recorded, who would be named is told by the tone.
+        Announce::Name | Announce::Tone => {}
+    }
+    let Some(mix) = conference_mix_after(snapshot, decision) else {
+        return Vec::new();
+    };
+    // Who is first is told so by their VRU, and nobody else is there to hear a tone.
+    let has_entry = decision
+        .events
+        .iter()
+        .any(|event| matches!(event, EventKind::ConfereeJoined { is_first: false, .. }));
+    let has_exit =
+        decision.events.iter().any(|event| matches!(event, EventKind::ConfereeLeft { had_joined: true, .. }));
+    [(has_entry, Sound::Entry), (has_exit, Sound::Exit)]
+        .into_iter()
+        .filter(|(is_due, _)| *is_due)
+        .map(|(_, sound)| {
+            let play = PlaySound { mix: mix.mix, epoch: mix.epoch, play: 0, sound };
+            (mix.mixer.clone(), play)
+        })
+        .collect()
+}
+
+/// Where the conference that was live before is carried now; `None` if it is over. (Nobody has joined a conference in
+/// the commit that creates it.)
+fn conference_mix_after(snapshot: &RoomSnapshot, decision: &Decision) -> Option<LiveMix> {
+    let live = snapshot.conference.as_ref()?;
+    let mut mix = live.mix.clone();
+    for change in &decision.changes {
+        if let Change::EndConference { conference, .. } = change {
+            if *conference == live.id {
+                return None;
+            }
+        } else if let Change::Move { mix: moved, to, epoch, .. } = change
+            && *moved == mix.mix
+        {
+            mix.mixer = to.clone();
+            mix.epoch = *epoch;
+        }
+    }
+    Some(mix)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use partyline_conference::{
+        AccountId, AccountUse, ConfereeId, ConferenceEnd, ConferenceId, EntryPolicy, Epoch, HostLeaves,
+        LeaveReason, LiveConference, LockScope, MixId, MixKind, MixerClass, Order, Room, RoomId, RoomName,
+        Timestamp,
+    };
+
+    use super::*;
+
+    fn mixer(name: &str) -> MixerId {
+        MixerId::new(name).unwrap()
+    }
+
+    fn snapshot(announce: Announce) -> RoomSnapshot {
+        let room = Room {
+            id: RoomId::from_bits(1),
+            account: AccountId::from_bits(1),
+            name: RoomName::new("r").unwrap(),
+            version: RoomVersion(7),
+            entry: EntryPolicy::Start,
+            class: MixerClass::new("standard").unwrap(),
+            announce,
+            conferees_max: 10,
+            host_leaves: HostLeaves::Continue,
+            lock: LockScope::AllButHosts,
+            music: false,
+            wait_max: Duration::from_secs(60),
+            conference_max: None,
+            call_max: None,
+            no_rtp_max: Duration::from_secs(60),
+            has_host_pin: false,
+        };
+        let mix = LiveMix { mix: MixId::from_bits(5), mixer: mixer("m-1"), epoch: Epoch(1), reserved: 8 };
+        RoomSnapshot {
+            now: Timestamp(0),
+            room,
+            conference: Some(LiveConference {
+                id: ConferenceId::from_bits(4),
+                mix,
+                is_locked: false,
+                next_order: Order(3),
+                seated: 2,
+                hosts_seated: 1,
+                started_at: Timestamp(0),
+                deadline: None,
+            }),
+            lobby: None,
+            waiting: Vec::new(),
+            attendances: BTreeMap::new(),
+            overdue: Vec::new(),
+            mixers: Vec::new(),
+            account: AccountUse::default(),
+        }
+    }
+
+    fn joined(is_first: bool) -> EventKind {
+        EventKind::ConfereeJoined {
+            conference: ConferenceId::from_bits(4),
+            conferee: ConfereeId::from_bits(1),
+            is_first,
+        }
+    }
+
+    fn left() -> EventKind {
+        EventKind::ConfereeLeft {
+            conference: ConferenceId::from_bits(4),
+            conferee: ConfereeId::from_bits(1),
+            reason: LeaveReason::HungUp,
+            had_joined: true,
+        }
+    }
+
+    #[test]
+    fn many_who_join_at_once_are_one_tone_and_the_first_is_none() {
+        let three = Decision { events: vec![joined(false); 3], ..Decision::default() };
+        assert_eq!(Effects::of(&snapshot(Announce::Tone), &three).sounds.len(), 1);
+        let first = Decision { events: vec![joined(true)], ..Decision::default() };
+        assert!(Effects::of(&snapshot(Announce::Tone), &first).sounds.is_empty());
+    }
+
+    #[test]
+    fn a_silent_room_plays_nothing() {
+        let decision = Decision { events: vec![joined(false), left()], ..Decision::default() };
+        assert_eq!(Effects::of(&snapshot(Announce::Silence), &decision), Effects::default());
+    }
+
+    #[test]
+    fn each_sound_has_a_number_of_its_own() {
+        let decision = Decision { events: vec![joined(false), left()], ..Decision::default() };
+        let mut effects = Effects::of(&snapshot(Announce::Name), &decision);
+        effects.number_sounds(RoomVersion(8));
+        let mut next = Effects::of(&snapshot(Announce::Name), &decision);
+        next.number_sounds(RoomVersion(9));
+        let mut numbers: Vec<u64> =
+            effects.sounds.iter().chain(&next.sounds).map(|(_, sound)| sound.play).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), 4);
+    }
+
+    #[test]
+    fn a_moved_mix_ends_where_it_was_and_sounds_where_it_is() {
+        let moved = Change::Move {
+            mix: MixId::from_bits(5),
+            kind: MixKind::Conference,
+            to: mixer("m-2"),
+            epoch: Epoch(2),
+        };
+        let decision = Decision { changes: vec![moved], events: vec![left()], ..Decision::default() };
+        let effects = Effects::of(&snapshot(Announce::Tone), &decision);
+        assert_eq!(effects.ended, [(mixer("m-1"), EndMix { mix: MixId::from_bits(5), epoch: Epoch(1) })]);
+        assert_eq!(effects.sounds[0].0, mixer("m-2"));
+        assert_eq!(effects.sounds[0].1.epoch, Epoch(2));
+    }
+
+    #[test]
+    fn a_conference_that_ends_ends_its_mix_and_plays_nothing() {
+        let end =
+            Change::EndConference { conference: ConferenceId::from_bits(4), why: ConferenceEnd::LastLeft };
+        let decision = Decision { changes: vec![end], events: vec![left()], ..Decision::default() };
+        let effects = Effects::of(&snapshot(Announce::Tone), &decision);
+        assert_eq!(effects.ended.len(), 1);
+        assert!(effects.sounds.is_empty());
+    }
+}

@@ -1,0 +1,229 @@
+//! Orders to mixers, and what is known of which mixers live.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use partyline_conference::{ConferenceId, Epoch, MixId, MixView, MixerId};
+use partyline_rpc::mixing::{EndMix, EnsureMix, PlaySound};
+use partyline_rpc::{Address, Network, clients};
+use partyline_store::MixerLease;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+
+use crate::effects::Effects;
+use crate::office::Office;
+
+/// How often a mixer is asked to have a mix before it is given up. Once is not enough: its connection may just be old.
+const ENSURE_ATTEMPTS: u32 = 3;
+/// Pause between two attempts.
+const ENSURE_PAUSE: Duration = Duration::from_millis(100);
+/// Placements remembered as known to their mixer; beyond it all are forgotten and asked for again.
+const ENSURED_MAX: usize = 65_536;
+/// Mixers that are connected to; beyond it all connections are opened anew.
+const CHANNELS_MAX: usize = 1024;
+
+/// Why a mixer does not have a mix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EnsureError {
+    /// It knows a later placement: what was read is old by now.
+    #[error("the mixer knows a later placement")]
+    Stale,
+    /// It has no seat, or does not answer.
+    #[error("the mixer can't carry the mix")]
+    Lost,
+}
+
+/// Connections to mixers, and the placements that they know of.
+pub(crate) struct Mixers {
+    network: Network,
+    answer_max: Duration,
+    channels: Mutex<HashMap<Address, Channel>>,
+    ensured: Mutex<HashMap<MixId, (MixerId, Epoch)>>,
+}
+
+impl Mixers {
+    pub(crate) fn new(network: Network, answer_max: Duration) -> Self {
+        Self { network, answer_max, channels: Mutex::default(), ensured: Mutex::default() }
+    }
+
+    fn channel(&self, address: &Address) -> Channel {
+        let mut channels = self.channels.lock();
+        if channels.len() >= CHANNELS_MAX {
+            channels.clear();
+        }
+        channels.entry(address.clone()).or_insert_with(|| self.network.channel(address)).clone()
+    }
+
+    async fn within<T>(&self, answer: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+        tokio::time::timeout(self.answer_max, answer)
+            .await
+            .unwrap_or_else(|_| Err(Status::deadline_exceeded("the mixer does not answer")))
+    }
+
+    /// Sees that the mixer knows a mix, before anybody is sent there.
+    pub(crate) async fn ensure(
+        &self,
+        view: &MixView,
+        conference: Option<ConferenceId>,
+    ) -> Result<(), EnsureError> {
+        let placement = (view.mixer.clone(), view.epoch);
+        if self.ensured.lock().get(&view.mix) == Some(&placement) {
+            return Ok(());
+        }
+        let address: Address = view.address.parse().map_err(|_| EnsureError::Lost)?;
+        let order = EnsureMix { mix: view.mix, epoch: view.epoch, kind: view.kind, conference, seats: 1 };
+        for attempt in 1..=ENSURE_ATTEMPTS {
+            let mut client = clients::mixing(self.channel(&address));
+            let Err(status) = self.within(client.ensure(tonic::Request::new(order.into()))).await else {
+                self.remember(view.mix, placement);
+                return Ok(());
+            };
+            if status.code() == Code::FailedPrecondition {
+                return Err(EnsureError::Stale);
+            }
+            tracing::warn!(mixer = %view.mixer, mix = %view.mix, epoch = %view.epoch, attempt, %status, "no mix");
+            if status.code() == Code::ResourceExhausted {
+                break;
+            }
+            tokio::time::sleep(ENSURE_PAUSE * attempt).await;
+        }
+        metrics::counter!("partyline_cms_mixers_given_up_total").increment(1);
+        Err(EnsureError::Lost)
+    }
+
+    fn remember(&self, mix: MixId, placement: (MixerId, Epoch)) {
+        let mut ensured = self.ensured.lock();
+        if ensured.len() >= ENSURED_MAX {
+            ensured.clear();
+        }
+        ensured.insert(mix, placement);
+    }
+
+    /// A mixer has started anew: it knows nothing.
+    pub(crate) fn forget(&self, mixer: &MixerId) {
+        self.ensured.lock().retain(|_, (known, _)| known != mixer);
+    }
+
+    async fn end(&self, address: &Address, end: EndMix) -> Result<(), Status> {
+        self.ensured.lock().retain(|mix, (_, epoch)| *mix != end.mix || *epoch > end.epoch);
+        let mut client = clients::mixing(self.channel(address));
+        self.within(client.end(tonic::Request::new(end.into()))).await.map(drop)
+    }
+
+    async fn play(&self, address: &Address, sound: PlaySound) -> Result<(), Status> {
+        let mut client = clients::mixing(self.channel(address));
+        self.within(client.play(tonic::Request::new(sound.into()))).await.map(drop)
+    }
+}
+
+impl Office {
+    /// Carries orders to mixers, beside the callers' way: nobody waits for a tone, and a mixer that is gone has ended
+    /// its mixes by itself.
+    pub(crate) fn carry_out(self: &Arc<Self>, effects: Effects) {
+        if effects == Effects::default() {
+            return;
+        }
+        let office = Arc::clone(self);
+        self.tasks.spawn(async move {
+            for (mixer, sound) in effects.sounds {
+                let Some(address) = office.address_of(&mixer) else { continue };
+                if let Err(status) = office.mixers.play(&address, sound).await {
+                    tracing::info!(%mixer, mix = %sound.mix, %status, "a tone was not played");
+                }
+            }
+            for (mixer, end) in effects.ended {
+                let Some(address) = office.address_of(&mixer) else { continue };
+                if let Err(status) = office.mixers.end(&address, end).await {
+                    tracing::info!(%mixer, mix = %end.mix, %status, "a mix was not ended by order");
+                }
+            }
+        });
+    }
+
+    fn address_of(&self, mixer: &MixerId) -> Option<Address> {
+        self.live_mixers.lock().leases.get(mixer)?.address.parse().ok()
+    }
+}
+
+/// The mixers of the store, as this interface server's own watch judges them.
+#[derive(Debug, Default)]
+pub(crate) struct LiveMixers {
+    leases: BTreeMap<MixerId, MixerLease>,
+    dead: BTreeSet<MixerId>,
+}
+
+impl LiveMixers {
+    /// Those that may be given something.
+    pub(crate) fn ids(&self) -> Vec<MixerId> {
+        self.leases
+            .values()
+            .filter(|lease| !lease.is_draining && !self.dead.contains(&lease.id))
+            .map(|lease| lease.id.clone())
+            .collect()
+    }
+
+    /// Takes what the store lists. Answers with those that have started anew since the last time.
+    pub(crate) fn list(&mut self, leases: Vec<MixerLease>) -> Vec<MixerId> {
+        let is_new = |lease: &MixerLease| {
+            self.leases.get(&lease.id).is_some_and(|known| known.instance != lease.instance)
+        };
+        let anew: Vec<MixerId> =
+            leases.iter().filter(|lease| is_new(lease)).map(|lease| lease.id.clone()).collect();
+        for mixer in &anew {
+            self.dead.remove(mixer);
+        }
+        self.leases = leases.into_iter().map(|lease| (lease.id.clone(), lease)).collect();
+        anew
+    }
+
+    /// Takes the judgement of the watch.
+    pub(crate) fn judge(&mut self, dead: &[MixerId]) {
+        self.dead = dead.iter().cloned().collect();
+    }
+
+    /// Those that are being stopped.
+    pub(crate) fn draining(&self) -> Vec<MixerId> {
+        self.leases.values().filter(|lease| lease.is_draining).map(|lease| lease.id.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use partyline_conference::MixerClass;
+
+    use super::*;
+
+    fn lease(name: &str, instance: &str, is_draining: bool) -> MixerLease {
+        MixerLease {
+            id: MixerId::new(name).unwrap(),
+            class: MixerClass::new("standard").unwrap(),
+            address: format!("mem:{name}"),
+            seats_max: 10,
+            reserved: 0,
+            counter: 1,
+            instance: instance.to_owned(),
+            is_draining,
+        }
+    }
+
+    #[test]
+    fn dead_and_draining_mixers_are_given_nothing() {
+        let mut live = LiveMixers::default();
+        live.list(vec![lease("a", "1", false), lease("b", "1", true), lease("c", "1", false)]);
+        live.judge(&[MixerId::new("c").unwrap()]);
+        assert_eq!(live.ids(), [MixerId::new("a").unwrap()]);
+        assert_eq!(live.draining(), [MixerId::new("b").unwrap()]);
+    }
+
+    #[test]
+    fn a_mixer_that_started_anew_is_told_once_and_is_alive() {
+        let mut live = LiveMixers::default();
+        assert!(live.list(vec![lease("a", "1", false)]).is_empty());
+        live.judge(&[MixerId::new("a").unwrap()]);
+        assert_eq!(live.list(vec![lease("a", "2", false)]), [MixerId::new("a").unwrap()]);
+        assert_eq!(live.ids(), [MixerId::new("a").unwrap()]);
+        assert!(live.list(vec![lease("a", "2", false)]).is_empty());
+    }
+}

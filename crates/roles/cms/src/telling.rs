@@ -1,0 +1,91 @@
+//! Telling: what should hold is read from the store after a commit, by whoever made it, and put before the callers'
+//! streams that are open here. Level-triggered: it can be done any number of times.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use partyline_conference::{ConferenceId, Intent, MixView, RoomId, Standing};
+use partyline_store::StoreError;
+use tokio::sync::Notify;
+
+use crate::mixers::EnsureError;
+use crate::office::Office;
+
+/// Pause before a room is read again after the store failed.
+const STORE_PAUSE: Duration = Duration::from_millis(300);
+
+impl Office {
+    /// Has a room's callers here told what holds now.
+    pub(crate) fn tell(&self, room: RoomId) {
+        self.streams.wake(room);
+    }
+
+    /// Starts the teller of a room that has its first caller here. It ends with the last one.
+    pub(crate) fn start_teller(self: &Arc<Self>, room: RoomId, wake: Arc<Notify>) {
+        let office = Arc::clone(self);
+        self.tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = wake.notified() => {}
+                    () = office.stopping.cancelled() => return,
+                }
+                let Some(callers) = office.streams.callers(room) else { return };
+                if let Err(error) = office.tell_once(room, &callers).await {
+                    tracing::warn!(%room, %error, "callers can't be told where they stand yet");
+                    tokio::time::sleep(STORE_PAUSE.mul_f64(0.5 + rand::random::<f64>())).await;
+                    wake.notify_one();
+                }
+            }
+        });
+    }
+
+    async fn tell_once(
+        self: &Arc<Self>,
+        room: RoomId,
+        callers: &[partyline_conference::AttendanceId],
+    ) -> Result<(), StoreError> {
+        // Read before the views: if the room moves on in between, its newer version has it read again.
+        let version = self.store.room_versions(&[room]).await?.first().map(|(_, version)| *version);
+        let mut lost = BTreeSet::new();
+        let mut is_stale = false;
+        for view in self.store.views(callers).await? {
+            if let Some((mix, conference)) = mix_of(&view.standing) {
+                if lost.contains(&mix.mixer) {
+                    continue;
+                }
+                // The mixer has the mix, and a conference's unique identifier, before the VRU is told of it.
+                match self.mixers.ensure(mix, conference).await {
+                    Ok(()) => {}
+                    Err(EnsureError::Stale) => {
+                        is_stale = true;
+                        continue;
+                    }
+                    Err(EnsureError::Lost) => {
+                        lost.insert(mix.mixer.clone());
+                        continue;
+                    }
+                }
+            }
+            self.streams.tell(view);
+        }
+        if let Some(version) = version.filter(|_| lost.is_empty() && !is_stale) {
+            self.streams.has_told(room, version);
+        }
+        for mixer in lost {
+            tracing::warn!(%room, %mixer, "the room leaves a mixer that can't carry it");
+            // Where this fails, the versions that are compared every 2 s bring us back here.
+            let _ = self.ask(room, vec![Intent::MixerLost { mixer }]).await;
+        }
+        Ok(())
+    }
+}
+
+/// The mix that a standing sends a caller to, with the conference that it carries.
+fn mix_of(standing: &Standing) -> Option<(&MixView, Option<ConferenceId>)> {
+    match standing {
+        Standing::ConnectedForNow(mix) => Some((mix, None)),
+        Standing::Placed { mix, conference, .. } => Some((mix, Some(*conference))),
+        Standing::Held | Standing::Refused(_) | Standing::Removed(_) => None,
+    }
+}

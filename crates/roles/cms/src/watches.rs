@@ -1,0 +1,174 @@
+//! Watching leases: who is dead, judged on this interface server's own clock, and what follows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use partyline_conference::{
+    AttendanceId, Intent, InterfaceServerId, LeaseWatch, MixerId, RoomId, ServiceName, VruId,
+};
+use partyline_rpc::services;
+use partyline_store::{InterfaceServerLease, StoreError};
+
+use crate::office::Office;
+
+/// What follows from a death is asked for again this often while it lasts: the first time may have met a store error.
+const REPEAT: Duration = Duration::from_secs(10);
+
+/// The watches of one interface server.
+pub(crate) struct Watches {
+    mixers: LeaseWatch<MixerId>,
+    vrus: LeaseWatch<VruId>,
+    servers: BTreeMap<ServiceName, LeaseWatch<InterfaceServerId>>,
+    acted: BTreeMap<Lost, Instant>,
+}
+
+/// Who was acted upon last.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Lost {
+    Mixer(MixerId),
+    Vru(VruId),
+}
+
+impl Watches {
+    pub(crate) fn new() -> Self {
+        Self {
+            mixers: LeaseWatch::new(LeaseWatch::<MixerId>::TERM),
+            vrus: LeaseWatch::new(LeaseWatch::<VruId>::TERM),
+            servers: BTreeMap::new(),
+            acted: BTreeMap::new(),
+        }
+    }
+
+    /// One look at all leases. A store error starts every watch anew.
+    pub(crate) async fn look(&mut self, office: &Arc<Office>) {
+        if let Err(error) = self.look_or_fail(office).await {
+            tracing::warn!(%error, "leases can't be judged");
+            self.mixers.store_failed();
+            self.vrus.store_failed();
+            for watch in self.servers.values_mut() {
+                watch.store_failed();
+            }
+        }
+    }
+
+    async fn look_or_fail(&mut self, office: &Arc<Office>) -> Result<(), StoreError> {
+        self.look_at_mixers(office).await?;
+        self.look_at_vrus(office).await?;
+        for service in services::ALL {
+            self.look_at_servers(office, services::name(service)).await?;
+        }
+        Ok(())
+    }
+
+    async fn look_at_mixers(&mut self, office: &Arc<Office>) -> Result<(), StoreError> {
+        let leases = office.store.mixers().await?;
+        let counters: Vec<_> = leases.iter().map(|lease| (lease.id.clone(), lease.counter)).collect();
+        let dead = self.mixers.observe(Instant::now(), counters);
+        let (anew, mut lost) = {
+            let mut live = office.live_mixers.lock();
+            let anew = live.list(leases);
+            live.judge(&dead);
+            (anew, live.draining())
+        };
+        for mixer in &anew {
+            office.mixers.forget(mixer);
+            self.acted.remove(&Lost::Mixer(mixer.clone()));
+        }
+        lost.extend(dead);
+        lost.extend(anew);
+        lost.sort_unstable();
+        lost.dedup();
+        for mixer in lost {
+            if self.is_due(Lost::Mixer(mixer.clone())) {
+                office.mixer_lost(mixer).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_at_vrus(&mut self, office: &Arc<Office>) -> Result<(), StoreError> {
+        let leases = office.store.vrus().await?;
+        let dead =
+            self.vrus.observe(Instant::now(), leases.into_iter().map(|lease| (lease.id, lease.counter)));
+        for vru in dead {
+            if self.is_due(Lost::Vru(vru.clone())) {
+                let calls = office.store.attendances_of_vru(&vru).await?;
+                // A VRU that has a stream open here lives, whatever became of its renewals.
+                let gone: Vec<_> =
+                    calls.into_iter().filter(|(room, caller)| !office.streams.has(*room, *caller)).collect();
+                if !gone.is_empty() {
+                    tracing::warn!(%vru, calls = gone.len(), "the VRU's lease is lost");
+                }
+                office.vru_lost(gone).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_at_servers(
+        &mut self,
+        office: &Arc<Office>,
+        service: ServiceName,
+    ) -> Result<(), StoreError> {
+        let leases = office.store.interface_servers(&service).await?;
+        let watch = self
+            .servers
+            .entry(service)
+            .or_insert_with(|| LeaseWatch::new(LeaseWatch::<InterfaceServerId>::TERM));
+        let dead =
+            watch.observe(Instant::now(), leases.iter().map(|lease| (lease.id.clone(), lease.counter)));
+        for lease in leases.iter().filter(|lease: &&InterfaceServerLease| dead.contains(&lease.id)) {
+            tracing::warn!(server = %lease.id, service = %lease.service, "the interface server's lease is lost");
+            office.store.retire_interface_server(lease).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether it is time to act upon a loss (again).
+    fn is_due(&mut self, lost: Lost) -> bool {
+        let now = Instant::now();
+        self.acted.retain(|_, at| now.duration_since(*at) < REPEAT);
+        if self.acted.contains_key(&lost) {
+            return false;
+        }
+        self.acted.insert(lost, now);
+        true
+    }
+}
+
+impl Office {
+    /// Reads the mixers anew, outside of the watch's beat.
+    pub(crate) async fn refresh_mixers(&self) -> Result<(), StoreError> {
+        let leases = self.store.mixers().await?;
+        for mixer in self.live_mixers.lock().list(leases) {
+            self.mixers.forget(&mixer);
+        }
+        Ok(())
+    }
+
+    /// Has every room leave a mixer.
+    async fn mixer_lost(self: &Arc<Self>, mixer: MixerId) -> Result<(), StoreError> {
+        let rooms = self.store.rooms_on_mixer(&mixer).await?;
+        if !rooms.is_empty() {
+            tracing::warn!(%mixer, rooms = rooms.len(), "rooms leave the mixer");
+        }
+        for room in rooms {
+            let (office, mixer) = (Arc::clone(self), mixer.clone());
+            self.tasks.spawn(async move { office.ask(room, vec![Intent::MixerLost { mixer }]).await });
+        }
+        Ok(())
+    }
+
+    /// The calls of a VRU that is gone: each is absent for a while.
+    pub(crate) async fn vru_lost(self: &Arc<Self>, calls: Vec<(RoomId, AttendanceId)>) {
+        let mut by_room: BTreeMap<RoomId, Vec<Intent>> = BTreeMap::new();
+        for (room, attendance) in calls {
+            by_room.entry(room).or_default().push(Intent::VruLost { attendance });
+        }
+        for (room, intents) in by_room {
+            // Where this fails, the lost lease brings us back here.
+            let _ = self.ask(room, intents).await;
+        }
+    }
+}
