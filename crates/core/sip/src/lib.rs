@@ -3,7 +3,17 @@
 //! It is told: `handle_*(now, input)`, `handle_timeout(now)`, `poll_timeout()`, and one output door,
 //! `poll_output()`, that is drained until empty after every input. It knows no conferences and no sockets.
 //!
+//! Layers, each standing on those before it: [`message`] (bytes), [`timer`] and `wire` (the way out), `transaction`
+//! (retransmission), `dialog` (who talks to whom), [`sdp`] (what they agree on), [`endpoint`] (calls).
+//!
 //! **Invariant:** every transaction and dialog has a timer that ends it; every map is bounded.
 
+mod dialog;
 pub mod endpoint;
+mod interface;
+pub mod message;
 pub mod sdp;
+pub mod timer;
+mod token;
+mod transaction;
+mod wire;

@@ -1,7 +1,7 @@
-//! A SIP user agent: calls in and calls out, over any number of local addresses.
+//! The words between an endpoint and its shell: settings, what to do, what happened, what can't be done.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::sdp::{Agreement, Capabilities};
 
@@ -198,118 +198,18 @@ pub struct OutgoingCall {
 pub struct EndpointCounters {
     /// Calls up or half-open.
     pub calls: usize,
+    /// Of these the incoming ones that no ACK has confirmed.
+    pub half_open: usize,
     /// Live transactions.
     pub transactions: usize,
-    /// Datagrams that were no SIP message and could not be answered.
+    /// TCP connections.
+    pub connections: usize,
+    /// Datagrams and messages that were no SIP or belonged to nothing, and could not be answered.
     pub dropped: u64,
     /// Requests refused for lack of room.
     pub overloaded: u64,
+    /// Connections refused for lack of room.
+    pub connections_refused: u64,
     /// Retransmissions that we sent.
     pub retransmitted: u64,
-}
-
-/// The user agent.
-#[derive(Debug)]
-pub struct Endpoint {}
-
-impl Endpoint {
-    /// An endpoint without calls.
-    #[must_use]
-    pub fn new(config: EndpointConfig) -> Self {
-        let _ = config;
-        todo!()
-    }
-
-    /// A datagram came in on a bound address.
-    pub fn handle_datagram(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr, bytes: &[u8]) {
-        let _ = (now, local, remote, bytes);
-    }
-
-    /// A TCP connection was accepted on a bound address.
-    pub fn handle_accepted(&mut self, now: Instant, connection: ConnectionId, local: SocketAddr, remote: SocketAddr) {
-        let _ = (now, connection, local, remote);
-    }
-
-    /// A TCP connection that was asked for is up.
-    pub fn handle_connected(&mut self, now: Instant, connection: ConnectionId, local: SocketAddr) {
-        let _ = (now, connection, local);
-    }
-
-    /// Bytes came on a TCP connection.
-    pub fn handle_stream(&mut self, now: Instant, connection: ConnectionId, bytes: &[u8]) {
-        let _ = (now, connection, bytes);
-    }
-
-    /// A TCP connection is gone, or never came up.
-    pub fn handle_disconnected(&mut self, now: Instant, connection: ConnectionId) {
-        let _ = (now, connection);
-    }
-
-    /// Time has passed.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
-    }
-
-    /// When `handle_timeout` is due.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        todo!()
-    }
-
-    /// The next thing to do or know; `None` when there is nothing more.
-    pub fn poll_output(&mut self) -> Option<Output> {
-        todo!()
-    }
-
-    /// Sends 180 for an incoming call.
-    ///
-    /// # Errors
-    /// [`CallError`] where the call is over or answered.
-    pub fn ring(&mut self, now: Instant, call: CallKey) -> Result<(), CallError> {
-        let _ = (now, call);
-        todo!()
-    }
-
-    /// Answers an incoming call with 200. `Some` where the caller made an offer; for a delayed offer
-    /// `Confirmed` brings the agreement.
-    ///
-    /// # Errors
-    /// [`CallError`]; on `NoAgreement` the call was refused with 488 and ends.
-    pub fn answer(&mut self, now: Instant, call: CallKey, capabilities: &Capabilities) -> Result<Option<Agreement>, CallError> {
-        let _ = (now, call, capabilities);
-        todo!()
-    }
-
-    /// Refuses an incoming call with a status of 300 to 699.
-    ///
-    /// # Errors
-    /// [`CallError`] where the call is over or answered.
-    pub fn reject(&mut self, now: Instant, call: CallKey, status: u16, because: &Because) -> Result<(), CallError> {
-        let _ = (now, call, status, because);
-        todo!()
-    }
-
-    /// Hangs up: BYE, or CANCEL, or a refusal, whatever ends the call in its state.
-    ///
-    /// # Errors
-    /// [`CallError::NoCall`].
-    pub fn hang_up(&mut self, now: Instant, call: CallKey, because: &Because) -> Result<(), CallError> {
-        let _ = (now, call, because);
-        todo!()
-    }
-
-    /// Calls somebody.
-    ///
-    /// # Errors
-    /// [`CallError::Full`].
-    pub fn call(&mut self, now: Instant, outgoing: &OutgoingCall) -> Result<CallKey, CallError> {
-        let _ = (now, outgoing);
-        todo!()
-    }
-
-    /// What the endpoint holds.
-    #[must_use]
-    pub fn counters(&self) -> EndpointCounters {
-        todo!()
-    }
 }

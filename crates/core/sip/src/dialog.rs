@@ -1,0 +1,161 @@
+//! Dialogs ([RFC 3261 §12]): who talks to whom, in which order, and which way.
+
+use std::net::SocketAddr;
+
+use crate::message::limits::VALUES_MAX;
+use crate::message::{Address, HeaderName, Headers, Method, Request, Response, Uri, Writer, split_commas};
+use crate::wire::Path;
+
+/// One side's view of a dialog; half of it is empty until the other side answers.
+#[derive(Debug, Clone)]
+pub(crate) struct Dialog {
+    pub(crate) call_id: Vec<u8>,
+    pub(crate) local_tag: String,
+    pub(crate) remote_tag: Vec<u8>,
+    /// From in our requests, tag included.
+    pub(crate) local: Vec<u8>,
+    /// To in our requests, tag included once there is one.
+    pub(crate) remote: Vec<u8>,
+    pub(crate) local_cseq: u32,
+    pub(crate) remote_cseq: u32,
+    routes: Vec<Vec<u8>>,
+    /// The Request-URI of our requests.
+    target: Vec<u8>,
+    /// The way that messages took so far.
+    pub(crate) path: Path,
+    /// Our Contact.
+    pub(crate) contact: String,
+    /// Whether the other side names addresses that it does not send from: then its Contact leads nowhere.
+    is_behind_nat: bool,
+}
+
+/// What a dialog that we begin starts with.
+#[derive(Debug)]
+pub(crate) struct Beginning {
+    pub(crate) call_id: String,
+    pub(crate) local_tag: String,
+    pub(crate) local: Vec<u8>,
+    pub(crate) target: Vec<u8>,
+    pub(crate) path: Path,
+    pub(crate) contact: String,
+}
+
+fn contact_uri(headers: &Headers<'_>) -> Option<Vec<u8>> {
+    let contact = headers.first(HeaderName::Contact)?;
+    let address = Address::parse(split_commas(contact).next()?).ok()?;
+    Uri::parse(address.uri).ok().map(|_| address.uri.to_vec())
+}
+
+fn record_routes(headers: &Headers<'_>) -> Vec<Vec<u8>> {
+    headers.all(HeaderName::RecordRoute).flat_map(split_commas).take(VALUES_MAX).map(<[u8]>::to_vec).collect()
+}
+
+impl Dialog {
+    /// The dialog that an INVITE of theirs begins. `None` without a usable Contact.
+    pub(crate) fn of_request(
+        request: &Request<'_>,
+        source: Path,
+        local_tag: String,
+        contact: String,
+    ) -> Option<Self> {
+        let core = &request.core;
+        Some(Self {
+            call_id: core.call_id.to_vec(),
+            remote_tag: core.from.tag().unwrap_or_default().to_vec(),
+            local: [core.to_bytes, b";tag=", local_tag.as_bytes()].concat(),
+            remote: core.from_bytes.to_vec(),
+            local_tag,
+            local_cseq: 0,
+            remote_cseq: core.cseq,
+            routes: record_routes(&request.headers),
+            target: contact_uri(&request.headers)?,
+            path: source,
+            contact,
+            is_behind_nat: core.via.is_sent_from_elsewhere(source.remote.ip()),
+        })
+    }
+
+    /// The dialog that an INVITE of ours may begin.
+    pub(crate) fn begin(beginning: Beginning) -> Self {
+        let Beginning { call_id, local_tag, local, target, path, contact } = beginning;
+        Self {
+            call_id: call_id.into_bytes(),
+            remote_tag: Vec::new(),
+            remote: [b"<", target.as_slice(), b">"].concat(),
+            local,
+            local_tag,
+            local_cseq: 1,
+            remote_cseq: 0,
+            routes: Vec::new(),
+            target,
+            path,
+            contact,
+            is_behind_nat: false,
+        }
+    }
+
+    /// A response to our INVITE makes it a whole dialog ([RFC 3261 §12.1.2]).
+    pub(crate) fn establish(&mut self, response: &Response<'_>) {
+        self.remote_tag = response.core.to.tag().unwrap_or_default().to_vec();
+        self.remote = response.core.to_bytes.to_vec();
+        self.routes = record_routes(&response.headers);
+        self.routes.reverse();
+        if let Some(target) = contact_uri(&response.headers) {
+            self.target = target;
+        }
+    }
+
+    /// A target refresh of theirs: a re-INVITE or UPDATE with another Contact.
+    pub(crate) fn refresh_target(&mut self, headers: &Headers<'_>) {
+        if let Some(target) = contact_uri(headers) {
+            self.target = target;
+        }
+    }
+
+    /// A request of ours in the dialog; ends with its headers but for the user's own.
+    pub(crate) fn request(&self, method: Method<'_>, cseq: u32, via: &str) -> Writer {
+        let is_strict = self.routes.first().is_some_and(|route| !is_loose(route));
+        // A strict router wants to stand in the Request-URI, and the target behind all routes (RFC 3261 §12.2.1.1).
+        let first_uri =
+            self.routes.first().and_then(|route| Address::parse(route).ok()).map(|route| route.uri);
+        let uri = first_uri.filter(|_| is_strict).unwrap_or(&self.target);
+        let mut writer = Writer::request(method, uri);
+        writer.header("Via", &[via.as_bytes()]);
+        for route in self.routes.iter().skip(usize::from(is_strict)) {
+            writer.header("Route", &[route]);
+        }
+        if is_strict {
+            writer.header("Route", &[b"<", &self.target, b">"]);
+        }
+        writer.header("Max-Forwards", &[b"70"]).header("From", &[&self.local]).header("To", &[&self.remote]);
+        writer
+            .header("Call-ID", &[&self.call_id])
+            .header("CSeq", &[cseq.to_string().as_bytes(), b" ", method.as_bytes()]);
+        writer
+    }
+
+    /// Where the next request goes. Host names are not looked up: then, and through a NAT, the way back is the way
+    /// that their messages came.
+    pub(crate) fn next_hop(&self) -> SocketAddr {
+        let named = match self.routes.first() {
+            Some(route) => {
+                Address::parse(route).ok().and_then(|route| Uri::parse(route.uri).ok()?.socket_address())
+            }
+            None if self.is_behind_nat => None,
+            None => Uri::parse(&self.target).ok().and_then(|target| target.socket_address()),
+        };
+        named.filter(|address| address.is_ipv4() == self.path.local.is_ipv4()).unwrap_or(self.path.remote)
+    }
+}
+
+fn is_loose(route: &[u8]) -> bool {
+    Address::parse(route)
+        .ok()
+        .and_then(|address| Uri::parse(address.uri).ok().map(|uri| uri.is_loose_router()))
+        .unwrap_or(true)
+}
+
+/// What names a dialog here: Call-ID and our tag.
+pub(crate) fn dialog_key(call_id: &[u8], local_tag: &[u8]) -> Box<[u8]> {
+    [call_id, b"\0", local_tag].concat().into_boxed_slice()
+}

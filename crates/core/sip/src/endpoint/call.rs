@@ -1,0 +1,219 @@
+//! A call and where it stands.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::reply::ResponseHead;
+use crate::dialog::{Dialog, dialog_key};
+use crate::interface::{Because, CallKey};
+use crate::sdp::{Agreement, Capabilities, Direction, Origin, SdpError, agree, answer_as, make_offer_as};
+use crate::timer::TransactionId;
+use crate::wire::Path;
+
+/// A call, with its dialog.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) dialog: Dialog,
+    /// The transaction of the INVITE that began it.
+    pub(super) invite: TransactionId,
+    pub(super) phase: Phase,
+    pub(super) session: Session,
+    /// A 2xx of ours that waits for its ACK.
+    pub(super) unacked: Option<Unacked>,
+    /// Whether it counts as half-open.
+    pub(super) is_half_open: bool,
+    /// Whether its user was told that it is over; what is left is to say so to the other side.
+    pub(super) is_over: bool,
+}
+
+/// Where a call stands.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Theirs, not answered.
+    Incoming(Incoming),
+    /// Ours, not answered.
+    Outgoing(Outgoing),
+    /// Answered. Ours keeps its ACK for the case that it gets lost.
+    Up { ack: Vec<u8> },
+    /// BYE is sent and not answered.
+    Leaving,
+}
+
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) head: ResponseHead,
+    /// Where responses go.
+    pub(super) path: Path,
+    pub(super) offer: Option<Vec<u8>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    /// The Via of the INVITE, which CANCEL and the ACK of a refusal repeat.
+    pub(super) via: String,
+    pub(super) branch: String,
+    /// Our offer, unless theirs is awaited.
+    pub(super) offer: Option<Vec<u8>>,
+    /// A session description from a provisional response, with the tag of who sent it.
+    pub(super) early: Option<(Vec<u8>, Vec<u8>)>,
+    pub(super) progress: Progress,
+}
+
+/// How far an INVITE of ours came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Nothing was heard.
+    Silent,
+    /// Something was heard: it may be cancelled.
+    Heard,
+    /// It rings, and the user knows.
+    Rang,
+    /// It is cancelled.
+    Cancelled,
+}
+
+/// What was offered and agreed.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) origin: Origin,
+    /// What we can do; empty of codecs until the user says.
+    pub(super) capabilities: Option<Capabilities>,
+    pub(super) agreement: Option<Agreement>,
+    /// The description we gave last, for deciding whether the next one is a new version.
+    pub(super) described: Vec<u8>,
+}
+
+/// A 2xx to INVITE that is sent again until ACK comes ([RFC 3261 §13.3.1.4]).
+#[derive(Debug)]
+pub(super) struct Unacked {
+    pub(super) cseq: u32,
+    pub(super) response: Vec<u8>,
+    pub(super) path: Path,
+    pub(super) gap: Duration,
+    /// Our offer in it, whose answer the ACK brings.
+    pub(super) offer: Option<Vec<u8>>,
+    pub(super) is_first: bool,
+    /// Why the user hung up meanwhile: BYE has to wait for ACK ([RFC 3261 §15]).
+    pub(super) bye: Option<Because>,
+}
+
+/// All calls.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    live: BTreeMap<CallKey, Call>,
+    by_dialog: BTreeMap<Box<[u8]>, CallKey>,
+    by_invite: BTreeMap<TransactionId, CallKey>,
+    drawn: u64,
+    pub(super) half_open: usize,
+    over: usize,
+}
+
+impl Calls {
+    /// Calls whose user has not been told that they are over.
+    pub(super) fn count(&self) -> usize {
+        self.live.len() - self.over
+    }
+
+    /// All that are remembered, those that only wait for the answer to a BYE too.
+    pub(super) fn remembered(&self) -> usize {
+        self.live.len()
+    }
+
+    pub(super) fn draw_key(&mut self) -> CallKey {
+        self.drawn += 1;
+        CallKey(self.drawn)
+    }
+
+    pub(super) fn add(&mut self, key: CallKey, call: Call) {
+        self.half_open += usize::from(call.is_half_open);
+        self.by_dialog.insert(dialog_key(&call.dialog.call_id, call.dialog.local_tag.as_bytes()), key);
+        self.by_invite.insert(call.invite, key);
+        self.live.insert(key, call);
+    }
+
+    pub(super) fn of(&mut self, key: CallKey) -> Option<&mut Call> {
+        self.live.get_mut(&key)
+    }
+
+    /// A call that its user may still command.
+    pub(super) fn open(&mut self, key: CallKey) -> Option<&mut Call> {
+        self.live.get_mut(&key).filter(|call| !call.is_over)
+    }
+
+    /// The call of a dialog, by Call-ID, our tag and theirs.
+    pub(super) fn find(&self, call_id: &[u8], local_tag: &[u8], remote_tag: &[u8]) -> Option<CallKey> {
+        let key = *self.by_dialog.get(&dialog_key(call_id, local_tag))?;
+        self.live.get(&key).filter(|call| call.dialog.remote_tag == remote_tag).map(|_| key)
+    }
+
+    /// The call that an INVITE began.
+    pub(super) fn of_invite(&self, invite: TransactionId) -> Option<CallKey> {
+        self.by_invite.get(&invite).copied()
+    }
+
+    /// ACK came, or never will.
+    pub(super) fn settle(&mut self, key: CallKey) {
+        if let Some(call) = self.live.get_mut(&key).filter(|call| call.is_half_open) {
+            call.is_half_open = false;
+            self.half_open -= 1;
+        }
+    }
+
+    /// Marks a call as over; false where it was already.
+    pub(super) fn finish(&mut self, key: CallKey) -> bool {
+        let Some(call) = self.live.get_mut(&key).filter(|call| !call.is_over) else { return false };
+        call.is_over = true;
+        self.over += 1;
+        true
+    }
+
+    pub(super) fn remove(&mut self, key: CallKey) -> Option<Call> {
+        self.settle(key);
+        let call = self.live.remove(&key)?;
+        self.over -= usize::from(call.is_over);
+        self.by_invite.remove(&call.invite);
+        self.by_dialog.remove(&dialog_key(&call.dialog.call_id, call.dialog.local_tag.as_bytes()));
+        Some(call)
+    }
+}
+
+impl Session {
+    pub(super) fn new(session: u64) -> Self {
+        // The number is written in decimal and some phones read it as a signed one.
+        Self {
+            origin: Origin { session: session >> 2, version: 1 },
+            capabilities: None,
+            agreement: None,
+            described: Vec::new(),
+        }
+    }
+
+    /// Answers an offer by what we can do.
+    pub(super) fn answer(&mut self, offer: &[u8]) -> Result<(Vec<u8>, Agreement), SdpError> {
+        let capabilities = self.capabilities.as_ref().ok_or(SdpError::NoCodec)?;
+        let (mut description, agreement) = answer_as(offer, capabilities, self.origin)?;
+        if !self.described.is_empty() && description != self.described {
+            self.origin.version += 1;
+            (description, _) = answer_as(offer, capabilities, self.origin)?;
+        }
+        self.described.clone_from(&description);
+        Ok((description, agreement))
+    }
+
+    /// Offers what we can do.
+    pub(super) fn offer(&mut self) -> Vec<u8> {
+        let Some(capabilities) = &self.capabilities else { return Vec::new() };
+        let mut description = make_offer_as(capabilities, Direction::SendRecv, self.origin);
+        if !self.described.is_empty() && description != self.described {
+            self.origin.version += 1;
+            description = make_offer_as(capabilities, Direction::SendRecv, self.origin);
+        }
+        self.described.clone_from(&description);
+        description
+    }
+
+    /// Reads the answer to an offer of ours.
+    pub(super) fn agree(&self, offer: &[u8], answer: &[u8]) -> Result<Agreement, SdpError> {
+        agree(offer, answer, self.capabilities.as_ref().ok_or(SdpError::NoCodec)?)
+    }
+}

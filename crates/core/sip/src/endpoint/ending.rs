@@ -1,0 +1,163 @@
+//! How calls end: by us, by them, by time.
+
+use std::time::Instant;
+
+use super::call::{Phase, Progress};
+use super::reply::{Reply, because_lines};
+use super::{Because, CallEnd, CallEvent, CallKey, Endpoint, User};
+use crate::dialog::Dialog;
+use crate::message::Method;
+use crate::timer::{Owner, Timer, doubled};
+use crate::transaction::ClientOpening;
+use crate::wire::Path;
+
+impl Endpoint {
+    /// Tells the user that a call is over, once.
+    pub(super) fn finish(&mut self, key: CallKey, end: CallEnd) {
+        if self.calls.finish(key) {
+            self.wire.tell(key, CallEvent::Ended(end));
+        }
+    }
+
+    /// Forgets a call and its timers.
+    pub(super) fn forget(&mut self, key: CallKey) {
+        self.wire.timers.disarm_all(Owner::Call(key));
+        if let Some(call) = self.calls.remove(key) {
+            self.wire.count_call(&call.dialog.path, false);
+        }
+    }
+
+    /// Ends a call from our side, by what its state asks for.
+    pub(super) fn end(&mut self, now: Instant, key: CallKey, end: CallEnd, because: &Because) {
+        let Some(call) = self.calls.of(key) else { return };
+        match &mut call.phase {
+            Phase::Incoming(_) => {
+                let mut refusal = Reply::new(480);
+                refusal.lines = because_lines(because);
+                self.refuse(now, key, &refusal, end);
+            }
+            Phase::Outgoing(outgoing) => {
+                let may_cancel =
+                    outgoing.progress != Progress::Silent && outgoing.progress != Progress::Cancelled;
+                self.finish(key, end);
+                // Before anything is heard a CANCEL could overtake its INVITE: it is sent with the first 1xx.
+                if may_cancel {
+                    self.cancel(now, key);
+                }
+            }
+            Phase::Up { .. } => {
+                if let Some(unacked) =
+                    call.unacked.as_mut().filter(|unacked| unacked.is_first && end != CallEnd::TimedOut)
+                {
+                    unacked.bye = Some(because.clone());
+                    self.finish(key, end);
+                } else {
+                    self.finish(key, end);
+                    self.leave(now, key, because);
+                }
+            }
+            Phase::Leaving => {}
+        }
+    }
+
+    /// Sends BYE.
+    pub(super) fn leave(&mut self, now: Instant, key: CallKey, because: &Because) {
+        self.calls.settle(key);
+        self.wire.timers.disarm_all(Owner::Call(key));
+        let Some(call) = self.calls.of(key) else { return };
+        call.phase = Phase::Leaving;
+        call.unacked = None;
+        call.dialog.local_cseq += 1;
+        let mut dialog = call.dialog.clone();
+        let is_sent = self.send_bye(now, &mut dialog, because, User::Bye(key));
+        if !is_sent {
+            self.forget(key);
+        }
+    }
+
+    /// Sends the BYE of a dialog; false where there is no way to its other side.
+    pub(super) fn send_bye(
+        &mut self,
+        now: Instant,
+        dialog: &mut Dialog,
+        because: &Because,
+        user: User,
+    ) -> bool {
+        let Some(path) = self.way_to(now, dialog) else { return false };
+        let branch = self.tokens.branch();
+        let mut writer = dialog.request(Method::Bye, dialog.local_cseq, &self.via(&path, &branch));
+        writer.header("User-Agent", &[self.config.user_agent.as_bytes()]).lines(&because_lines(because));
+        let opening =
+            ClientOpening { branch: &branch, method: Method::Bye, path, request: writer.end(None), user };
+        self.transactions.open_client(&mut self.wire, now, opening);
+        true
+    }
+
+    /// The way that the next request of a dialog takes.
+    pub(super) fn way_to(&mut self, now: Instant, dialog: &Dialog) -> Option<Path> {
+        let path = dialog.path;
+        let Some(connection) = path.connection else {
+            return Some(Path { remote: dialog.next_hop(), ..path });
+        };
+        if self.wire.connection(connection).is_some() {
+            return Some(path);
+        }
+        let remote = dialog.next_hop();
+        let connection = self.wire.stream_to(now, path.local, remote)?;
+        Some(Path { local: path.local, remote, connection: Some(connection) })
+    }
+
+    /// A timer of a call fired.
+    pub(super) fn call_timeout(&mut self, now: Instant, key: CallKey, timer: Timer) {
+        match timer {
+            Timer::Accepted2xx => self.accept_again(now, key),
+            Timer::AwaitAck => {
+                let bye =
+                    self.calls.of(key).and_then(|call| call.unacked.take()).and_then(|unacked| unacked.bye);
+                let silence = Because { text: "No ACK".to_owned(), cause: 408, retry_after: None };
+                self.end(now, key, CallEnd::TimedOut, &bye.unwrap_or(silence));
+            }
+            Timer::C | Timer::Longest => {
+                let because = Because { text: "Too long".to_owned(), cause: 408, retry_after: None };
+                self.end(now, key, CallEnd::TimedOut, &because);
+            }
+            Timer::A
+            | Timer::B
+            | Timer::D
+            | Timer::E
+            | Timer::F
+            | Timer::G
+            | Timer::H
+            | Timer::I
+            | Timer::J
+            | Timer::K
+            | Timer::L
+            | Timer::M
+            | Timer::Idle => {}
+        }
+    }
+
+    /// Sends a 2xx again ([RFC 3261 §13.3.1.4]): over any transport, for a proxy may have lost it behind ours.
+    fn accept_again(&mut self, now: Instant, key: CallKey) {
+        let Some(call) = self.calls.of(key) else { return };
+        let Some(unacked) = &mut call.unacked else { return };
+        unacked.gap = doubled(unacked.gap);
+        self.wire.timers.arm(Owner::Call(key), Timer::Accepted2xx, now + unacked.gap);
+        self.wire.tally.retransmitted += 1;
+        let (path, response) = (unacked.path, unacked.response.clone());
+        self.wire.send(&path, response);
+    }
+
+    /// A request of ours got no answer in time, or its transport failed.
+    pub(super) fn unanswered(&mut self, now: Instant, user: User) {
+        let _ = now;
+        match user {
+            User::Invite(call) => {
+                self.finish(call, CallEnd::TimedOut);
+                self.forget(call);
+            }
+            User::Bye(call) => self.forget(call),
+            User::Nobody => {}
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Calls that come in, until they are answered or refused ([RFC 3261 §13.3]).
+
+use std::time::Instant;
+
+use super::call::{Call, Incoming, Phase, Session, Unacked};
+use super::receive::Asked;
+use super::reply::{Reply, because_lines, response_path};
+use super::screen::description;
+use super::{
+    Agreement, Because, CallEnd, CallError, CallEvent, CallKey, Capabilities, Endpoint, IncomingCall,
+};
+use crate::dialog::Dialog;
+use crate::message::{Address, HeaderName, Method, Request, Uri, parameter, split_commas, unescape};
+use crate::sdp::{Description, SdpError};
+use crate::timer::{CALL_MAX, Owner, RINGING_MAX, T1, T1_64, Timer};
+use crate::transaction::server_key;
+
+/// Who calls whom, as the request tells it.
+struct Parties {
+    dialled: String,
+    caller: String,
+    caller_display: String,
+}
+
+fn parties(request: &Request<'_>) -> Parties {
+    let asserted =
+        request.headers.first(HeaderName::PAssertedIdentity).and_then(|value| split_commas(value).next());
+    let caller = asserted.and_then(|value| Address::parse(value).ok()).unwrap_or(request.core.from);
+    let user = Uri::parse(caller.uri).map(|uri| unescape(uri.user)).unwrap_or_default();
+    Parties { dialled: unescape(request.uri.user), caller: user, caller_display: caller.display_text() }
+}
+
+impl Endpoint {
+    pub(super) fn handle_invite(&mut self, now: Instant, asked: &Asked<'_, '_>) {
+        let offer = match self.admit(asked) {
+            Ok(offer) => offer,
+            Err(refusal) => {
+                self.reply(now, asked, &refusal);
+                return;
+            }
+        };
+        let source = asked.source;
+        let local_tag = self.tokens.tag();
+        let contact = self.contact(&source);
+        let Some(dialog) = Dialog::of_request(asked.request, source, local_tag, contact) else {
+            self.reply(now, asked, &Reply::because(400, "No Contact"));
+            return;
+        };
+        let Parties { dialled, caller, caller_display } = parties(asked.request);
+        let told = IncomingCall {
+            dialled,
+            caller,
+            caller_display,
+            call_id: String::from_utf8_lossy(asked.request.core.call_id).into_owned(),
+            source: source.remote,
+            transport: source.transport(),
+            local: self.advertised(&source),
+            has_offer: offer.is_some(),
+        };
+        let trying = self.written(&asked.head, &Reply::new(100), Some(""));
+        self.transactions.respond(&mut self.wire, now, asked.transaction, 100, trying);
+        let path = response_path(asked.request, source);
+        let phase = Phase::Incoming(Incoming { head: asked.head.clone(), path, offer });
+        let session = Session::new(self.tokens.number());
+        let call = self.calls.draw_key();
+        let invite = asked.transaction;
+        self.calls.add(
+            call,
+            Call { dialog, invite, phase, session, unacked: None, is_half_open: true, is_over: false },
+        );
+        self.wire.count_call(&source, true);
+        self.wire.timers.arm(Owner::Call(call), Timer::C, now + RINGING_MAX);
+        self.wire.tell(call, CallEvent::Incoming(Box::new(told)));
+    }
+
+    /// The offer of an INVITE that may become a call.
+    fn admit(&mut self, asked: &Asked<'_, '_>) -> Result<Option<Vec<u8>>, Reply> {
+        let offer = description(asked.request)?;
+        if let Some(Err(SdpError::Malformed)) = offer.map(Description::parse) {
+            return Err(Reply::because(400, "Malformed Session Description"));
+        }
+        let mut replaces = asked.request.headers.all(HeaderName::Replaces);
+        if let Some(value) = replaces.next() {
+            return Err(if replaces.next().is_some() {
+                Reply::new(400)
+            } else {
+                self.refused_replacement(value)
+            });
+        }
+        if self.is_full() {
+            self.wire.tally.overloaded += 1;
+            return Err(Reply::full());
+        }
+        Ok(offer.map(<[u8]>::to_vec))
+    }
+
+    /// Nobody may take over a call of somebody else: 403 where it is there, 481 where not ([RFC 3891 §3]).
+    fn refused_replacement(&self, replaces: &[u8]) -> Reply {
+        let cut = replaces.iter().position(|byte| *byte == b';').unwrap_or(replaces.len());
+        let (call_id, parameters) = replaces.split_at(cut);
+        let tag = |name| parameter(parameters, name).flatten().unwrap_or_default();
+        let found = self.calls.find(call_id.trim_ascii(), tag(b"to-tag"), tag(b"from-tag"));
+        Reply::new(if found.is_some() { 403 } else { 481 })
+    }
+
+    pub(super) fn handle_cancel(&mut self, now: Instant, asked: &Asked<'_, '_>) {
+        let key = server_key(asked.request, Method::Invite);
+        let Some(invite) = self.transactions.find_server(&key) else {
+            self.reply(now, asked, &Reply::new(481));
+            return;
+        };
+        let found = self.calls.of_invite(invite);
+        let tag = found.and_then(|call| self.calls.of(call)).map(|call| call.dialog.local_tag.clone());
+        let bytes = self.written(&asked.head, &Reply::new(200), tag.as_deref());
+        self.transactions.respond(&mut self.wire, now, asked.transaction, 200, bytes);
+        if let Some(call) = found {
+            self.refuse(now, call, &Reply::new(487), CallEnd::Cancelled);
+        }
+    }
+
+    pub(super) fn ring_incoming(&mut self, now: Instant, key: CallKey) -> Result<(), CallError> {
+        let call = self.calls.open(key).ok_or(CallError::NoCall)?;
+        let Phase::Incoming(incoming) = &call.phase else { return Err(CallError::WrongState) };
+        let (transaction, head) = (call.invite, incoming.head.clone());
+        let (tag, contact) = (call.dialog.local_tag.clone(), call.dialog.contact.clone());
+        let mut reply = Reply::new(180).with("Contact", &contact);
+        reply.lines.extend_from_slice(head.record_routes());
+        let bytes = self.written(&head, &reply, Some(&tag));
+        self.transactions.respond(&mut self.wire, now, transaction, 180, bytes);
+        Ok(())
+    }
+
+    pub(super) fn answer_incoming(
+        &mut self,
+        now: Instant,
+        key: CallKey,
+        capabilities: &Capabilities,
+    ) -> Result<Option<Agreement>, CallError> {
+        let call = self.calls.open(key).ok_or(CallError::NoCall)?;
+        let Phase::Incoming(incoming) = &call.phase else { return Err(CallError::WrongState) };
+        let (transaction, head, path) = (call.invite, incoming.head.clone(), incoming.path);
+        call.session.capabilities = Some(capabilities.clone());
+        let (description, agreement, ours) = match &incoming.offer {
+            Some(offer) => match call.session.answer(offer) {
+                Ok((description, agreement)) => (description, Some(agreement), None),
+                Err(why) => {
+                    let refusal = self.no_agreement(key, why);
+                    self.refuse(now, key, &refusal, CallEnd::NoAgreement);
+                    return Err(CallError::NoAgreement);
+                }
+            },
+            None => {
+                let offer = call.session.offer();
+                (offer.clone(), None, Some(offer))
+            }
+        };
+        call.session.agreement.clone_from(&agreement);
+        let (tag, contact, cseq) =
+            (call.dialog.local_tag.clone(), call.dialog.contact.clone(), call.dialog.remote_cseq);
+        let mut reply = Reply::new(200).with("Contact", &contact).with("Supported", "").with_sdp(description);
+        reply.lines.extend_from_slice(head.record_routes());
+        let response = self.written(&head, &reply, Some(&tag));
+        self.transactions.respond(&mut self.wire, now, transaction, 200, response.clone());
+        if let Some(call) = self.calls.of(key) {
+            call.phase = Phase::Up { ack: Vec::new() };
+            call.unacked =
+                Some(Unacked { cseq, response, path, gap: T1, offer: ours, is_first: true, bye: None });
+        }
+        let owner = Owner::Call(key);
+        self.wire.timers.disarm(owner, Timer::C);
+        self.wire.timers.arm(owner, Timer::Longest, now + CALL_MAX);
+        self.await_ack(now, key);
+        Ok(agreement)
+    }
+
+    /// Starts sending a 2xx again until ACK.
+    pub(super) fn await_ack(&mut self, now: Instant, call: CallKey) {
+        self.wire.timers.arm(Owner::Call(call), Timer::Accepted2xx, now + T1);
+        self.wire.timers.arm(Owner::Call(call), Timer::AwaitAck, now + T1_64);
+    }
+
+    /// 488 with the Warning that says why.
+    pub(super) fn no_agreement(&mut self, call: CallKey, why: SdpError) -> Reply {
+        let Some((code, text)) = why.warning() else {
+            return Reply::because(400, "Malformed Session Description");
+        };
+        let path = self.calls.of(call).map(|call| call.dialog.path);
+        let agent = path.map(|path| self.advertised(&path).to_string()).unwrap_or_default();
+        Reply::new(488).with("Warning", &format!("{code} {agent} \"{text}\""))
+    }
+
+    pub(super) fn reject_incoming(
+        &mut self,
+        now: Instant,
+        key: CallKey,
+        status: u16,
+        because: &Because,
+    ) -> Result<(), CallError> {
+        let call = self.calls.open(key).ok_or(CallError::NoCall)?;
+        if !matches!(call.phase, Phase::Incoming(_)) {
+            return Err(CallError::WrongState);
+        }
+        let mut refusal = Reply::new(if (300..700).contains(&status) { status } else { 480 });
+        refusal.lines = because_lines(because);
+        self.refuse(now, key, &refusal, CallEnd::Rejected);
+        Ok(())
+    }
+
+    /// Refuses a call that is not answered, and forgets it.
+    pub(super) fn refuse(&mut self, now: Instant, key: CallKey, refusal: &Reply, end: CallEnd) {
+        let Some(call) = self.calls.of(key) else { return };
+        let Phase::Incoming(incoming) = &call.phase else { return };
+        let (transaction, head, tag) = (call.invite, incoming.head.clone(), call.dialog.local_tag.clone());
+        let bytes = self.written(&head, refusal, Some(&tag));
+        self.transactions.respond(&mut self.wire, now, transaction, refusal.status, bytes);
+        self.finish(key, end);
+        self.forget(key);
+    }
+}

@@ -1,0 +1,252 @@
+//! A SIP user agent: calls in and calls out, over any number of local addresses.
+//!
+//! It knows no audio and no conferences. **Invariant:** every call that was told of ends in exactly one `Ended`.
+
+mod call;
+mod ending;
+mod incoming;
+mod outgoing;
+mod receive;
+mod reply;
+mod screen;
+mod within;
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use call::Calls;
+
+pub use crate::interface::{
+    Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, EndpointConfig, EndpointCounters,
+    IncomingCall, Listen, OutgoingCall, Output, TransportKind,
+};
+use crate::message::Frame;
+use crate::sdp::{Agreement, Capabilities};
+use crate::timer::Owner;
+use crate::token::Tokens;
+use crate::transaction::Transactions;
+use crate::wire::{Path, Wire};
+
+/// What a client transaction was opened for.
+#[derive(Debug, Clone, Copy)]
+enum User {
+    /// A call of ours.
+    Invite(CallKey),
+    /// The end of a call.
+    Bye(CallKey),
+    /// Nobody waits: CANCEL, the BYE of a superfluous fork.
+    Nobody,
+}
+
+/// The user agent.
+#[derive(Debug)]
+pub struct Endpoint {
+    config: EndpointConfig,
+    tokens: Tokens,
+    wire: Wire,
+    transactions: Transactions<User>,
+    calls: Calls,
+    transactions_max: usize,
+}
+
+impl Endpoint {
+    /// An endpoint without calls.
+    #[must_use]
+    pub fn new(config: EndpointConfig) -> Self {
+        // A call takes about three transactions over its life, and refusing takes some too.
+        let transactions_max = config.calls_max.saturating_mul(4).saturating_add(1_024);
+        let tokens = Tokens::new(config.seed);
+        Self {
+            config,
+            tokens,
+            wire: Wire::default(),
+            transactions: Transactions::new(),
+            calls: Calls::default(),
+            transactions_max,
+        }
+    }
+
+    /// A datagram came in on a bound address.
+    pub fn handle_datagram(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr, bytes: &[u8]) {
+        self.receive(now, Path { local, remote, connection: None }, bytes);
+    }
+
+    /// A TCP connection was accepted on a bound address.
+    pub fn handle_accepted(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) {
+        self.wire.accept(now, connection, local, remote);
+    }
+
+    /// A TCP connection that was asked for is up.
+    pub fn handle_connected(&mut self, now: Instant, connection: ConnectionId, local: SocketAddr) {
+        // Calls on it keep the bound address that they began with: that is the one others can reach.
+        let _ = local;
+        if self.wire.connection(connection).is_some() {
+            self.wire.touch(now, connection);
+        }
+    }
+
+    /// Bytes came on a TCP connection.
+    pub fn handle_stream(&mut self, now: Instant, connection: ConnectionId, bytes: &[u8]) {
+        let Some(kept) = self.wire.connection(connection) else { return };
+        let path = Path { local: kept.local, remote: kept.remote, connection: Some(connection) };
+        kept.incoming.push(bytes);
+        self.wire.touch(now, connection);
+        // Looked up anew for each frame: a message may have closed the connection.
+        while let Some(frame) = self.wire.connection(connection).and_then(|kept| kept.incoming.next_frame()) {
+            match frame {
+                Frame::Message(message) => self.receive(now, path, &message),
+                Frame::KeepAlive => self.wire.send(&path, b"\r\n".to_vec()),
+                Frame::Broken(head) => {
+                    self.refuse_unframed(path, &head);
+                    let waiting = self.wire.close(connection);
+                    self.fail(now, waiting);
+                }
+            }
+        }
+    }
+
+    /// A TCP connection is gone, or never came up.
+    pub fn handle_disconnected(&mut self, now: Instant, connection: ConnectionId) {
+        let waiting = self.wire.forget(connection);
+        self.fail(now, waiting);
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((owner, timer)) = self.wire.timers.take_due(now) {
+            match owner {
+                Owner::Transaction(id) => {
+                    if let Some(expired) = self.transactions.timeout(&mut self.wire, now, id, timer) {
+                        self.unanswered(now, expired.user);
+                    }
+                }
+                Owner::Call(key) => self.call_timeout(now, key, timer),
+                Owner::Connection(connection) => {
+                    if self.wire.is_unused(connection) {
+                        let waiting = self.wire.close(connection);
+                        self.fail(now, waiting);
+                    } else {
+                        self.wire.touch(now, connection);
+                    }
+                }
+            }
+        }
+    }
+
+    /// When `handle_timeout` is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.wire.timers.next()
+    }
+
+    /// The next thing to do or know; `None` when there is nothing more.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.wire.next_output()
+    }
+
+    /// Sends 180 for an incoming call.
+    ///
+    /// # Errors
+    /// [`CallError`] where the call is over or answered.
+    pub fn ring(&mut self, now: Instant, call: CallKey) -> Result<(), CallError> {
+        self.ring_incoming(now, call)
+    }
+
+    /// Answers an incoming call with 200. `Some` where the caller made an offer; for a delayed offer
+    /// `Confirmed` brings the agreement.
+    ///
+    /// # Errors
+    /// [`CallError`]; on `NoAgreement` the call was refused with 488 and ends.
+    pub fn answer(
+        &mut self,
+        now: Instant,
+        call: CallKey,
+        capabilities: &Capabilities,
+    ) -> Result<Option<Agreement>, CallError> {
+        self.answer_incoming(now, call, capabilities)
+    }
+
+    /// Refuses an incoming call with a status of 300 to 699 (another one becomes 480).
+    ///
+    /// # Errors
+    /// [`CallError`] where the call is over or answered.
+    pub fn reject(
+        &mut self,
+        now: Instant,
+        call: CallKey,
+        status: u16,
+        because: &Because,
+    ) -> Result<(), CallError> {
+        self.reject_incoming(now, call, status, because)
+    }
+
+    /// Hangs up: BYE, or CANCEL, or a refusal, whatever ends the call in its state.
+    ///
+    /// # Errors
+    /// [`CallError::NoCall`].
+    pub fn hang_up(&mut self, now: Instant, call: CallKey, because: &Because) -> Result<(), CallError> {
+        self.calls.open(call).ok_or(CallError::NoCall)?;
+        self.end(now, call, CallEnd::WeHungUp, because);
+        Ok(())
+    }
+
+    /// Calls somebody.
+    ///
+    /// # Errors
+    /// [`CallError::Full`]; [`CallError::WrongState`] where the target is no SIP URI, or no local address has its
+    /// transport and address family.
+    pub fn call(&mut self, now: Instant, outgoing: &OutgoingCall) -> Result<CallKey, CallError> {
+        self.call_out(now, outgoing)
+    }
+
+    /// What the endpoint holds.
+    #[must_use]
+    pub fn counters(&self) -> EndpointCounters {
+        let tally = &self.wire.tally;
+        EndpointCounters {
+            calls: self.calls.count(),
+            half_open: self.calls.half_open,
+            transactions: self.transactions.count(),
+            connections: self.wire.connections_count(),
+            dropped: tally.dropped,
+            overloaded: tally.overloaded,
+            connections_refused: tally.connections_refused,
+            retransmitted: tally.retransmitted,
+        }
+    }
+
+    /// The address that others are told for a bound one.
+    fn advertised(&self, path: &Path) -> SocketAddr {
+        let transport = path.transport();
+        let exact = self
+            .config
+            .listens
+            .iter()
+            .find(|listen| listen.transport == transport && listen.local == path.local);
+        exact.map_or(path.local, |listen| listen.advertised)
+    }
+
+    /// Our Contact on a path.
+    fn contact(&self, path: &Path) -> String {
+        let address = self.advertised(path);
+        match path.transport() {
+            TransportKind::Udp => format!("<sip:{address}>"),
+            TransportKind::Tcp => format!("<sip:{address};transport=tcp>"),
+        }
+    }
+
+    /// Our Via on a path.
+    fn via(&self, path: &Path, branch: &str) -> String {
+        let address = self.advertised(path);
+        match path.transport() {
+            TransportKind::Udp => format!("SIP/2.0/UDP {address};rport;branch={branch}"),
+            TransportKind::Tcp => format!("SIP/2.0/TCP {address};branch={branch}"),
+        }
+    }
+}

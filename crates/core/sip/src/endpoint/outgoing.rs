@@ -1,0 +1,302 @@
+//! Calls that we make ([RFC 3261 §13.2]).
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::call::{Call, Outgoing, Phase, Progress, Session};
+use super::reply::{ALLOW, SDP, quoted};
+use super::screen::is_media_type;
+use super::{
+    Agreement, Because, CallEnd, CallError, CallEvent, CallKey, Endpoint, OutgoingCall, TransportKind, User,
+};
+use crate::dialog::{Beginning, Dialog};
+use crate::message::{HeaderName, Method, Response, Uri, escape_user};
+use crate::sdp::SdpError;
+use crate::timer::{CALL_MAX, Owner, RINGING_MAX, Timer, TransactionId};
+use crate::transaction::ClientOpening;
+use crate::wire::Path;
+
+fn description<'a>(response: &Response<'a>) -> Option<&'a [u8]> {
+    let content_type = response.headers.first(HeaderName::ContentType).unwrap_or_default();
+    (!response.body.is_empty() && is_media_type(content_type, SDP)).then_some(response.body)
+}
+
+impl Endpoint {
+    pub(super) fn call_out(&mut self, now: Instant, wanted: &OutgoingCall) -> Result<CallKey, CallError> {
+        let target = wanted.target.as_bytes();
+        let is_sip = Uri::parse(target).is_ok_and(|uri| uri.is_scheme(b"sip") && uri.headers.is_empty());
+        let local = self
+            .local_for(wanted.transport, wanted.remote)
+            .filter(|_| is_sip)
+            .ok_or(CallError::WrongState)?;
+        if self.calls.count() >= self.config.calls_max || self.transactions.count() >= self.transactions_max {
+            return Err(CallError::Full);
+        }
+        let connection = match wanted.transport {
+            TransportKind::Udp => None,
+            TransportKind::Tcp => {
+                Some(self.wire.stream_to(now, local, wanted.remote).ok_or(CallError::Full)?)
+            }
+        };
+        let path = Path { local, remote: wanted.remote, connection };
+        let dialog = self.begin_dialog(wanted, path);
+        let mut session = Session::new(self.tokens.number());
+        session.capabilities = Some(wanted.capabilities.clone());
+        let offer = (!wanted.delays_offer).then(|| session.offer());
+        let branch = self.tokens.branch();
+        let via = self.via(&path, &branch);
+        let mut writer = dialog.request(Method::Invite, dialog.local_cseq, &via);
+        writer.header("Contact", &[dialog.contact.as_bytes()]).header("Allow", &[ALLOW.as_bytes()]);
+        writer.header("User-Agent", &[self.config.user_agent.as_bytes()]).header("Accept", &[SDP.as_bytes()]);
+        let request = writer.end(offer.as_deref().map(|offer| (SDP, offer)));
+        let key = self.calls.draw_key();
+        let opening =
+            ClientOpening { branch: &branch, method: Method::Invite, path, request, user: User::Invite(key) };
+        let invite = self.transactions.open_client(&mut self.wire, now, opening);
+        let phase = Phase::Outgoing(Outgoing { via, branch, offer, early: None, progress: Progress::Silent });
+        self.calls.add(
+            key,
+            Call { dialog, invite, phase, session, unacked: None, is_half_open: false, is_over: false },
+        );
+        self.wire.count_call(&path, true);
+        self.wire.timers.arm(Owner::Call(key), Timer::C, now + RINGING_MAX);
+        Ok(key)
+    }
+
+    fn begin_dialog(&mut self, wanted: &OutgoingCall, path: Path) -> Dialog {
+        let local_tag = self.tokens.tag();
+        let display = if wanted.from_display.is_empty() {
+            String::new()
+        } else {
+            format!("{} ", quoted(&wanted.from_display))
+        };
+        let host = self.advertised(&path);
+        let at = if wanted.from_user.is_empty() {
+            String::new()
+        } else {
+            format!("{}@", escape_user(&wanted.from_user))
+        };
+        let local = format!("{display}<sip:{at}{host}>;tag={local_tag}").into_bytes();
+        let call_id = self.tokens.call_id();
+        Dialog::begin(Beginning {
+            call_id,
+            local_tag,
+            local,
+            target: wanted.target.clone().into_bytes(),
+            path,
+            contact: self.contact(&path),
+        })
+    }
+
+    /// The bound address to call from: one that can reach the other, loopback for loopback.
+    fn local_for(&self, transport: TransportKind, remote: SocketAddr) -> Option<SocketAddr> {
+        let fits = |local: &SocketAddr| local.is_ipv4() == remote.is_ipv4();
+        let locals = || {
+            self.config
+                .listens
+                .iter()
+                .filter(|listen| listen.transport == transport)
+                .map(|listen| listen.local)
+                .filter(fits)
+        };
+        let reaches = |local: &SocketAddr| {
+            local.ip().is_unspecified() || local.ip().is_loopback() == remote.ip().is_loopback()
+        };
+        locals().find(reaches).or_else(|| locals().next())
+    }
+
+    /// A response to an INVITE of ours that its transaction leaves to us.
+    pub(super) fn invite_heard(
+        &mut self,
+        now: Instant,
+        id: TransactionId,
+        key: CallKey,
+        response: &Response<'_>,
+    ) {
+        match response.status {
+            ..200 => self.progressed(now, key, response),
+            200..300 => self.accepted(now, key, response),
+            300.. => self.refused(now, id, key, response),
+        }
+    }
+
+    fn progressed(&mut self, now: Instant, key: CallKey, response: &Response<'_>) {
+        let Some(call) = self.calls.of(key) else { return };
+        let is_over = call.is_over;
+        let Phase::Outgoing(outgoing) = &mut call.phase else { return };
+        if let Some(early) = description(response) {
+            outgoing.early = response.core.to.tag().map(|tag| (tag.to_vec(), early.to_vec()));
+        }
+        if outgoing.progress == Progress::Silent {
+            outgoing.progress = Progress::Heard;
+        }
+        if is_over && outgoing.progress != Progress::Cancelled {
+            self.cancel(now, key);
+        } else if (180..190).contains(&response.status) && outgoing.progress == Progress::Heard {
+            outgoing.progress = Progress::Rang;
+            self.wire.tell(key, CallEvent::Ringing);
+        }
+    }
+
+    /// Sends CANCEL: the INVITE's own headers, so that it finds it ([RFC 3261 §9.1]).
+    pub(super) fn cancel(&mut self, now: Instant, key: CallKey) {
+        let Some(call) = self.calls.of(key) else { return };
+        let Phase::Outgoing(outgoing) = &mut call.phase else { return };
+        outgoing.progress = Progress::Cancelled;
+        let writer = call.dialog.request(Method::Cancel, call.dialog.local_cseq, &outgoing.via);
+        let (branch, path, invite) = (outgoing.branch.clone(), call.dialog.path, call.invite);
+        let opening = ClientOpening {
+            branch: &branch,
+            method: Method::Cancel,
+            path,
+            request: writer.end(None),
+            user: User::Nobody,
+        };
+        self.transactions.open_client(&mut self.wire, now, opening);
+        self.transactions.expect_end(&mut self.wire, now, invite);
+    }
+
+    fn refused(&mut self, now: Instant, id: TransactionId, key: CallKey, response: &Response<'_>) {
+        let Some(call) = self.calls.of(key) else { return };
+        let Phase::Outgoing(outgoing) = &call.phase else { return };
+        let mut unanswered = call.dialog.clone();
+        unanswered.remote = response.core.to_bytes.to_vec();
+        let ack = unanswered.request(Method::Ack, unanswered.local_cseq, &outgoing.via).end(None);
+        self.transactions.refused(&mut self.wire, now, id, ack);
+        self.finish(key, CallEnd::Refused { status: response.status });
+        self.forget(key);
+    }
+
+    fn accepted(&mut self, now: Instant, key: CallKey, response: &Response<'_>) {
+        let Some(call) = self.calls.of(key) else {
+            // The call is over and forgotten; a fork that answers late has to be hung up still.
+            self.dismiss_fork(now, response);
+            return;
+        };
+        let tag = response.core.to.tag().unwrap_or_default();
+        if matches!(call.phase, Phase::Outgoing(_)) {
+            self.established(now, key, response);
+        } else if call.dialog.remote_tag == tag {
+            self.ack_again(now, key);
+        } else {
+            self.dismiss_fork(now, response);
+        }
+    }
+
+    /// The first 2xx: the dialog is there, and ACK goes out, with our answer where theirs was the offer.
+    fn established(&mut self, now: Instant, key: CallKey, response: &Response<'_>) {
+        let Some(call) = self.calls.of(key) else { return };
+        let Phase::Outgoing(outgoing) = &mut call.phase else { return };
+        let early = outgoing
+            .early
+            .take()
+            .filter(|(tag, _)| Some(tag.as_slice()) == response.core.to.tag())
+            .map(|(_, early)| early);
+        let offer = outgoing.offer.take();
+        call.dialog.establish(response);
+        let described = description(response).map(<[u8]>::to_vec).or(early);
+        let outcome = match (&offer, described) {
+            (_, None) => Err(SdpError::NoAudio),
+            (Some(offer), Some(answer)) => {
+                call.session.agree(offer, &answer).map(|agreement| (None, agreement))
+            }
+            (None, Some(offer)) => {
+                call.session.answer(&offer).map(|(answer, agreement)| (Some(answer), agreement))
+            }
+        };
+        let answer = outcome.as_ref().ok().and_then(|(answer, _)| answer.clone());
+        let (dialog, cseq) = (call.dialog.clone(), call.dialog.local_cseq);
+        let ack = self.send_ack(now, &dialog, cseq, answer.as_deref());
+        self.wire.timers.disarm(Owner::Call(key), Timer::C);
+        self.wire.timers.arm(Owner::Call(key), Timer::Longest, now + CALL_MAX);
+        let Some(call) = self.calls.of(key) else { return };
+        call.phase = Phase::Up { ack };
+        call.session.agreement = outcome.as_ref().ok().map(|(_, agreement)| agreement.clone());
+        if call.is_over {
+            self.leave(now, key, &Because::default());
+            return;
+        }
+        match outcome {
+            Ok((_, agreement)) => self.told_answered(key, agreement),
+            Err(why) => {
+                let text = why.warning().map_or("Malformed session description", |(_, text)| text).to_owned();
+                self.end(now, key, CallEnd::NoAgreement, &Because { text, cause: 488, retry_after: None });
+            }
+        }
+    }
+
+    fn told_answered(&mut self, key: CallKey, agreement: Agreement) {
+        self.wire.tell(key, CallEvent::Answered(agreement));
+    }
+
+    /// Sends the ACK of a 2xx, a transaction of its own without one ([RFC 3261 §13.2.2.4]).
+    fn send_ack(&mut self, now: Instant, dialog: &Dialog, cseq: u32, answer: Option<&[u8]>) -> Vec<u8> {
+        let branch = self.tokens.branch();
+        let Some(path) = self.way_to(now, dialog) else { return Vec::new() };
+        let writer = dialog.request(Method::Ack, cseq, &self.via(&path, &branch));
+        let ack = writer.end(answer.map(|answer| (SDP, answer)));
+        self.wire.send(&path, ack.clone());
+        ack
+    }
+
+    fn ack_again(&mut self, now: Instant, key: CallKey) {
+        let Some(call) = self.calls.of(key) else { return };
+        let Phase::Up { ack } = &call.phase else { return };
+        let (ack, dialog) = (ack.clone(), call.dialog.clone());
+        if ack.is_empty() {
+            return;
+        }
+        if let Some(path) = self.way_to(now, &dialog) {
+            self.wire.tally.retransmitted += 1;
+            self.wire.send(&path, ack);
+        }
+    }
+
+    /// A second callee answered a forked INVITE: ACK and BYE ([RFC 3261 §13.2.2.4]).
+    fn dismiss_fork(&mut self, now: Instant, response: &Response<'_>) {
+        let core = &response.core;
+        // All that is needed of our side stands in the response; where it goes is its Contact.
+        let Some(contact) = response
+            .headers
+            .first(HeaderName::Contact)
+            .and_then(|value| crate::message::Address::parse(value).ok())
+        else {
+            return;
+        };
+        let Some(listen) = self.config.listens.iter().find(|listen| listen.transport == TransportKind::Udp)
+        else {
+            return;
+        };
+        let Some(remote) = Uri::parse(contact.uri).ok().and_then(|uri| uri.socket_address()) else { return };
+        let path = Path { local: listen.local, remote, connection: None };
+        let beginning = Beginning {
+            call_id: String::from_utf8_lossy(core.call_id).into_owned(),
+            local_tag: String::from_utf8_lossy(core.from.tag().unwrap_or_default()).into_owned(),
+            local: core.from_bytes.to_vec(),
+            target: contact.uri.to_vec(),
+            path,
+            contact: self.contact(&path),
+        };
+        let mut dialog = Dialog::begin(beginning);
+        dialog.establish(response);
+        self.send_ack(now, &dialog, core.cseq, None);
+        dialog.local_cseq = core.cseq + 1;
+        let because = Because { text: "Answered elsewhere".to_owned(), cause: 200, retry_after: None };
+        self.send_bye(now, &mut dialog, &because, User::Nobody);
+    }
+
+    /// A response that no transaction waits for: a 2xx whose ACK was lost for long may still need one.
+    pub(super) fn stray_response(&mut self, now: Instant, response: &Response<'_>) {
+        let core = &response.core;
+        let is_accepted = core.cseq_method == Method::Invite && (200..300).contains(&response.status);
+        let found = self.calls.find(
+            core.call_id,
+            core.from.tag().unwrap_or_default(),
+            core.to.tag().unwrap_or_default(),
+        );
+        match found.filter(|_| is_accepted) {
+            Some(call) => self.ack_again(now, call),
+            None => self.wire.tally.dropped += 1,
+        }
+    }
+}

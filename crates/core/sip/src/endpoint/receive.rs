@@ -1,0 +1,196 @@
+//! Messages that come in: to their transaction, dialog or call, or refused.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::reply::{Reply, ResponseHead, response_path};
+use super::screen::{Kind, screen};
+use super::{Endpoint, User};
+use crate::message::{Dropped, HeaderName, Message, Method, Refusal, Request, Response, parse, unfolded};
+use crate::timer::TransactionId;
+use crate::transaction::{Acked, Heard, ServerOpening, merge_key, server_key};
+use crate::wire::Path;
+
+/// A request that is being worked on.
+#[derive(Debug)]
+pub(super) struct Asked<'r, 'a> {
+    pub(super) request: &'r Request<'a>,
+    /// Where it came from.
+    pub(super) source: Path,
+    pub(super) transaction: TransactionId,
+    pub(super) head: ResponseHead,
+}
+
+impl Endpoint {
+    pub(super) fn receive(&mut self, now: Instant, path: Path, bytes: &[u8]) {
+        if path.connection.is_none() && bytes.iter().all(u8::is_ascii_whitespace) {
+            // An empty datagram keeps a NAT binding open.
+            return;
+        }
+        let flat = unfolded(bytes);
+        match parse(&flat) {
+            Ok(Message::Request(request)) => self.handle_request(now, path, &request),
+            Ok(Message::Response(response)) => self.handle_response(now, &response),
+            Err(Dropped::Silently) => self.wire.tally.dropped += 1,
+            Err(Dropped::Answer(refusal)) => self.refuse_broken(path, &refusal),
+        }
+    }
+
+    /// A message on a stream whose end can't be found: it is answered as well as it can be.
+    pub(super) fn refuse_unframed(&mut self, path: Path, head: &[u8]) {
+        let flat = unfolded(head);
+        match parse(&flat) {
+            Ok(Message::Request(request)) if request.method != Method::Ack => {
+                let refusal = Refusal { status: 400, why: "No Content-Length", headers: request.headers };
+                self.refuse_broken(path, &refusal);
+            }
+            Err(Dropped::Answer(refusal)) => self.refuse_broken(path, &refusal),
+            Ok(_) | Err(Dropped::Silently) => self.wire.tally.dropped += 1,
+        }
+    }
+
+    /// Says what is wrong, without a transaction: a copy gets the same answer again.
+    fn refuse_broken(&mut self, path: Path, refusal: &Refusal<'_>) {
+        if refusal.headers.first(HeaderName::Via).is_none() {
+            self.wire.tally.dropped += 1;
+            return;
+        }
+        let via = refusal
+            .headers
+            .first(HeaderName::Via)
+            .and_then(|value| crate::message::split_commas(value).next());
+        let via = via.and_then(|value| crate::message::Via::parse(value).ok());
+        let remote = via
+            .filter(|_| path.connection.is_none())
+            .map_or(path.remote, |via| via.response_address(path.remote));
+        let head = ResponseHead::of(&refusal.headers, path.remote);
+        let reply = Reply::because(refusal.status, refusal.why);
+        let bytes = self.written(&head, &reply, None);
+        self.wire.send(&Path { remote, ..path }, bytes);
+    }
+
+    fn handle_request(&mut self, now: Instant, path: Path, request: &Request<'_>) {
+        if request.method == Method::Ack {
+            self.handle_ack(now, request);
+            return;
+        }
+        let key = server_key(request, request.method);
+        if let Some(id) = self.transactions.find_server(&key) {
+            self.transactions.request_again(&mut self.wire, id);
+            return;
+        }
+        let head = ResponseHead::of(&request.headers, path.remote);
+        if self.transactions.count() >= self.transactions_max {
+            self.wire.tally.overloaded += 1;
+            let bytes = self.written(&head, &Reply::full(), None);
+            self.wire.send(&response_path(request, path), bytes);
+            return;
+        }
+        let is_new = request.core.to.tag().is_none() && request.method != Method::Cancel;
+        let merge_key = is_new.then(|| merge_key(request));
+        let is_merged = merge_key.as_ref().is_some_and(|key| self.transactions.is_merged(key));
+        let is_invite = request.method == Method::Invite;
+        let opening = ServerOpening {
+            key,
+            merge_key: merge_key.filter(|_| !is_merged),
+            path: response_path(request, path),
+            is_invite,
+        };
+        let transaction = self.transactions.open_server(opening);
+        let asked = Asked { request, source: path, transaction, head };
+        if is_merged {
+            self.reply(now, &asked, &Reply::new(482));
+            return;
+        }
+        match screen(request) {
+            Err(refusal) => self.reply(now, &asked, &refusal),
+            Ok(Kind::Cancel) => self.handle_cancel(now, &asked),
+            Ok(Kind::Within) => self.handle_within(now, &asked),
+            Ok(Kind::Invite) => self.handle_invite(now, &asked),
+            Ok(Kind::Options) => self.handle_options(now, &asked),
+        }
+    }
+
+    pub(super) fn handle_options(&mut self, now: Instant, asked: &Asked<'_, '_>) {
+        // The status that an INVITE would get (RFC 3261 §11.2).
+        let reply = if self.is_full() { Reply::full() } else { Reply::new(200) };
+        let reply = reply
+            .with("Accept", "application/sdp, application/dtmf-relay, application/dtmf")
+            .with("Accept-Encoding", "identity")
+            .with("Accept-Language", "en");
+        self.reply(now, asked, &reply.with("Supported", ""));
+    }
+
+    fn handle_ack(&mut self, now: Instant, request: &Request<'_>) {
+        let key = server_key(request, Method::Invite);
+        if let Some(id) = self.transactions.find_server(&key)
+            && self.transactions.acked(&mut self.wire, now, id) != Some(Acked::Accepted)
+        {
+            return;
+        }
+        let core = &request.core;
+        let found = core
+            .to
+            .tag()
+            .and_then(|tag| self.calls.find(core.call_id, tag, core.from.tag().unwrap_or_default()));
+        match found {
+            Some(call) => self.acked(now, call, request),
+            None => self.wire.tally.dropped += 1,
+        }
+    }
+
+    fn handle_response(&mut self, now: Instant, response: &Response<'_>) {
+        // A response with a second Via is somebody else's (RFC 3261 §8.1.3.3).
+        let vias = response.headers.all(HeaderName::Via).flat_map(crate::message::split_commas).count();
+        if vias != 1 {
+            self.wire.tally.dropped += 1;
+            return;
+        }
+        match self.transactions.heard(&mut self.wire, now, response) {
+            Heard::Tell(id, User::Invite(call)) => self.invite_heard(now, id, call, response),
+            Heard::Tell(_, User::Bye(call)) => self.forget(call),
+            Heard::Tell(_, User::Nobody) | Heard::Absorbed => {}
+            Heard::Stray => self.stray_response(now, response),
+        }
+    }
+
+    /// Answers a request of which nothing more is to be said.
+    pub(super) fn reply(&mut self, now: Instant, asked: &Asked<'_, '_>, reply: &Reply) {
+        let bytes = self.written(&asked.head, reply, None);
+        self.transactions.respond(&mut self.wire, now, asked.transaction, reply.status, bytes);
+    }
+
+    /// A whole response. Without a tag given it draws one.
+    pub(super) fn written(&mut self, head: &ResponseHead, reply: &Reply, tag: Option<&str>) -> Vec<u8> {
+        let drawn;
+        let tag = if let Some(tag) = tag {
+            tag
+        } else {
+            drawn = self.tokens.tag();
+            &drawn
+        };
+        let mut writer = head.begin(reply.status, reply.reason, tag);
+        if reply.status > 100 {
+            writer.header("Allow", &[super::reply::ALLOW.as_bytes()]);
+            writer.header("Server", &[self.config.user_agent.as_bytes()]);
+        }
+        writer.lines(&reply.lines);
+        writer.end(reply.body.as_deref().map(|body| (super::reply::SDP, body)))
+    }
+
+    /// The transport failed under these transactions.
+    pub(super) fn fail(&mut self, now: Instant, waiting: BTreeSet<TransactionId>) {
+        for id in waiting {
+            if let Some(expired) = self.transactions.transport_failed(&mut self.wire, id) {
+                self.unanswered(now, expired.user);
+            }
+        }
+    }
+
+    /// Whether one more incoming call is one too many.
+    pub(super) fn is_full(&self) -> bool {
+        self.calls.count() >= self.config.calls_max
+            || self.calls.half_open >= self.config.half_open_max
+            || self.calls.remembered() >= self.config.calls_max.saturating_mul(2)
+    }
+}

@@ -1,0 +1,90 @@
+//! What every request must pass before anybody looks closer ([RFC 3261 §8.2]), as a function of the request alone.
+
+use super::reply::{Reply, SDP};
+use crate::message::{HeaderName, Method, Request, split_commas};
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A new call.
+    Invite,
+    /// To a call that is there, or should be.
+    Within,
+    /// The end of an INVITE that is not answered.
+    Cancel,
+    /// A question, outside of calls.
+    Options,
+}
+
+/// Sorts a request, or refuses it.
+pub(super) fn screen(request: &Request<'_>) -> Result<Kind, Reply> {
+    let is_within = request.core.to.tag().is_some();
+    let kind = match request.method {
+        Method::Cancel => return Ok(Kind::Cancel),
+        Method::Invite if !is_within => Kind::Invite,
+        Method::Options if !is_within => Kind::Options,
+        Method::Invite | Method::Options | Method::Bye | Method::Info | Method::Update => Kind::Within,
+        // No event package is there yet, so no subscription to be notified of either (RFC 6665).
+        Method::Subscribe => return Err(Reply::new(489)),
+        Method::Notify => return Err(Reply::new(481)),
+        Method::Ack
+        | Method::Prack
+        | Method::Refer
+        | Method::Message
+        | Method::Register
+        | Method::Publish => return Err(Reply::new(405)),
+        Method::Other(_) => return Err(Reply::new(501)),
+    };
+    if !request.uri.is_scheme(b"sip") && !request.uri.is_scheme(b"tel") {
+        return Err(Reply::new(416));
+    }
+    let unsupported: Vec<_> = request
+        .headers
+        .all(HeaderName::Require)
+        .flat_map(split_commas)
+        .filter(|tag| !tag.is_empty())
+        .collect();
+    if !unsupported.is_empty() {
+        return Err(
+            Reply::new(420).with("Unsupported", &String::from_utf8_lossy(&unsupported.join(&b", "[..])))
+        );
+    }
+    screen_encoding(request)?;
+    Ok(kind)
+}
+
+fn screen_encoding(request: &Request<'_>) -> Result<(), Reply> {
+    let encoding = request.headers.first(HeaderName::ContentEncoding).unwrap_or_default();
+    if !request.body.is_empty() && !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity") {
+        return Err(Reply::new(415).with("Accept-Encoding", "identity"));
+    }
+    Ok(())
+}
+
+/// The session description in a request, if it has a body: 415 where the body is something else, 406 where the
+/// sender would not take one back.
+pub(super) fn description<'a>(request: &Request<'a>) -> Result<Option<&'a [u8]>, Reply> {
+    let mut accepts = request.headers.all(HeaderName::Accept).flat_map(split_commas).peekable();
+    let takes_sdp =
+        |range: &[u8]| [SDP, "application/*", "*/*"].iter().any(|known| is_media_type(range, known));
+    if accepts.peek().is_some() && !accepts.any(takes_sdp) {
+        return Err(Reply::new(406));
+    }
+    if request.body.is_empty() {
+        return Ok(None);
+    }
+    let content_type = request.headers.first(HeaderName::ContentType).unwrap_or_default();
+    if is_media_type(content_type, SDP) {
+        Ok(Some(request.body))
+    } else {
+        Err(Reply::new(415).with("Accept", SDP))
+    }
+}
+
+/// Whether a Content-Type or a range of Accept is this type, parameters aside.
+pub(super) fn is_media_type(value: &[u8], media_type: &str) -> bool {
+    let bare = value.split(|byte| *byte == b';').next().unwrap_or_default();
+    let mut compact = bare.to_vec();
+    compact.retain(|byte| !byte.is_ascii_whitespace());
+    compact.eq_ignore_ascii_case(media_type.as_bytes())
+}

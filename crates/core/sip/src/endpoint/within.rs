@@ -1,0 +1,233 @@
+//! Requests within a call: ACK, BYE, re-INVITE, UPDATE, INFO, OPTIONS ([RFC 3261 §12.2.2]).
+
+use std::time::Instant;
+
+use super::call::{Phase, Unacked};
+use super::receive::Asked;
+use super::reply::{Reply, SDP, response_path};
+use super::screen::{description, is_media_type};
+use super::{Because, CallEnd, CallEvent, CallKey, Endpoint};
+use crate::message::{HeaderName, Method, Request, decimal};
+use crate::sdp::Agreement;
+use crate::timer::{Owner, T1, Timer};
+
+impl Endpoint {
+    pub(super) fn handle_within(&mut self, now: Instant, asked: &Asked<'_, '_>) {
+        let core = &asked.request.core;
+        let tags = (core.to.tag().unwrap_or_default(), core.from.tag().unwrap_or_default());
+        let Some(key) = self.calls.find(core.call_id, tags.0, tags.1) else {
+            self.reply(now, asked, &Reply::new(481));
+            return;
+        };
+        let Some(call) = self.calls.of(key) else { return };
+        if core.cseq < call.dialog.remote_cseq {
+            self.reply(now, asked, &Reply::because(500, "CSeq Out Of Order"));
+            return;
+        }
+        call.dialog.remote_cseq = core.cseq;
+        match asked.request.method {
+            Method::Bye => self.handle_bye(now, key, asked),
+            _ if call.is_over => self.reply(now, asked, &Reply::new(481)),
+            Method::Invite => self.handle_reinvite(now, key, asked),
+            Method::Update => self.handle_update(now, key, asked),
+            Method::Info => self.handle_info(now, key, asked),
+            _ => self.handle_options(now, asked),
+        }
+    }
+
+    fn handle_bye(&mut self, now: Instant, key: CallKey, asked: &Asked<'_, '_>) {
+        self.reply(now, asked, &Reply::new(200));
+        // BYE in an early dialog: the INVITE still wants its answer (RFC 3261 §15.1.2).
+        self.refuse(now, key, &Reply::new(487), CallEnd::TheyHungUp);
+        self.finish(key, CallEnd::TheyHungUp);
+        self.forget(key);
+    }
+
+    /// ACK of a 2xx of ours.
+    pub(super) fn acked(&mut self, now: Instant, key: CallKey, request: &Request<'_>) {
+        let Some(call) = self.calls.of(key) else { return };
+        if call.unacked.as_ref().is_none_or(|unacked| unacked.cseq != request.core.cseq) {
+            return;
+        }
+        let Some(unacked) = call.unacked.take() else { return };
+        let content_type = request.headers.first(HeaderName::ContentType).unwrap_or_default();
+        let answer = (!request.body.is_empty() && is_media_type(content_type, SDP)).then_some(request.body);
+        let outcome = unacked.offer.as_ref().map(|offer| {
+            answer.ok_or(()).and_then(|answer| call.session.agree(offer, answer).map_err(|_| ()))
+        });
+        self.wire.timers.disarm(Owner::Call(key), Timer::Accepted2xx);
+        self.wire.timers.disarm(Owner::Call(key), Timer::AwaitAck);
+        self.calls.settle(key);
+        if let Some(because) = unacked.bye {
+            self.leave(now, key, &because);
+            return;
+        }
+        let agreement = match outcome {
+            Some(Err(())) => {
+                let because =
+                    Because { text: "No answer that fits".to_owned(), cause: 488, retry_after: None };
+                self.end(now, key, CallEnd::NoAgreement, &because);
+                return;
+            }
+            Some(Ok(agreement)) => Some(agreement),
+            None => None,
+        };
+        if unacked.is_first {
+            if let (Some(agreement), Some(call)) = (&agreement, self.calls.of(key)) {
+                call.session.agreement = Some(agreement.clone());
+            }
+            self.wire.tell(key, CallEvent::Confirmed(agreement));
+        } else if let Some(agreement) = agreement {
+            self.changed(key, agreement);
+        }
+    }
+
+    /// Tells of a change of the media; a mere refresh is none.
+    fn changed(&mut self, key: CallKey, agreement: Agreement) {
+        let Some(call) = self.calls.of(key) else { return };
+        if call.session.agreement.as_ref() != Some(&agreement) {
+            call.session.agreement = Some(agreement.clone());
+            self.wire.tell(key, CallEvent::Changed(agreement));
+        }
+    }
+
+    fn handle_reinvite(&mut self, now: Instant, key: CallKey, asked: &Asked<'_, '_>) {
+        let outcome = self.renegotiate(key, asked);
+        let (reply, ours, agreement) = match outcome {
+            Ok((description, ours, agreement)) => {
+                (Reply::new(200).with("Supported", "").with_sdp(description), ours, agreement)
+            }
+            Err(refusal) => {
+                self.reply(now, asked, &refusal);
+                return;
+            }
+        };
+        let Some(call) = self.calls.of(key) else { return };
+        call.dialog.refresh_target(&asked.request.headers);
+        let reply = reply.with("Contact", &call.dialog.contact);
+        let response = self.written(&asked.head, &reply, None);
+        self.transactions.respond(&mut self.wire, now, asked.transaction, 200, response.clone());
+        let path = response_path(asked.request, asked.source);
+        if let Some(call) = self.calls.of(key) {
+            call.unacked = Some(Unacked {
+                cseq: asked.request.core.cseq,
+                response,
+                path,
+                gap: T1,
+                offer: ours,
+                is_first: false,
+                bye: None,
+            });
+        }
+        self.await_ack(now, key);
+        if let Some(agreement) = agreement {
+            self.changed(key, agreement);
+        }
+    }
+
+    /// The description for a re-INVITE's 200: with our offer and no agreement yet where they made none.
+    #[expect(clippy::type_complexity, reason = "description, our offer, agreement: used by one caller")]
+    fn renegotiate(
+        &mut self,
+        key: CallKey,
+        asked: &Asked<'_, '_>,
+    ) -> Result<(Vec<u8>, Option<Vec<u8>>, Option<Agreement>), Reply> {
+        let offer = description(asked.request)?;
+        let call = self.calls.of(key).ok_or_else(|| Reply::new(481))?;
+        match (&call.phase, &call.unacked) {
+            (Phase::Up { .. }, None) => {}
+            // An offer of ours is open until the ACK brings its answer: glare (RFC 3261 §14.2, RFC 6141).
+            (Phase::Up { .. }, Some(unacked)) if unacked.offer.is_some() => return Err(Reply::new(491)),
+            (Phase::Up { .. } | Phase::Incoming(_) | Phase::Outgoing(_), _) => return Err(Reply::too_early()),
+            (Phase::Leaving, _) => return Err(Reply::new(481)),
+        }
+        let Some(offer) = offer else {
+            let ours = call.session.offer();
+            return Ok((ours.clone(), Some(ours), None));
+        };
+        match call.session.answer(offer) {
+            Ok((description, agreement)) => Ok((description, None, Some(agreement))),
+            // The call stays as it was (RFC 3261 §14.2).
+            Err(why) => Err(self.no_agreement(key, why)),
+        }
+    }
+
+    /// UPDATE: like a re-INVITE with an offer, but answered at once ([RFC 3311 §5.2]).
+    fn handle_update(&mut self, now: Instant, key: CallKey, asked: &Asked<'_, '_>) {
+        let reply = match description(asked.request) {
+            Err(refusal) => Err(refusal),
+            Ok(None) => Ok(None),
+            Ok(Some(_)) => self.renegotiate(key, asked).map(Some),
+        };
+        match reply {
+            Err(refusal) => self.reply(now, asked, &refusal),
+            Ok(outcome) => {
+                let Some(call) = self.calls.of(key) else { return };
+                call.dialog.refresh_target(&asked.request.headers);
+                let mut reply = Reply::new(200).with("Contact", &call.dialog.contact);
+                let (description, agreement) = outcome
+                    .map_or((None, None), |(description, _, agreement)| (Some(description), agreement));
+                reply.body = description;
+                self.reply(now, asked, &reply);
+                if let Some(agreement) = agreement {
+                    self.changed(key, agreement);
+                }
+            }
+        }
+    }
+
+    /// INFO: keys, in the two ways that phones send them.
+    fn handle_info(&mut self, now: Instant, key: CallKey, asked: &Asked<'_, '_>) {
+        let request = asked.request;
+        let content_type = request.headers.first(HeaderName::ContentType).unwrap_or_default();
+        let pressed = if request.body.is_empty() {
+            None
+        } else if is_media_type(content_type, "application/dtmf-relay") {
+            Some(relayed_key(request.body))
+        } else if is_media_type(content_type, "application/dtmf") {
+            Some(key_of(request.body.trim_ascii()))
+        } else {
+            self.reply(
+                now,
+                asked,
+                &Reply::new(415).with("Accept", "application/dtmf-relay, application/dtmf"),
+            );
+            return;
+        };
+        match pressed {
+            Some(None) => self.reply(now, asked, &Reply::because(400, "No Key")),
+            Some(Some(pressed)) => {
+                self.reply(now, asked, &Reply::new(200));
+                self.wire.tell(key, CallEvent::Key(pressed));
+            }
+            // Without a body it only asks whether we are there.
+            None => self.reply(now, asked, &Reply::new(200)),
+        }
+    }
+}
+
+/// The key in `Signal=5` of `application/dtmf-relay`.
+fn relayed_key(body: &[u8]) -> Option<char> {
+    body.split(|byte| *byte == b'\n').find_map(|line| {
+        let equals = line.iter().position(|byte| *byte == b'=')?;
+        let is_signal = line[..equals].trim_ascii().eq_ignore_ascii_case(b"Signal");
+        if is_signal { key_of(line[equals + 1..].trim_ascii()) } else { None }
+    })
+}
+
+/// A key by its character, or by its number from 10 on as some phones write `*` and `#`.
+fn key_of(text: &[u8]) -> Option<char> {
+    match text {
+        [key @ (b'0'..=b'9' | b'*' | b'#')] => Some(char::from(*key)),
+        [key @ (b'A'..=b'D' | b'a'..=b'd')] => Some(char::from(key.to_ascii_uppercase())),
+        other => match decimal(other)? {
+            10 => Some('*'),
+            11 => Some('#'),
+            12 => Some('A'),
+            13 => Some('B'),
+            14 => Some('C'),
+            15 => Some('D'),
+            _ => None,
+        },
+    }
+}

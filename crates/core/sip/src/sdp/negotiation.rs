@@ -1,0 +1,225 @@
+//! Making offers and answers, and reading what came of ours ([RFC 3264]).
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+
+use super::{Agreement, Capabilities, CodecName, Description, Direction, MediaDescription};
+
+/// The packet time that we ask for, in ms.
+const PTIME_MS: u16 = 20;
+/// The clock rate of telephone-event beside the codecs that are there.
+const EVENT_CLOCK_RATE_HZ: u32 = 8_000;
+/// The payload type that telephone-event is offered with, unless a codec has it: what most equipment uses.
+const EVENT_PAYLOAD_TYPE: u8 = 101;
+
+/// Who made a description, and its how-manieth it is: the `o=` line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The session; stays for the life of a call.
+    pub session: u64,
+    /// Goes up by one with each change.
+    pub version: u64,
+}
+
+/// Why there is no agreement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SdpError {
+    /// Not a session description.
+    #[error("malformed session description")]
+    Malformed,
+    /// No audio stream, or a refused one.
+    #[error("no audio stream")]
+    NoAudio,
+    /// Audio over a protocol that is not there.
+    #[error("no common transport protocol")]
+    NoProtocol,
+    /// An address of another family, or a host name.
+    #[error("media address can't be used")]
+    NoAddress,
+    /// No codec that both know.
+    #[error("no common codec")]
+    NoCodec,
+}
+
+impl SdpError {
+    /// The code and text of the `Warning` that says so ([RFC 3261 §20.43]); none for what is malformed.
+    #[must_use]
+    pub fn warning(self) -> Option<(u16, &'static str)> {
+        match self {
+            Self::Malformed => None,
+            Self::NoAudio => Some((304, "Media type not available")),
+            Self::NoProtocol => Some((302, "Incompatible transport protocol")),
+            Self::NoAddress => Some((301, "Incompatible network address formats")),
+            Self::NoCodec => Some((305, "Incompatible media format")),
+        }
+    }
+}
+
+/// An offer of all that we can.
+#[must_use]
+pub fn make_offer(capabilities: &Capabilities, direction: Direction) -> Vec<u8> {
+    make_offer_as(capabilities, direction, Origin { session: 1, version: 1 })
+}
+
+/// The same, by a given origin.
+#[must_use]
+pub fn make_offer_as(capabilities: &Capabilities, direction: Direction, origin: Origin) -> Vec<u8> {
+    let mut text = session_lines(capabilities.address, origin);
+    let codecs = capabilities.codecs.iter().map(|codec| (codec.payload_type, codec));
+    let event = capabilities.telephone_event.then(|| free_event_payload_type(capabilities));
+    audio_lines(&mut text, capabilities.port, b"RTP/AVP", codecs, event, direction);
+    text.into_bytes()
+}
+
+/// The answer to an offer, and what was agreed: the first of our codecs that it holds.
+///
+/// # Errors
+/// [`SdpError`] where there is nothing to agree on.
+pub fn answer(offer: &[u8], capabilities: &Capabilities) -> Result<(Vec<u8>, Agreement), SdpError> {
+    answer_as(offer, capabilities, Origin { session: 1, version: 1 })
+}
+
+/// The same, by a given origin.
+///
+/// # Errors
+/// [`SdpError`] where there is nothing to agree on.
+pub fn answer_as(
+    offer: &[u8],
+    capabilities: &Capabilities,
+    origin: Origin,
+) -> Result<(Vec<u8>, Agreement), SdpError> {
+    let offer = Description::parse(offer)?;
+    let mut refused = SdpError::NoAudio;
+    let mut chosen = None;
+    for (index, media) in offer.media.iter().enumerate() {
+        match agreement_on(media, capabilities) {
+            Ok(agreement) => {
+                chosen = Some((index, agreement));
+                break;
+            }
+            Err(SdpError::NoAudio) => {}
+            Err(why) => refused = why,
+        }
+    }
+    let (chosen, agreement) = chosen.ok_or(refused)?;
+    let mut text = session_lines(capabilities.address, origin);
+    for (index, media) in offer.media.iter().enumerate() {
+        if index == chosen {
+            let codecs = [(agreement.payload_type, &agreement.codec)].into_iter();
+            audio_lines(
+                &mut text,
+                capabilities.port,
+                media.protocol,
+                codecs,
+                agreement.event_payload_type,
+                agreement.direction,
+            );
+        } else {
+            let word = |bytes| String::from_utf8_lossy(bytes);
+            let format = word(media.formats.first().copied().unwrap_or(b"0"));
+            let _ = write!(text, "m={} 0 {} {format}\r\n", word(media.kind), word(media.protocol));
+        }
+    }
+    Ok((text.into_bytes(), agreement))
+}
+
+/// What the answer to an offer of ours comes to.
+///
+/// # Errors
+/// [`SdpError`] where the answer refuses, or does not fit the offer.
+pub fn agree(offer: &[u8], answer: &[u8], capabilities: &Capabilities) -> Result<Agreement, SdpError> {
+    let offer = Description::parse(offer)?;
+    let answer = Description::parse(answer)?;
+    // An answer has the media lines of its offer; our offers have one.
+    if answer.media.len() != offer.media.len() {
+        return Err(SdpError::Malformed);
+    }
+    let (Some(ours), Some(theirs)) = (offer.media.first(), answer.media.first()) else {
+        return Err(SdpError::NoAudio);
+    };
+    let mut agreement = agreement_on(theirs, capabilities)?;
+    // The first format of an answer that we know is the one that the other side prefers, and will send.
+    let known = |codec: &CodecName| theirs.payload_type(&codec.encoding, codec.clock_rate_hz);
+    let place = |payload_type: u8| {
+        theirs.formats.iter().position(|format| *format == payload_type.to_string().as_bytes())
+    };
+    let preferred = capabilities
+        .codecs
+        .iter()
+        .filter_map(|codec| known(codec).map(|found| (codec, found)))
+        .min_by_key(|(_, found)| place(*found));
+    if let Some((codec, payload_type)) = preferred {
+        agreement.codec = codec.clone();
+        agreement.payload_type = payload_type;
+    }
+    agreement.direction = agreement.direction.and(ours.direction);
+    Ok(agreement)
+}
+
+/// What one media line of theirs allows.
+fn agreement_on(media: &MediaDescription<'_>, capabilities: &Capabilities) -> Result<Agreement, SdpError> {
+    if media.kind != b"audio" || media.port == 0 {
+        return Err(SdpError::NoAudio);
+    }
+    if media.protocol != b"RTP/AVP" && media.protocol != b"RTP/AVPF" {
+        return Err(SdpError::NoProtocol);
+    }
+    let address = media
+        .address
+        .filter(|address| address.is_ipv4() == capabilities.address.is_ipv4())
+        .ok_or(SdpError::NoAddress)?;
+    let (codec, payload_type) = capabilities
+        .codecs
+        .iter()
+        .find_map(|codec| Some((codec, media.payload_type(&codec.encoding, codec.clock_rate_hz)?)))
+        .ok_or(SdpError::NoCodec)?;
+    let event_payload_type =
+        media.payload_type("telephone-event", EVENT_CLOCK_RATE_HZ).filter(|_| capabilities.telephone_event);
+    // RFC 2543 held a call by the address 0.0.0.0: nothing may be sent there.
+    let may_send = Direction::of(!address.is_unspecified(), true);
+    Ok(Agreement {
+        remote: SocketAddr::new(address, media.port),
+        codec: codec.clone(),
+        payload_type,
+        event_payload_type,
+        direction: media.direction.mirrored().and(may_send),
+        ptime_ms: media.ptime_ms,
+    })
+}
+
+fn free_event_payload_type(capabilities: &Capabilities) -> u8 {
+    let is_free = |candidate: &u8| capabilities.codecs.iter().all(|codec| codec.payload_type != *candidate);
+    (EVENT_PAYLOAD_TYPE..128).chain(96..EVENT_PAYLOAD_TYPE).find(is_free).unwrap_or(EVENT_PAYLOAD_TYPE)
+}
+
+fn session_lines(address: IpAddr, origin: Origin) -> String {
+    let family = if address.is_ipv4() { "IP4" } else { "IP6" };
+    let Origin { session, version } = origin;
+    format!(
+        "v=0\r\no=- {session} {version} IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\nt=0 0\r\n"
+    )
+}
+
+fn audio_lines<'a>(
+    text: &mut String,
+    port: u16,
+    protocol: &[u8],
+    codecs: impl Iterator<Item = (u8, &'a CodecName)>,
+    event: Option<u8>,
+    direction: Direction,
+) {
+    let codecs: Vec<_> = codecs.collect();
+    let _ = write!(text, "m=audio {port} {}", String::from_utf8_lossy(protocol));
+    for payload_type in codecs.iter().map(|(payload_type, _)| *payload_type).chain(event) {
+        let _ = write!(text, " {payload_type}");
+    }
+    text.push_str("\r\n");
+    for (payload_type, codec) in codecs {
+        let _ = write!(text, "a=rtpmap:{payload_type} {}/{}\r\n", codec.encoding, codec.clock_rate_hz);
+    }
+    if let Some(event) = event {
+        let _ =
+            write!(text, "a=rtpmap:{event} telephone-event/{EVENT_CLOCK_RATE_HZ}\r\na=fmtp:{event} 0-15\r\n");
+    }
+    let _ = write!(text, "a=ptime:{PTIME_MS}\r\na={}\r\n", direction.attribute());
+}

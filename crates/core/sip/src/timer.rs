@@ -1,0 +1,125 @@
+//! Timers under the names of the RFCs, in one queue.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::interface::{CallKey, ConnectionId};
+
+/// The estimate of a round trip ([RFC 3261 §17.1.1.1]).
+pub const T1: Duration = Duration::from_millis(500);
+/// The longest gap between retransmissions of non-INVITE requests and INVITE responses.
+pub const T2: Duration = Duration::from_secs(4);
+/// How long a message stays in the network.
+pub const T4: Duration = Duration::from_secs(5);
+/// 64·T1: how long a transaction tries.
+pub const T1_64: Duration = Duration::from_secs(32);
+/// How long a call may ring, either way; the least that [RFC 3261 §16.6] allows Timer C, and a little more.
+pub const RINGING_MAX: Duration = Duration::from_secs(185);
+/// When a call is ended that nobody ended: a net under forgotten calls, far above every product limit.
+pub const CALL_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How long a stream without traffic and without a call stays open.
+pub const STREAM_IDLE_MAX: Duration = Duration::from_secs(120);
+
+/// A timer. N belongs to subscriptions ([RFC 6665]), which are not there yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// INVITE request retransmission, datagrams only.
+    A,
+    /// INVITE client transaction gives up.
+    B,
+    /// A call that rings for too long, on either side (a proxy's timer in [RFC 3261 §16.6], here the user agent's).
+    C,
+    /// Wait for retransmissions of the refusal of an INVITE.
+    D,
+    /// Non-INVITE request retransmission, datagrams only.
+    E,
+    /// Non-INVITE client transaction gives up.
+    F,
+    /// INVITE refusal retransmission.
+    G,
+    /// Wait for the ACK of a refusal.
+    H,
+    /// Wait for retransmissions of that ACK.
+    I,
+    /// Wait for retransmissions of a non-INVITE request.
+    J,
+    /// Wait for retransmissions of the response to a non-INVITE request.
+    K,
+    /// Wait for retransmissions of an accepted INVITE ([RFC 6026]).
+    L,
+    /// Wait for further 2xx of an accepted INVITE ([RFC 6026]).
+    M,
+    /// Retransmission of a 2xx by the user agent ([RFC 3261 §13.3.1.4]).
+    Accepted2xx,
+    /// Wait for the ACK of a 2xx.
+    AwaitAck,
+    /// The longest call.
+    Longest,
+    /// A stream without traffic.
+    Idle,
+}
+
+/// Names a transaction for the life of the endpoint; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TransactionId(pub(crate) u64);
+
+/// Whose timer it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Owner {
+    Transaction(TransactionId),
+    Call(CallKey),
+    Connection(ConnectionId),
+}
+
+/// All timers that run. An owner has each timer at most once.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    by_time: BTreeSet<(Instant, Owner, Timer)>,
+    by_owner: BTreeMap<(Owner, Timer), Instant>,
+}
+
+impl Timers {
+    /// Starts a timer, or starts it anew.
+    pub(crate) fn arm(&mut self, owner: Owner, timer: Timer, at: Instant) {
+        if let Some(before) = self.by_owner.insert((owner, timer), at) {
+            self.by_time.remove(&(before, owner, timer));
+        }
+        self.by_time.insert((at, owner, timer));
+    }
+
+    pub(crate) fn disarm(&mut self, owner: Owner, timer: Timer) {
+        if let Some(at) = self.by_owner.remove(&(owner, timer)) {
+            self.by_time.remove(&(at, owner, timer));
+        }
+    }
+
+    /// Stops all timers of one owner.
+    pub(crate) fn disarm_all(&mut self, owner: Owner) {
+        let mut armed = Vec::new();
+        for ((_, timer), at) in self.by_owner.range((owner, Timer::A)..=(owner, Timer::Idle)) {
+            armed.push((*timer, *at));
+        }
+        for (timer, at) in armed {
+            self.by_owner.remove(&(owner, timer));
+            self.by_time.remove(&(at, owner, timer));
+        }
+    }
+
+    /// When the next one is due.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.by_time.first().map(|(at, _, _)| *at)
+    }
+
+    /// Takes one that is due.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<(Owner, Timer)> {
+        let (at, owner, timer) = *self.by_time.first().filter(|(at, _, _)| *at <= now)?;
+        self.by_time.remove(&(at, owner, timer));
+        self.by_owner.remove(&(owner, timer));
+        Some((owner, timer))
+    }
+}
+
+/// Twice the interval, at most T2.
+pub(crate) fn doubled(interval: Duration) -> Duration {
+    (interval * 2).min(T2)
+}

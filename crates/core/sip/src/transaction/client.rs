@@ -1,0 +1,238 @@
+//! Client transactions: INVITE ([RFC 3261 §17.1.1] with the Accepted state of [RFC 6026]) and the others (§17.1.2).
+
+use std::time::{Duration, Instant};
+
+use super::{Expired, Transaction, Transactions};
+use crate::message::{Method, Response};
+use crate::timer::{Owner, T1, T1_64, T2, T4, Timer, TransactionId, doubled};
+use crate::wire::{Path, Wire};
+
+/// Wait for retransmissions of a refusal: "at least 32 seconds" ([RFC 3261 §17.1.1.2]).
+const TIMER_D: Duration = Duration::from_secs(32);
+
+#[derive(Debug)]
+pub(super) struct ClientTransaction<U> {
+    pub(super) key: Box<[u8]>,
+    pub(super) path: Path,
+    user: U,
+    request: Vec<u8>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// INVITE sent; the gap before its next retransmission.
+    Calling(Duration),
+    /// A provisional response came to the INVITE.
+    InviteProceeding,
+    /// It was refused; the ACK, for each retransmission of the refusal.
+    InviteCompleted(Vec<u8>),
+    /// It was accepted; each 2xx goes to the user.
+    InviteAccepted,
+    /// Another request sent; the gap before its next retransmission.
+    Trying(Duration),
+    /// A provisional response came to it.
+    Proceeding,
+    /// It was answered.
+    Completed,
+}
+
+/// What a client transaction begins with.
+#[derive(Debug)]
+pub(crate) struct ClientOpening<'a, U> {
+    pub(crate) branch: &'a str,
+    pub(crate) method: Method<'a>,
+    pub(crate) path: Path,
+    pub(crate) request: Vec<u8>,
+    pub(crate) user: U,
+}
+
+/// What a response means to the user of its transaction.
+#[derive(Debug)]
+pub(crate) enum Heard<U> {
+    /// It belongs to no transaction.
+    Stray,
+    /// The transaction has dealt with it.
+    Absorbed,
+    /// The user should know. Of a refusal to INVITE the transaction has yet to be given the ACK ([`Transactions::refused`]).
+    Tell(TransactionId, U),
+}
+
+fn client_key(branch: &[u8], method: Method<'_>) -> Box<[u8]> {
+    [branch, b"\0", method.as_bytes()].concat().into_boxed_slice()
+}
+
+impl<U: Copy> Transactions<U> {
+    /// Sends a request and waits for its answers.
+    pub(crate) fn open_client(
+        &mut self,
+        wire: &mut Wire,
+        now: Instant,
+        opening: ClientOpening<'_, U>,
+    ) -> TransactionId {
+        let id = self.draw_id();
+        let ClientOpening { branch, method, path, request, user } = opening;
+        let owner = Owner::Transaction(id);
+        let is_invite = method == Method::Invite;
+        let (retransmit, give_up) = if is_invite { (Timer::A, Timer::B) } else { (Timer::E, Timer::F) };
+        if !path.is_reliable() {
+            wire.timers.arm(owner, retransmit, now + T1);
+        }
+        wire.timers.arm(owner, give_up, now + T1_64);
+        let kept = if path.is_reliable() { Vec::new() } else { request.clone() };
+        wire.send(&path, request);
+        if let Some(connection) = path.connection.and_then(|connection| wire.connection(connection)) {
+            connection.waiting.insert(id);
+        }
+        let state = if is_invite { State::Calling(T1) } else { State::Trying(T1) };
+        let key = client_key(branch.as_bytes(), method);
+        self.clients.insert(key.clone(), id);
+        self.live
+            .insert(id, Transaction::Client(ClientTransaction { key, path, user, request: kept, state }));
+        id
+    }
+
+    fn client(&mut self, id: TransactionId) -> Option<&mut ClientTransaction<U>> {
+        match self.live.get_mut(&id)? {
+            Transaction::Client(client) => Some(client),
+            Transaction::Server(_) => None,
+        }
+    }
+
+    /// A response came.
+    pub(crate) fn heard(&mut self, wire: &mut Wire, now: Instant, response: &Response<'_>) -> Heard<U> {
+        let branch = response.core.via.branch().unwrap_or_default();
+        let found = self.clients.get(&client_key(branch, response.core.cseq_method)).copied();
+        let Some((id, client)) = found.and_then(|id| Some((id, self.client(id)?))) else {
+            return Heard::Stray;
+        };
+        let verdict = client.heard(wire, now, id, response.status);
+        let user = client.user;
+        match verdict {
+            Verdict::Absorb => Heard::Absorbed,
+            Verdict::Tell => Heard::Tell(id, user),
+            Verdict::TellAndEnd => {
+                self.remove(wire, id);
+                Heard::Tell(id, user)
+            }
+        }
+    }
+
+    /// Sends the ACK of a refusal, and keeps it for each retransmission of the refusal.
+    pub(crate) fn refused(&mut self, wire: &mut Wire, now: Instant, id: TransactionId, ack: Vec<u8>) {
+        let Some(client) = self.client(id) else { return };
+        wire.send(&client.path, ack.clone());
+        let is_reliable = client.path.is_reliable();
+        client.state = State::InviteCompleted(ack);
+        wire.timers.disarm_all(Owner::Transaction(id));
+        wire.timers.arm(Owner::Transaction(id), Timer::D, now + TIMER_D);
+        if is_reliable {
+            self.remove(wire, id);
+        }
+    }
+
+    /// An INVITE that was cancelled gets no answer for longer than 64·T1: it ends then ([RFC 3261 §9.1]).
+    pub(crate) fn expect_end(&mut self, wire: &mut Wire, now: Instant, id: TransactionId) {
+        if self.client(id).is_some() {
+            wire.timers.arm(Owner::Transaction(id), Timer::B, now + T1_64);
+        }
+    }
+
+    /// The transport failed under a client transaction.
+    pub(crate) fn transport_failed(&mut self, wire: &mut Wire, id: TransactionId) -> Option<Expired<U>> {
+        let client = self.client(id)?;
+        let expired = client.is_waiting().then_some(Expired { user: client.user });
+        self.remove(wire, id);
+        expired
+    }
+}
+
+enum Verdict {
+    Absorb,
+    Tell,
+    TellAndEnd,
+}
+
+impl<U: Copy> ClientTransaction<U> {
+    fn is_waiting(&self) -> bool {
+        match self.state {
+            State::Calling(_) | State::InviteProceeding | State::Trying(_) | State::Proceeding => true,
+            State::InviteCompleted(_) | State::InviteAccepted | State::Completed => false,
+        }
+    }
+
+    fn heard(&mut self, wire: &mut Wire, now: Instant, id: TransactionId, status: u16) -> Verdict {
+        let owner = Owner::Transaction(id);
+        match (&self.state, status) {
+            (State::Calling(_), 100..=199) => {
+                wire.timers.disarm_all(owner);
+                self.state = State::InviteProceeding;
+                Verdict::Tell
+            }
+            (State::InviteProceeding, 100..=199) | (State::InviteAccepted, 200..=299) => Verdict::Tell,
+            (State::Calling(_) | State::InviteProceeding, 200..=299) => {
+                wire.timers.disarm_all(owner);
+                wire.timers.arm(owner, Timer::M, now + T1_64);
+                self.state = State::InviteAccepted;
+                Verdict::Tell
+            }
+            (State::Calling(_) | State::InviteProceeding, _) => Verdict::Tell,
+            (State::InviteCompleted(ack), 300..) => {
+                wire.tally.retransmitted += 1;
+                wire.send(&self.path, ack.clone());
+                Verdict::Absorb
+            }
+            (State::Trying(_), 100..=199) => {
+                if !self.path.is_reliable() {
+                    wire.timers.arm(owner, Timer::E, now + T2);
+                }
+                self.state = State::Proceeding;
+                Verdict::Absorb
+            }
+            (State::Trying(_) | State::Proceeding, 200..) => {
+                wire.timers.disarm_all(owner);
+                self.state = State::Completed;
+                if self.path.is_reliable() {
+                    return Verdict::TellAndEnd;
+                }
+                wire.timers.arm(owner, Timer::K, now + T4);
+                Verdict::Tell
+            }
+            (
+                State::InviteCompleted(_)
+                | State::InviteAccepted
+                | State::Trying(_)
+                | State::Proceeding
+                | State::Completed,
+                _,
+            ) => Verdict::Absorb,
+        }
+    }
+
+    /// A timer fired: whether the transaction lives on, and whether its user waits in vain.
+    pub(super) fn timeout(
+        &mut self,
+        wire: &mut Wire,
+        now: Instant,
+        id: TransactionId,
+        timer: Timer,
+    ) -> (bool, Option<Expired<U>>) {
+        let (again, gap) = match (timer, &mut self.state) {
+            (Timer::A, State::Calling(gap)) => {
+                *gap *= 2;
+                (Timer::A, *gap)
+            }
+            (Timer::E, State::Trying(gap)) => {
+                *gap = doubled(*gap);
+                (Timer::E, *gap)
+            }
+            (Timer::E, State::Proceeding) => (Timer::E, T2),
+            // B, D, F, K, M: the end.
+            _ => return (false, self.is_waiting().then_some(Expired { user: self.user })),
+        };
+        wire.timers.arm(Owner::Transaction(id), again, now + gap);
+        wire.tally.retransmitted += 1;
+        wire.send(&self.path, self.request.clone());
+        (true, None)
+    }
+}

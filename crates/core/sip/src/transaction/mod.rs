@@ -1,0 +1,133 @@
+//! The four transaction machines ([RFC 3261 §17], [RFC 6026]).
+//!
+//! They retransmit, absorb retransmissions and give up; they know no dialogs and read no bodies. **Invariant:** a
+//! transaction always has a timer running that ends it, except a server transaction that its user has not answered
+//! (the user's own Timer C bounds that).
+
+mod client;
+mod server;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use client::ClientTransaction;
+pub(crate) use client::{ClientOpening, Heard};
+use server::ServerTransaction;
+pub(crate) use server::{Acked, ServerOpening};
+
+use crate::message::{Method, Request};
+use crate::timer::{Owner, Timer, TransactionId};
+use crate::wire::Wire;
+
+#[derive(Debug)]
+enum Transaction<U> {
+    Server(ServerTransaction),
+    Client(ClientTransaction<U>),
+}
+
+/// All transactions. `U` says what a client transaction was opened for.
+#[derive(Debug)]
+pub(crate) struct Transactions<U> {
+    live: BTreeMap<TransactionId, Transaction<U>>,
+    servers: BTreeMap<Box<[u8]>, TransactionId>,
+    merged: BTreeMap<Box<[u8]>, TransactionId>,
+    clients: BTreeMap<Box<[u8]>, TransactionId>,
+    opened: u64,
+}
+
+/// How a client transaction that its user still waits for came to its end without a response.
+#[derive(Debug)]
+pub(crate) struct Expired<U> {
+    pub(crate) user: U,
+}
+
+impl<U: Copy> Transactions<U> {
+    pub(crate) fn new() -> Self {
+        Self {
+            live: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            merged: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            opened: 0,
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.live.len()
+    }
+
+    fn draw_id(&mut self) -> TransactionId {
+        self.opened += 1;
+        TransactionId(self.opened)
+    }
+
+    /// A timer fired.
+    pub(crate) fn timeout(
+        &mut self,
+        wire: &mut Wire,
+        now: Instant,
+        id: TransactionId,
+        timer: Timer,
+    ) -> Option<Expired<U>> {
+        let (lives, expired) = match self.live.get_mut(&id)? {
+            Transaction::Server(server) => (server.timeout(wire, now, id, timer), None),
+            Transaction::Client(client) => client.timeout(wire, now, id, timer),
+        };
+        if !lives {
+            self.remove(wire, id);
+        }
+        expired
+    }
+
+    fn remove(&mut self, wire: &mut Wire, id: TransactionId) {
+        wire.timers.disarm_all(Owner::Transaction(id));
+        match self.live.remove(&id) {
+            Some(Transaction::Server(server)) => {
+                self.servers.remove(&server.key);
+                if let Some(key) = server.merge_key.filter(|key| self.merged.get(key) == Some(&id)) {
+                    self.merged.remove(&key);
+                }
+            }
+            Some(Transaction::Client(client)) => {
+                self.clients.remove(&client.key);
+                if let Some(kept) = client.path.connection.and_then(|connection| wire.connection(connection))
+                {
+                    kept.waiting.remove(&id);
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+/// What names a server transaction ([RFC 3261 §17.2.3]); ACK and CANCEL are looked up under INVITE.
+pub(crate) fn server_key(request: &Request<'_>, method: Method<'_>) -> Box<[u8]> {
+    let core = &request.core;
+    let cseq = core.cseq.to_be_bytes();
+    let pieces: [&[u8]; 7] = match core.via.branch() {
+        Some(branch) => [branch, b"\0", core.via.sent_by, b"\0", method.as_bytes(), b"", b""],
+        // An agent of RFC 2543: no unique branch, so what it sends is told apart by all that stays the same.
+        None => [
+            core.call_id,
+            b"\0",
+            core.via.sent_by,
+            &cseq,
+            method.as_bytes(),
+            b"\0",
+            core.from.tag().unwrap_or_default(),
+        ],
+    };
+    let mut key = pieces.concat();
+    if core.via.branch().is_some() {
+        key.make_ascii_lowercase();
+    }
+    key.into_boxed_slice()
+}
+
+/// What two copies of one request have in common that came by different ways ([RFC 3261 §8.2.2.2]).
+pub(crate) fn merge_key(request: &Request<'_>) -> Box<[u8]> {
+    let core = &request.core;
+    let from_tag = core.from.tag().unwrap_or_default();
+    let cseq = core.cseq.to_be_bytes();
+    [core.call_id, b"\0", from_tag, b"\0", &cseq, request.method.as_bytes()].concat().into_boxed_slice()
+}

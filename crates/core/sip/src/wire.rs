@@ -1,0 +1,182 @@
+//! The way out: outputs, connections and the paths that messages take. It reads no message.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::interface::{CallEvent, CallKey, ConnectionId, Output, TransportKind};
+use crate::message::StreamBuffer;
+use crate::timer::{Owner, STREAM_IDLE_MAX, Timer, Timers, TransactionId};
+
+/// Most connections at once; one more is closed at once. Each costs a file descriptor in the shell.
+pub(crate) const CONNECTIONS_MAX: usize = 4_096;
+
+/// The bit that tells connections we open from accepted ones.
+const OPENED_HERE: u64 = 1 << 63;
+
+/// Where a message goes, and which way one came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Path {
+    /// Our bound address.
+    pub(crate) local: SocketAddr,
+    /// Theirs.
+    pub(crate) remote: SocketAddr,
+    /// The connection, on TCP.
+    pub(crate) connection: Option<ConnectionId>,
+}
+
+impl Path {
+    pub(crate) fn transport(&self) -> TransportKind {
+        if self.connection.is_some() { TransportKind::Tcp } else { TransportKind::Udp }
+    }
+
+    pub(crate) fn is_reliable(&self) -> bool {
+        self.connection.is_some()
+    }
+}
+
+/// A TCP connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+    pub(crate) incoming: StreamBuffer,
+    /// Client transactions that fail when it does.
+    pub(crate) waiting: BTreeSet<TransactionId>,
+    /// Calls that use it; while there are any it does not close for idleness.
+    pub(crate) calls: usize,
+}
+
+/// What is counted.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) dropped: u64,
+    pub(crate) overloaded: u64,
+    pub(crate) retransmitted: u64,
+    pub(crate) connections_refused: u64,
+}
+
+/// Outputs, connections, timers and counts: what every layer stands on.
+#[derive(Debug, Default)]
+pub(crate) struct Wire {
+    outputs: VecDeque<Output>,
+    connections: BTreeMap<ConnectionId, Connection>,
+    by_remote: BTreeMap<SocketAddr, ConnectionId>,
+    opened: u64,
+    pub(crate) timers: Timers,
+    pub(crate) tally: Tally,
+}
+
+impl Wire {
+    pub(crate) fn next_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub(crate) fn tell(&mut self, call: CallKey, event: CallEvent) {
+        self.outputs.push_back(Output::Call(call, event));
+    }
+
+    /// Sends on a path; what has no connection any more is dropped and counted.
+    pub(crate) fn send(&mut self, path: &Path, bytes: Vec<u8>) {
+        let Some(connection) = path.connection else {
+            self.outputs.push_back(Output::SendDatagram { local: path.local, remote: path.remote, bytes });
+            return;
+        };
+        if self.connections.contains_key(&connection) {
+            self.outputs.push_back(Output::SendStream { connection, bytes });
+        } else {
+            self.tally.dropped += 1;
+        }
+    }
+
+    pub(crate) fn connection(&mut self, connection: ConnectionId) -> Option<&mut Connection> {
+        self.connections.get_mut(&connection)
+    }
+
+    pub(crate) fn connections_count(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Keeps an accepted connection, or closes it where there are too many.
+    pub(crate) fn accept(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) {
+        if self.connections.len() >= CONNECTIONS_MAX {
+            self.tally.connections_refused += 1;
+            self.outputs.push_back(Output::Disconnect { connection });
+            return;
+        }
+        self.keep(now, connection, local, remote);
+    }
+
+    fn keep(&mut self, now: Instant, connection: ConnectionId, local: SocketAddr, remote: SocketAddr) {
+        let kept = Connection {
+            local,
+            remote,
+            incoming: StreamBuffer::default(),
+            waiting: BTreeSet::new(),
+            calls: 0,
+        };
+        self.connections.insert(connection, kept);
+        self.by_remote.insert(remote, connection);
+        self.touch(now, connection);
+    }
+
+    /// Traffic was seen.
+    pub(crate) fn touch(&mut self, now: Instant, connection: ConnectionId) {
+        self.timers.arm(Owner::Connection(connection), Timer::Idle, now + STREAM_IDLE_MAX);
+    }
+
+    /// A connection to an address: one that is there, or a new one. `None` where there are too many.
+    pub(crate) fn stream_to(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Option<ConnectionId> {
+        if let Some(connection) = self.by_remote.get(&remote) {
+            return Some(*connection);
+        }
+        if self.connections.len() >= CONNECTIONS_MAX {
+            self.tally.connections_refused += 1;
+            return None;
+        }
+        let connection = ConnectionId(OPENED_HERE | self.opened);
+        self.opened += 1;
+        self.keep(now, connection, local, remote);
+        self.outputs.push_back(Output::Connect { connection, remote });
+        Some(connection)
+    }
+
+    /// Forgets a connection; answers with the client transactions that waited on it.
+    pub(crate) fn forget(&mut self, connection: ConnectionId) -> BTreeSet<TransactionId> {
+        let Some(gone) = self.connections.remove(&connection) else { return BTreeSet::new() };
+        self.timers.disarm_all(Owner::Connection(connection));
+        if self.by_remote.get(&gone.remote) == Some(&connection) {
+            self.by_remote.remove(&gone.remote);
+        }
+        gone.waiting
+    }
+
+    /// Closes a connection.
+    pub(crate) fn close(&mut self, connection: ConnectionId) -> BTreeSet<TransactionId> {
+        self.outputs.push_back(Output::Disconnect { connection });
+        self.forget(connection)
+    }
+
+    /// Whether a connection that was idle may go.
+    pub(crate) fn is_unused(&self, connection: ConnectionId) -> bool {
+        self.connections.get(&connection).is_some_and(|kept| kept.calls == 0 && kept.waiting.is_empty())
+    }
+
+    /// A call begins or ends to use a path.
+    pub(crate) fn count_call(&mut self, path: &Path, is_new: bool) {
+        if let Some(kept) = path.connection.and_then(|connection| self.connections.get_mut(&connection)) {
+            kept.calls = if is_new { kept.calls + 1 } else { kept.calls.saturating_sub(1) };
+        }
+    }
+}
