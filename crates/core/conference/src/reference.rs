@@ -9,6 +9,7 @@
 
 mod apply;
 mod room;
+mod views;
 
 use std::collections::BTreeMap;
 
