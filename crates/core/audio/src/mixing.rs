@@ -37,7 +37,9 @@ impl GainRamp {
 
     /// Applies the gain to a frame on its way to `target`, moving by `step_max` at most within the frame.
     pub fn apply(&mut self, frame: &mut [i16], target: f32, step_max: f32) {
-        let end = self.now + (target - self.now).clamp(-step_max, step_max);
+        let way = target - self.now;
+        // Arrives exactly, so that a gain of 1 is found again.
+        let end = if way.abs() <= step_max { target } else { self.now + step_max.copysign(way) };
         if (end - self.now).abs() < f32::EPSILON {
             if (end - 1.0).abs() >= f32::EPSILON {
                 frame.iter_mut().for_each(|sample| *sample = (f32::from(*sample) * end) as i16);

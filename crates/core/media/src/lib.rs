@@ -1,1 +1,21 @@
-//! Legs (packets to frames) and mixes (a conference's audio).
+//! Legs (packets to frames) and mixes (a conference's audio), without I/O.
+//!
+//! It knows no sockets, SIP or rooms, and not who a conferee is. Time, datagrams and random numbers come in;
+//! packets and [`LegOutput`]s come out. **Invariant:** a connected leg makes exactly one packet per tick while
+//! it may send, and nothing allocates per packet or tick.
+
+mod concealment;
+mod frame;
+mod leg;
+mod line;
+mod mix;
+mod overlay;
+mod shared;
+mod talkers;
+
+pub use frame::{FRAME, FRAME_SAMPLES, Frame, PACKET_OCTETS, RATE_HZ};
+pub use leg::{Downlink, Leg, LegOutput, LegReport, PlayId};
+pub use line::{LegMedia, StreamStart};
+pub use mix::{Attachment, Legs, Mix, MixFull, PROGRAMS_MAX, SeatKey};
+pub use shared::Shared;
+pub use talkers::TALKERS_MAX;

@@ -39,8 +39,8 @@ pub trait MediaIo {
     fn disconnect(&mut self, key: SocketKey);
 
     /// Hands over what waits at the due sockets: to each at most one datagram in the steady state, all (up to a bound)
-    /// where one was missing the last time and now and then besides.
-    fn receive(&mut self, due: &[SocketKey], take: &mut impl FnMut(SocketKey, Option<SocketAddr>, &[u8]));
+    /// where one was missing the last time and now and then besides. `take` is told the place in `due`.
+    fn receive(&mut self, due: &[SocketKey], take: &mut impl FnMut(usize, Option<SocketAddr>, &[u8]));
 
     /// Sends a datagram: to `far`, or to the connected source where that is `None`.
     fn send(&mut self, key: SocketKey, far: Option<SocketAddr>, packet: &[u8]);

@@ -96,9 +96,9 @@ impl MediaIo for PlainIo {
         }
     }
 
-    fn receive(&mut self, due: &[SocketKey], take: &mut impl FnMut(SocketKey, Option<SocketAddr>, &[u8])) {
+    fn receive(&mut self, due: &[SocketKey], take: &mut impl FnMut(usize, Option<SocketAddr>, &[u8])) {
         let mut buffer = [0; DATAGRAM_MAX];
-        for &key in due {
+        for (place, key) in due.iter().enumerate() {
             let Some(socket) = self.sockets.get_mut(key.0 as usize) else {
                 continue;
             };
@@ -107,7 +107,7 @@ impl MediaIo for PlainIo {
             socket.was_dry = false;
             for round in 0..rounds_max {
                 match socket.receive(&mut buffer) {
-                    Ok(Some((length, source))) => take(key, source, &buffer[..length]),
+                    Ok(Some((length, source))) => take(place, source, &buffer[..length]),
                     Ok(None) => {
                         socket.was_dry = round == 0;
                         break;

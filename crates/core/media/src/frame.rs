@@ -1,0 +1,23 @@
+//! The frame that everything is ticked by.
+
+use std::time::Duration;
+
+use partyline_rtp::HEADER_OCTETS;
+
+/// Samples in a second, of legs and mixes alike.
+pub const RATE_HZ: u32 = 8_000;
+
+/// How long a frame is: what every SIP telephone sends without being asked.
+pub const FRAME: Duration = Duration::from_millis(20);
+
+/// Samples in a frame.
+pub const FRAME_SAMPLES: usize = (RATE_HZ / 50) as usize;
+
+/// A frame of linear samples.
+pub type Frame = [i16; FRAME_SAMPLES];
+
+/// A frame of G.711.
+pub(crate) type Payload = [u8; FRAME_SAMPLES];
+
+/// Octets of the packets that legs send.
+pub const PACKET_OCTETS: usize = HEADER_OCTETS + FRAME_SAMPLES;

@@ -1,0 +1,359 @@
+//! A leg: one caller's packets on one side, frames on the other.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use partyline_audio::Player;
+use partyline_rtp::HEADER_OCTETS;
+
+use crate::frame::{FRAME, FRAME_SAMPLES, Frame, PACKET_OCTETS, Payload, RATE_HZ};
+use crate::line::{Incoming, LegMedia, Outgoing, Received, StreamStart};
+use crate::overlay::Overlay;
+use crate::shared::Shared;
+
+/// Most outputs that wait to be taken. A tick makes two or three; more come only from a caller who floods.
+const OUTPUTS_MAX: usize = 16;
+/// How long no packet comes before that is told, and how often it is told again.
+const QUIET_STEP: Duration = Duration::from_secs(1);
+
+/// Names a program played to a leg, so that its end can be told from another's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PlayId(pub u64);
+
+/// What a leg wants told or done.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum LegOutput {
+    /// The first valid packet came.
+    FirstPacket,
+    /// A key was pressed, counted once.
+    Key(char),
+    /// A program came to its end.
+    PlayEnded(PlayId),
+    /// No packet has come for this long while it was expected.
+    Quiet(Duration),
+    /// The first frame of a mix was made after the leg began to hear it.
+    FirstMixedAudio,
+    /// The source is known: datagrams of others need not be handed in any more.
+    Bind(SocketAddr),
+    /// Datagrams of any source are to be handed in again.
+    Unbind,
+}
+
+/// What a leg has seen, from its start.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct LegReport {
+    /// Valid RTP packets received.
+    pub packets_received: u64,
+    /// Packets missing by sequence number.
+    pub packets_lost: u64,
+    /// RTP packets sent.
+    pub packets_sent: u64,
+    /// Datagrams dropped as not RTP, not from the latched source, or late.
+    pub datagrams_dropped: u64,
+    /// Interarrival jitter, RFC 3550 §6.4.1.
+    pub jitter: Duration,
+    /// The jitter buffer's depth now.
+    pub depth: Duration,
+    /// Round trip by RTCP, where known.
+    pub round_trip: Option<Duration>,
+}
+
+/// What a leg hears in a tick, apart from its own player.
+#[derive(Debug)]
+pub enum Downlink<'a> {
+    /// Nothing.
+    Silence,
+    /// What all listeners share.
+    Shared(&'a mut Shared),
+    /// Samples for this leg alone.
+    Own(&'a Frame),
+}
+
+/// One caller's media.
+#[derive(Debug)]
+pub struct Leg {
+    line: Line,
+    overlay: Overlay,
+    echoes: bool,
+    outputs: VecDeque<LegOutput>,
+    outputs_dropped: u64,
+}
+
+#[derive(Debug)]
+enum Line {
+    /// No far side yet.
+    Idle(StreamStart),
+    Connected(Box<Session>),
+}
+
+#[derive(Debug)]
+struct Session {
+    media: LegMedia,
+    incoming: Incoming,
+    outgoing: Outgoing,
+    is_bound: bool,
+    has_heard: bool,
+    last_heard: Instant,
+    quiet_told: Duration,
+    round_trip: Option<Duration>,
+}
+
+impl Leg {
+    /// A leg without a far side. The numbers should be random.
+    #[must_use]
+    pub fn new(start: StreamStart) -> Self {
+        Self {
+            line: Line::Idle(start),
+            overlay: Overlay::new(),
+            echoes: false,
+            outputs: VecDeque::with_capacity(OUTPUTS_MAX),
+            outputs_dropped: 0,
+        }
+    }
+
+    /// Sets (or changes) the far side and codec; from here on the leg makes packets.
+    pub fn connect(&mut self, now: Instant, media: LegMedia) {
+        match &mut self.line {
+            Line::Idle(start) => {
+                let session = Session {
+                    incoming: Incoming::new(&media),
+                    outgoing: Outgoing::new(*start, media.codec),
+                    media,
+                    is_bound: false,
+                    has_heard: false,
+                    last_heard: now,
+                    quiet_told: Duration::ZERO,
+                    round_trip: None,
+                };
+                self.line = Line::Connected(Box::new(session));
+            }
+            Line::Connected(session) => {
+                if session.change(now, media) {
+                    self.tell(LegOutput::Unbind);
+                }
+            }
+        }
+    }
+
+    /// Where packets go; `None` before `connect`.
+    #[must_use]
+    pub fn destination(&self) -> Option<SocketAddr> {
+        match &self.line {
+            Line::Idle(_) => None,
+            Line::Connected(session) => Some(session.incoming.destination()),
+        }
+    }
+
+    /// Plays over whatever is heard (which is ducked), instead of what plays now. The player is for [`RATE_HZ`].
+    pub fn play(&mut self, play: PlayId, player: Player) {
+        self.overlay.play(play, player);
+    }
+
+    /// Stops what plays.
+    pub fn stop(&mut self) {
+        self.overlay.stop();
+    }
+
+    /// Sends the caller's own audio back while in no mix, or no longer.
+    pub const fn set_echo(&mut self, echoes: bool) {
+        self.echoes = echoes;
+    }
+
+    /// Takes a datagram; without a source it came by a socket that hears only the bound one.
+    pub fn receive(&mut self, now: Instant, source: Option<SocketAddr>, datagram: &[u8]) {
+        let Line::Connected(session) = &mut self.line else {
+            return;
+        };
+        let received = session.incoming.receive(now, source, datagram, &session.media);
+        let (key, latched) = match received {
+            Received::Valid { latched } => (None, latched),
+            Received::Key { key, latched } => (Some(key), latched),
+            Received::Dropped => return,
+        };
+        session.last_heard = now;
+        session.quiet_told = Duration::ZERO;
+        let is_first = !std::mem::replace(&mut session.has_heard, true);
+        let binds = latched.or_else(|| (!session.is_bound).then(|| session.incoming.destination()));
+        session.is_bound = true;
+        if let Some(source) = binds {
+            self.tell(LegOutput::Bind(source));
+        }
+        if is_first {
+            self.tell(LegOutput::FirstPacket);
+        }
+        if let Some(key) = key {
+            self.tell(LegOutput::Key(key));
+        }
+    }
+
+    /// Takes the caller's next frame; how loud it is in dBov. Once per tick, before anything is composed.
+    pub fn pull(&mut self, now: Instant) -> f32 {
+        let Line::Connected(session) = &mut self.line else {
+            return partyline_codec::SILENCE_DBOV;
+        };
+        let level_dbov = session.incoming.pull();
+        if let Some(quiet) = session.quiet(now) {
+            if std::mem::replace(&mut session.is_bound, false) {
+                self.tell(LegOutput::Unbind);
+            }
+            self.tell(LegOutput::Quiet(quiet));
+        }
+        level_dbov
+    }
+
+    /// Decodes the frame pulled last, or what stands in for it.
+    pub fn decode(&mut self, frame: &mut Frame) {
+        match &mut self.line {
+            Line::Idle(_) => frame.fill(0),
+            Line::Connected(session) => session.incoming.decode(frame),
+        }
+    }
+
+    /// Makes the packet of this tick; its octets, or `None` if nothing may be sent.
+    pub fn compose(&mut self, downlink: Downlink<'_>, packet: &mut [u8; PACKET_OCTETS]) -> Option<usize> {
+        let Line::Connected(session) = &mut self.line else {
+            return None;
+        };
+        let payload = &mut packet[HEADER_OCTETS..];
+        if self.overlay.is_idle() {
+            match downlink {
+                Downlink::Silence => session.media.codec.fill_silence(payload),
+                Downlink::Shared(shared) => payload.copy_from_slice(shared.payload(session.media.codec)),
+                Downlink::Own(frame) => {
+                    session.outgoing.encoder.encode(frame, payload);
+                }
+            }
+            return session.head(packet);
+        }
+        let mut frame = match downlink {
+            Downlink::Silence => [0; FRAME_SAMPLES],
+            Downlink::Shared(shared) => shared.frame,
+            Downlink::Own(frame) => *frame,
+        };
+        let ended = self.overlay.apply(&mut frame);
+        session.outgoing.encoder.encode(&frame, payload);
+        let octets = session.head(packet);
+        if let Some(play) = ended {
+            self.tell(LegOutput::PlayEnded(play));
+        }
+        octets
+    }
+
+    /// A whole tick of a leg in no mix: its player, or its echo, or silence.
+    pub fn tick_alone(&mut self, now: Instant, packet: &mut [u8; PACKET_OCTETS]) -> Option<usize> {
+        self.pull(now);
+        if !self.echoes {
+            return self.compose(Downlink::Silence, packet);
+        }
+        if !self.overlay.is_idle() {
+            let mut frame = [0; FRAME_SAMPLES];
+            self.decode(&mut frame);
+            return self.compose(Downlink::Own(&frame), packet);
+        }
+        let Line::Connected(session) = &mut self.line else {
+            return None;
+        };
+        let codec = session.media.codec;
+        let payload: &mut Payload = packet.last_chunk_mut().expect("a packet is longer than its payload");
+        match session.incoming.payload() {
+            Some(heard) => *payload = *heard,
+            None => codec.fill_silence(payload),
+        }
+        session.head(packet)
+    }
+
+    /// Passes over frames that could not be ticked in time: sound and time go on without them.
+    pub fn skip(&mut self, frames: u32) {
+        for _ in 0..frames.min(50) {
+            if let Some(play) = self.overlay.skip() {
+                self.tell(LegOutput::PlayEnded(play));
+            }
+        }
+        if let Line::Connected(session) = &mut self.line {
+            session.outgoing.pause(frames);
+            for _ in 0..frames.min(50) {
+                session.incoming.pull();
+            }
+        }
+    }
+
+    /// Notes something to be told. What does not fit is dropped and counted.
+    pub fn tell(&mut self, output: LegOutput) {
+        if self.outputs.len() == OUTPUTS_MAX {
+            self.outputs_dropped += 1;
+        } else {
+            self.outputs.push_back(output);
+        }
+    }
+
+    /// What is to be told or done next.
+    pub fn poll_output(&mut self) -> Option<LegOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// How many outputs were dropped because nobody took them.
+    #[must_use]
+    pub const fn outputs_dropped(&self) -> u64 {
+        self.outputs_dropped
+    }
+
+    /// What the leg has seen.
+    #[must_use]
+    pub fn report(&self) -> LegReport {
+        match &self.line {
+            Line::Idle(_) => LegReport::default(),
+            Line::Connected(session) => session.report(),
+        }
+    }
+}
+
+impl Session {
+    /// Takes what was agreed anew; whether the source is open again.
+    fn change(&mut self, now: Instant, media: LegMedia) -> bool {
+        self.incoming.change(&self.media, &media);
+        if self.media.codec != media.codec {
+            self.outgoing.encoder = partyline_codec::Encoder::new(media.codec);
+        }
+        self.media = media;
+        self.last_heard = now;
+        self.quiet_told = Duration::ZERO;
+        !self.incoming.is_latched() && std::mem::replace(&mut self.is_bound, false)
+    }
+
+    /// How long nothing came, where that is to be told now.
+    fn quiet(&mut self, now: Instant) -> Option<Duration> {
+        if !self.media.receives {
+            self.last_heard = now;
+            return None;
+        }
+        let quiet = now.saturating_duration_since(self.last_heard);
+        if quiet < self.quiet_told + QUIET_STEP {
+            return None;
+        }
+        self.quiet_told = quiet;
+        Some(quiet)
+    }
+
+    /// Heads the packet, or lets its time pass where nothing may be sent.
+    fn head(&mut self, packet: &mut [u8; PACKET_OCTETS]) -> Option<usize> {
+        if self.media.sends {
+            return Some(self.outgoing.head(self.media.payload_type, packet));
+        }
+        self.outgoing.pause(1);
+        None
+    }
+
+    fn report(&self) -> LegReport {
+        let reception = self.incoming.reception.report();
+        LegReport {
+            packets_received: reception.received,
+            packets_lost: reception.lost,
+            packets_sent: self.outgoing.packets,
+            datagrams_dropped: self.incoming.datagrams_dropped(),
+            jitter: reception.jitter,
+            depth: FRAME * self.incoming.depth_ticks() / (RATE_HZ / 50),
+            round_trip: self.round_trip,
+        }
+    }
+}

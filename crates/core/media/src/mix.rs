@@ -1,0 +1,304 @@
+//! A mix: a conference's audio.
+//!
+//! Each tick it takes every leg's frame, decodes only the chosen talkers, adds them up once, takes each
+//! talker's own voice out again for that talker, and encodes once for all who only listen.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use partyline_audio::mixing::{GainRamp, add, minus_own};
+use partyline_audio::{Limiter, Player, Playing};
+
+use crate::frame::{FRAME_SAMPLES, Frame, PACKET_OCTETS};
+use crate::leg::{Downlink, Leg, LegOutput};
+use crate::shared::Shared;
+use crate::talkers::{Activity, Choice, TALKERS_MAX};
+
+/// Most programs that wait to be played to a mix.
+pub const PROGRAMS_MAX: usize = 16;
+/// Voices at once: the talkers, and those who were talkers a frame ago and fade out.
+const VOICES_MAX: usize = 2 * TALKERS_MAX;
+/// Samples in which a new talker fades in: 2.5 ms, enough not to click and too short to be missed.
+const FADE_IN_SAMPLES: usize = 20;
+
+/// Names a leg to its mix; what it means is up to whoever keeps the legs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SeatKey(pub u32);
+
+/// Where a leg stands in a mix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attachment {
+    /// Whether the caller is heard.
+    pub uplink: bool,
+    /// Whether the caller hears.
+    pub downlink: bool,
+}
+
+/// The mix has as many legs as it was opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the mix is full")]
+pub struct MixFull;
+
+/// Whoever keeps the legs of a mix and sends their packets.
+pub trait Legs {
+    /// The leg of a seat.
+    fn leg(&mut self, seat: SeatKey) -> Option<&mut Leg>;
+
+    /// Sends a packet of that leg.
+    fn send(&mut self, seat: SeatKey, packet: &[u8]);
+}
+
+/// A conference's audio.
+#[derive(Debug)]
+pub struct Mix {
+    seats: Vec<Seat>,
+    seats_max: usize,
+    voices: Vec<Voice>,
+    sum: [i32; FRAME_SAMPLES],
+    limiter: Limiter,
+    shared: Shared,
+    programs: VecDeque<Player>,
+    programs_dropped: u64,
+    solo: Option<Player>,
+}
+
+#[derive(Debug)]
+struct Seat {
+    key: SeatKey,
+    attachment: Attachment,
+    activity: Activity,
+    voice: VoiceState,
+    limiter: Limiter,
+    awaits_mixed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum VoiceState {
+    Unheard,
+    FadesIn,
+    Heard,
+    FadesOut,
+}
+
+/// A decoded talker.
+#[derive(Debug)]
+struct Voice {
+    seat: usize,
+    frame: Frame,
+}
+
+impl Mix {
+    /// A mix for so many legs.
+    #[must_use]
+    pub fn new(seats_max: usize) -> Self {
+        Self {
+            seats: Vec::new(),
+            seats_max,
+            voices: Vec::with_capacity(VOICES_MAX),
+            sum: [0; FRAME_SAMPLES],
+            limiter: Limiter::default(),
+            shared: Shared::new(),
+            programs: VecDeque::new(),
+            programs_dropped: 0,
+            solo: None,
+        }
+    }
+
+    /// Puts a leg in, or changes its place.
+    ///
+    /// # Errors
+    /// [`MixFull`] for a leg that is not in yet.
+    pub fn attach(&mut self, key: SeatKey, attachment: Attachment) -> Result<(), MixFull> {
+        if let Some(seat) = self.seats.iter_mut().find(|seat| seat.key == key) {
+            seat.awaits_mixed |= attachment.downlink && !seat.attachment.downlink;
+            seat.attachment = attachment;
+            return Ok(());
+        }
+        if self.seats.len() >= self.seats_max {
+            return Err(MixFull);
+        }
+        self.seats.push(Seat {
+            key,
+            attachment,
+            activity: Activity::silent(),
+            voice: VoiceState::Unheard,
+            limiter: Limiter::default(),
+            awaits_mixed: attachment.downlink,
+        });
+        Ok(())
+    }
+
+    /// Takes a leg out; whether it was in.
+    pub fn detach(&mut self, key: SeatKey) -> bool {
+        let before = self.seats.len();
+        self.seats.retain(|seat| seat.key != key);
+        self.seats.len() < before
+    }
+
+    /// The seats taken, in order of attachment.
+    pub fn seats(&self) -> impl Iterator<Item = SeatKey> + '_ {
+        self.seats.iter().map(|seat| seat.key)
+    }
+
+    /// How many legs are in.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// Whether nobody is in.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.seats.is_empty()
+    }
+
+    /// Who was talking in the last tick.
+    pub fn talkers(&self) -> impl Iterator<Item = SeatKey> + '_ {
+        self.seats
+            .iter()
+            .filter(|seat| matches!(seat.voice, VoiceState::FadesIn | VoiceState::Heard))
+            .map(|seat| seat.key)
+    }
+
+    /// Plays to all, over what they hear, after what was given before. What is too much is dropped and counted.
+    pub fn play(&mut self, player: Player) {
+        if self.programs.len() < PROGRAMS_MAX {
+            self.programs.push_back(player);
+        } else {
+            self.programs_dropped += 1;
+        }
+    }
+
+    /// How many programs were dropped.
+    #[must_use]
+    pub const fn programs_dropped(&self) -> u64 {
+        self.programs_dropped
+    }
+
+    /// What is played while exactly one leg is in; it should repeat.
+    pub fn set_solo(&mut self, player: Option<Player>) {
+        self.solo = player;
+    }
+
+    /// One frame: takes what the callers said, sends what they hear.
+    pub fn tick(&mut self, now: Instant, legs: &mut impl Legs) {
+        self.listen(now, legs);
+        self.choose();
+        self.decode(legs);
+        let has_programs = self.add_programs();
+        self.speak(legs, has_programs);
+    }
+
+    /// Takes every leg's frame and how loud it is.
+    fn listen(&mut self, now: Instant, legs: &mut impl Legs) {
+        for seat in &mut self.seats {
+            let level_dbov = legs.leg(seat.key).map_or(partyline_codec::SILENCE_DBOV, |leg| leg.pull(now));
+            if seat.attachment.uplink {
+                seat.activity.update(level_dbov);
+            } else {
+                seat.activity = Activity::silent();
+                seat.voice = VoiceState::Unheard;
+            }
+        }
+    }
+
+    /// Chooses the talkers; who is no longer one fades out, but who was muted is gone at once.
+    fn choose(&mut self) {
+        let mut choice = Choice::new();
+        for (index, seat) in self.seats.iter().enumerate() {
+            let is_talker = matches!(seat.voice, VoiceState::FadesIn | VoiceState::Heard);
+            choice.consider(index, seat.activity, is_talker);
+        }
+        for seat in &mut self.seats {
+            seat.voice = match seat.voice {
+                VoiceState::FadesIn | VoiceState::Heard => VoiceState::FadesOut,
+                VoiceState::Unheard | VoiceState::FadesOut => VoiceState::Unheard,
+            };
+        }
+        for index in choice.seats() {
+            let voice = &mut self.seats[index].voice;
+            *voice = if *voice == VoiceState::FadesOut { VoiceState::Heard } else { VoiceState::FadesIn };
+        }
+    }
+
+    /// Decodes and adds up the voices.
+    fn decode(&mut self, legs: &mut impl Legs) {
+        self.voices.clear();
+        self.sum.fill(0);
+        for (index, seat) in self.seats.iter().enumerate() {
+            if seat.voice == VoiceState::Unheard || self.voices.len() == VOICES_MAX {
+                continue;
+            }
+            let Some(leg) = legs.leg(seat.key) else {
+                continue;
+            };
+            let mut frame = [0; FRAME_SAMPLES];
+            leg.decode(&mut frame);
+            match seat.voice {
+                VoiceState::FadesIn => GainRamp::at(0.0).apply(&mut frame[..FADE_IN_SAMPLES], 1.0, 1.0),
+                VoiceState::FadesOut => GainRamp::at(1.0).apply(&mut frame, 0.0, 1.0),
+                VoiceState::Heard | VoiceState::Unheard => {}
+            }
+            add(&mut self.sum, &frame);
+            self.voices.push(Voice { seat: index, frame });
+        }
+    }
+
+    /// Adds what is played to all; whether anything is.
+    fn add_programs(&mut self) -> bool {
+        let mut frame = [0; FRAME_SAMPLES];
+        let mut has_programs = false;
+        if let Some(player) = self.programs.front_mut() {
+            let playing = player.fill(&mut frame);
+            add(&mut self.sum, &frame);
+            has_programs = true;
+            if playing == Playing::Ended {
+                self.programs.pop_front();
+            }
+        }
+        if let (Some(player), 1) = (&mut self.solo, self.seats.len()) {
+            player.fill(&mut frame);
+            add(&mut self.sum, &frame);
+            has_programs = true;
+        }
+        has_programs
+    }
+
+    /// Gives each leg what it hears.
+    fn speak(&mut self, legs: &mut impl Legs, has_programs: bool) {
+        let is_silent = self.voices.is_empty() && !has_programs;
+        self.limiter.limit(&self.sum, self.shared.renew());
+        let mut packet = [0; PACKET_OCTETS];
+        for (index, seat) in self.seats.iter_mut().enumerate() {
+            let Some(leg) = legs.leg(seat.key) else {
+                continue;
+            };
+            let own = match seat.voice {
+                VoiceState::Unheard => None,
+                VoiceState::FadesIn | VoiceState::Heard | VoiceState::FadesOut => {
+                    self.voices.iter().find(|voice| voice.seat == index)
+                }
+            };
+            let hears = seat.attachment.downlink;
+            let composed = match own {
+                _ if is_silent || !hears => leg.compose(Downlink::Silence, &mut packet),
+                None => leg.compose(Downlink::Shared(&mut self.shared), &mut packet),
+                Some(_) if self.voices.len() == 1 && !has_programs => {
+                    leg.compose(Downlink::Silence, &mut packet)
+                }
+                Some(voice) => {
+                    let (mut others, mut frame) = ([0; FRAME_SAMPLES], [0; FRAME_SAMPLES]);
+                    minus_own(&self.sum, &voice.frame, &mut others);
+                    seat.limiter.limit(&others, &mut frame);
+                    leg.compose(Downlink::Own(&frame), &mut packet)
+                }
+            };
+            if let Some(octets) = composed {
+                if hears && std::mem::replace(&mut seat.awaits_mixed, false) {
+                    leg.tell(LegOutput::FirstMixedAudio);
+                }
+                legs.send(seat.key, &packet[..octets]);
+            }
+        }
+    }
+}

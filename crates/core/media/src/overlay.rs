@@ -1,0 +1,154 @@
+//! The private player of a leg, over what it hears otherwise.
+
+use partyline_audio::level::factor_of_db;
+use partyline_audio::mixing::{GainRamp, add};
+use partyline_audio::{Limiter, Player, Playing};
+
+use crate::frame::{FRAME_SAMPLES, Frame};
+use crate::leg::PlayId;
+
+/// How far the conference goes down under a prompt, in dB. Less hides the prompt; more hides the conference.
+const DUCKING_DB: f32 = -14.0;
+/// How far the gain moves within a frame: all the way in about 80 ms.
+const DUCKING_STEP: f32 = 0.2;
+
+/// What plays to one leg.
+#[derive(Debug, Clone)]
+pub(crate) struct Overlay {
+    playing: Option<(PlayId, Player)>,
+    /// What was stopped: it fades out within one frame.
+    fading: Option<Player>,
+    ducking: GainRamp,
+    ducked_factor: f32,
+    limiter: Limiter,
+}
+
+impl Overlay {
+    pub(crate) fn new() -> Self {
+        Self {
+            playing: None,
+            fading: None,
+            ducking: GainRamp::at(1.0),
+            ducked_factor: factor_of_db(DUCKING_DB),
+            limiter: Limiter::default(),
+        }
+    }
+
+    /// Plays instead of what plays now.
+    pub(crate) fn play(&mut self, play: PlayId, player: Player) {
+        self.stop();
+        self.playing = Some((play, player));
+    }
+
+    pub(crate) fn stop(&mut self) {
+        if let Some((_, player)) = self.playing.take() {
+            self.fading = Some(player);
+        }
+    }
+
+    /// Whether what is heard passes unchanged.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.playing.is_none()
+            && self.fading.is_none()
+            && self.ducking.factor() >= 1.0
+            && self.limiter.gain() >= 1.0
+    }
+
+    /// Puts the player over a frame; tells what came to its end.
+    pub(crate) fn apply(&mut self, frame: &mut Frame) -> Option<PlayId> {
+        let target = if self.playing.is_some() { self.ducked_factor } else { 1.0 };
+        self.ducking.apply(frame, target, DUCKING_STEP);
+        let mut sum = [0; FRAME_SAMPLES];
+        add(&mut sum, frame);
+        let mut played = [0; FRAME_SAMPLES];
+        let mut ended = None;
+        if let Some((play, player)) = &mut self.playing {
+            if player.fill(&mut played) == Playing::Ended {
+                ended = Some(*play);
+            }
+            add(&mut sum, &played);
+        }
+        if ended.is_some() {
+            self.playing = None;
+        }
+        if let Some(mut player) = self.fading.take() {
+            player.fill(&mut played);
+            GainRamp::at(1.0).apply(&mut played, 0.0, 1.0);
+            add(&mut sum, &played);
+        }
+        self.limiter.limit(&sum, frame);
+        ended
+    }
+
+    /// Passes over one frame: it was not sent in time.
+    pub(crate) fn skip(&mut self) -> Option<PlayId> {
+        if self.is_idle() {
+            return None;
+        }
+        self.apply(&mut [0; FRAME_SAMPLES])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use partyline_audio::level::tone_level_dbov;
+    use partyline_audio::{Clip, Program, Step};
+
+    use super::*;
+    use crate::frame::RATE_HZ;
+
+    fn clip(samples: Vec<i16>) -> Player {
+        Player::new(
+            &Program { steps: vec![Step::Clip(Clip::new(RATE_HZ, samples))], repeats: false },
+            RATE_HZ,
+        )
+    }
+
+    fn conference(index: usize) -> Frame {
+        std::array::from_fn(|n| {
+            (8_000.0 * ((index * 160 + n) as f32 * std::f32::consts::TAU / 16.0).sin()) as i16
+        })
+    }
+
+    #[test]
+    fn the_conference_goes_down_under_a_prompt_and_comes_back_exactly() {
+        let mut overlay = Overlay::new();
+        overlay.play(PlayId(1), clip(vec![0; 160 * 20]));
+        let mut ended = Vec::new();
+        let mut heard = Vec::new();
+        for index in 0..40 {
+            let mut frame = conference(index);
+            ended.extend(overlay.apply(&mut frame));
+            heard.push(frame);
+        }
+        let level = |index: usize| {
+            tone_level_dbov(&heard[index], RATE_HZ, 500.0) - tone_level_dbov(&conference(0), RATE_HZ, 500.0)
+        };
+        assert!((level(15) - DUCKING_DB).abs() < 0.2, "{}", level(15));
+        assert_eq!(heard[35], conference(35));
+        assert_eq!(ended, [PlayId(1)]);
+        assert!(overlay.is_idle());
+    }
+
+    #[test]
+    fn what_is_stopped_fades_and_is_not_told_as_ended() {
+        let mut overlay = Overlay::new();
+        overlay.play(PlayId(1), clip(vec![10_000; 16_000]));
+        overlay.apply(&mut [0; FRAME_SAMPLES]);
+        overlay.stop();
+        let mut frame = [0; FRAME_SAMPLES];
+        assert_eq!(overlay.apply(&mut frame), None);
+        assert!(frame[0] > 9_000 && frame[159].abs() < 200);
+        frame = [0; FRAME_SAMPLES];
+        overlay.apply(&mut frame);
+        assert_eq!(frame, [0; FRAME_SAMPLES]);
+    }
+
+    #[test]
+    fn a_new_program_takes_the_place_of_the_old_one() {
+        let mut overlay = Overlay::new();
+        overlay.play(PlayId(1), clip(vec![1_000; 16_000]));
+        overlay.play(PlayId(2), clip(vec![2_000; 100]));
+        assert_eq!(overlay.apply(&mut [0; FRAME_SAMPLES]), Some(PlayId(2)));
+    }
+}

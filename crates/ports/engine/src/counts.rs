@@ -1,0 +1,110 @@
+//! What the media threads count: written by one thread each, read by anybody.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// What the engine has done and how punctually.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EngineStats {
+    /// Media threads.
+    pub threads: usize,
+    /// Legs open now.
+    pub legs: usize,
+    /// Mixes open now.
+    pub mixes: usize,
+    /// Phases ticked (four per 20 ms and thread that has legs).
+    pub ticks: u64,
+    /// Ticks that began over 5 ms late.
+    pub late_ticks: u64,
+    /// The latest that a tick began.
+    pub lateness_max: Duration,
+    /// Frames passed over, per phase, because a thread was too late.
+    pub frames_skipped: u64,
+    /// Events that nobody took in time.
+    pub events_dropped: u64,
+    /// Commands dropped because an inbox or mailbox was full.
+    pub commands_dropped: u64,
+    /// Datagrams that the system did not take.
+    pub sends_failed: u64,
+    /// Errors told by a receive: chiefly that nobody listens at the far side.
+    pub receives_failed: u64,
+    /// Panics of media threads; each has cost the legs of its thread.
+    pub panics: u64,
+}
+
+/// The counters of one thread.
+#[derive(Debug, Default)]
+pub(crate) struct ThreadCounts {
+    /// Legs given to this thread; what new ones are spread by.
+    pub(crate) legs: AtomicUsize,
+    /// Mixes given to this thread.
+    pub(crate) mixes: AtomicUsize,
+    ticks: AtomicU64,
+    late_ticks: AtomicU64,
+    lateness_max_nanos: AtomicU64,
+    frames_skipped: AtomicU64,
+    events_dropped: AtomicU64,
+    sends_failed: AtomicU64,
+    receives_failed: AtomicU64,
+    panics: AtomicU64,
+    is_stopping: AtomicBool,
+}
+
+/// A tick that begins later than this is counted as late: the length of a phase.
+pub(crate) const LATE: Duration = Duration::from_millis(5);
+
+impl ThreadCounts {
+    pub(crate) fn tick(&self, lateness: Duration, frames_skipped: u32) {
+        add(&self.ticks, 1);
+        if lateness > LATE {
+            add(&self.late_ticks, 1);
+        }
+        self.lateness_max_nanos.fetch_max(lateness.as_nanos() as u64, Ordering::Relaxed);
+        add(&self.frames_skipped, u64::from(frames_skipped));
+    }
+
+    pub(crate) fn io(&self, counts: partyline_udp::IoCounts) {
+        self.sends_failed.store(counts.sends_failed, Ordering::Relaxed);
+        self.receives_failed.store(counts.receives_failed, Ordering::Relaxed);
+    }
+
+    pub(crate) fn event_dropped(&self) {
+        add(&self.events_dropped, 1);
+    }
+
+    pub(crate) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn panicked(&self) {
+        add(&self.panics, 1);
+        self.legs.store(0, Ordering::Relaxed);
+        self.mixes.store(0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_to(&self, stats: &mut EngineStats) {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        stats.threads += 1;
+        stats.ticks += read(&self.ticks);
+        stats.late_ticks += read(&self.late_ticks);
+        stats.lateness_max = stats.lateness_max.max(Duration::from_nanos(read(&self.lateness_max_nanos)));
+        stats.frames_skipped += read(&self.frames_skipped);
+        stats.events_dropped += read(&self.events_dropped);
+        stats.sends_failed += read(&self.sends_failed);
+        stats.receives_failed += read(&self.receives_failed);
+        stats.panics += read(&self.panics);
+    }
+}
+
+fn add(count: &AtomicU64, more: u64) {
+    count.fetch_add(more, Ordering::Relaxed);
+}
+
+/// Takes one off, but never below zero: a panic may have set it back.
+pub(crate) fn take_one(count: &AtomicUsize) {
+    let _ = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |value| value.checked_sub(1));
+}

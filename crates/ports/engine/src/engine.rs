@@ -1,0 +1,277 @@
+//! The engine as its users see it: it starts the threads and knows where mixes are.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::SyncSender;
+
+use parking_lot::Mutex;
+use partyline_audio::{Player, Program};
+use partyline_media::{Attachment, Leg, RATE_HZ, StreamStart};
+use partyline_udp::{OpenPairError, PortPairs};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::counts::{EngineStats, ThreadCounts};
+use crate::inbox::{LegCommand, LegInbox};
+use crate::leg_control::{ANSWER_MAX, LegControl};
+use crate::slots::Traveller;
+use crate::thread::{self, Command};
+use crate::types::{
+    EngineConfig, EngineError, EngineId, LegEvent, LegId, MixKey, OpenLegError, Scheduling, StartError,
+};
+
+/// Most events of a leg that wait for its VRU.
+const EVENTS_MAX: usize = 64;
+
+/// Engines are numbered within the process.
+static ENGINES: AtomicU64 = AtomicU64::new(1);
+
+/// The media engine. Cheap to clone; the threads end with the last clone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+/// What all clones share. The media threads see nothing of it but their own counters.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    id: EngineId,
+    ports: PortPairs,
+    legs_max: usize,
+    threads: Vec<ThreadLink>,
+    legs: Mutex<HashMap<LegId, Arc<LegInbox>>>,
+    /// Which thread has a mix.
+    mixes: Mutex<HashMap<MixKey, usize>>,
+    next_leg: AtomicU64,
+    legs_open: AtomicUsize,
+    commands_dropped: AtomicU64,
+}
+
+/// The way to one thread.
+#[derive(Debug, Clone)]
+pub(crate) struct ThreadLink {
+    pub(crate) mailbox: SyncSender<Command>,
+    pub(crate) counts: Arc<ThreadCounts>,
+}
+
+impl Engine {
+    /// Starts the threads, pinned and with real-time priority where that is allowed.
+    ///
+    /// # Errors
+    /// [`StartError`] for an empty port range or where the system gives no thread.
+    pub fn start(config: &EngineConfig) -> Result<Self, StartError> {
+        Self::start_scheduled(config, Scheduling::default())
+    }
+
+    /// Starts the threads and says how they are scheduled.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub fn start_scheduled(config: &EngineConfig, scheduling: Scheduling) -> Result<Self, StartError> {
+        let (first, last) = config.rtp_ports;
+        let ports = PortPairs::new(first, last).map_err(|_| StartError::Ports { first, last })?;
+        let cores = partyline_udp::allowed_cores();
+        let count = config.threads.unwrap_or(cores.len()).max(1);
+        let threads = thread::start(count, &cores, scheduling).map_err(StartError::Thread)?;
+        let shared = Shared {
+            id: EngineId(ENGINES.fetch_add(1, Ordering::Relaxed)),
+            ports,
+            legs_max: config.legs_max,
+            threads,
+            legs: Mutex::default(),
+            mixes: Mutex::default(),
+            next_leg: AtomicU64::new(1),
+            legs_open: AtomicUsize::new(0),
+            commands_dropped: AtomicU64::new(0),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// This engine's name.
+    #[must_use]
+    pub fn id(&self) -> EngineId {
+        self.shared.id
+    }
+
+    /// Opens a leg: a socket on `local` at a free port of the range. It sends nothing until `connect`.
+    /// The leg closes when its [`LegControl`] is dropped.
+    ///
+    /// # Errors
+    /// [`OpenLegError`] where no leg, port or socket is left.
+    pub fn open_leg(&self, local: IpAddr) -> Result<(LegControl, mpsc::Receiver<LegEvent>), OpenLegError> {
+        let id = self.shared.reserve_leg()?;
+        let inbox = Arc::new(LegInbox::default());
+        self.shared.legs.lock().insert(id, Arc::clone(&inbox));
+        // From here on the control's drop gives everything back.
+        let mut control = LegControl::new(id, 0, Arc::clone(&inbox), Arc::downgrade(&self.shared));
+        let sockets = self.shared.ports.open(local).map_err(|error| match error {
+            OpenPairError::NoneFree => OpenLegError::NoPort,
+            OpenPairError::Socket(error) => OpenLegError::Socket(error),
+        })?;
+        control.set_local_port(sockets.port());
+        let (events, receiver) = mpsc::channel(EVENTS_MAX);
+        let start = StreamStart { ssrc: rand::random(), sequence: rand::random(), timestamp: rand::random() };
+        let traveller = Traveller { id, leg: Leg::new(start), sockets, inbox, events, destination: None };
+        let link = self.shared.idlest();
+        link.counts.legs.fetch_add(1, Ordering::Relaxed);
+        if link.mailbox.try_send(Command::Adopt(Box::new(traveller))).is_err() {
+            crate::counts::take_one(&link.counts.legs);
+            return Err(OpenLegError::Unresponsive);
+        }
+        Ok((control, receiver))
+    }
+
+    /// Opens a mix for at most `legs_max` legs. A known key changes nothing.
+    ///
+    /// # Errors
+    /// [`EngineError::Unresponsive`].
+    pub fn open_mix(&self, mix: MixKey, legs_max: usize) -> Result<(), EngineError> {
+        let mut mixes = self.shared.mixes.lock();
+        if mixes.contains_key(&mix) {
+            return Ok(());
+        }
+        let thread = self.shared.idlest_for_mix();
+        let link = &self.shared.threads[thread];
+        link.mailbox.try_send(Command::OpenMix(mix, legs_max)).map_err(|_| EngineError::Unresponsive)?;
+        link.counts.mixes.fetch_add(1, Ordering::Relaxed);
+        mixes.insert(mix, thread);
+        Ok(())
+    }
+
+    /// Closes a mix; its legs stay open, out of any mix, and are told `MixClosed`.
+    pub fn close_mix(&self, mix: MixKey) {
+        let thread = self.shared.mixes.lock().remove(&mix);
+        if let Some(thread) = thread {
+            crate::counts::take_one(&self.shared.threads[thread].counts.mixes);
+            self.shared.send(thread, Command::CloseMix(mix));
+        }
+    }
+
+    /// Puts a leg into a mix (out of the one it was in), or changes its place in it. Answers once the mix has it.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the leg or mix is unknown or the mix is full.
+    pub async fn attach(&self, leg: LegId, mix: MixKey, attachment: Attachment) -> Result<(), EngineError> {
+        let thread = *self.shared.mixes.lock().get(&mix).ok_or(EngineError::NoMix)?;
+        let inbox = self.shared.inbox(leg).ok_or(EngineError::NoLeg)?;
+        let (reply, answer) = oneshot::channel();
+        if !inbox.push(LegCommand::Attach { mix, thread, attachment, reply }) {
+            self.shared.command_dropped();
+            return Err(EngineError::Unresponsive);
+        }
+        match tokio::time::timeout(ANSWER_MAX, answer).await {
+            Ok(Ok(result)) => result,
+            // The leg was closed with the command in its inbox.
+            Ok(Err(_)) if inbox.is_closed() => Err(EngineError::NoLeg),
+            Ok(Err(_)) | Err(_) => Err(EngineError::Unresponsive),
+        }
+    }
+
+    /// Takes a leg out of this mix, if it is in it; no other leg is touched.
+    pub fn detach(&self, leg: LegId, mix: MixKey) {
+        if let Some(inbox) = self.shared.inbox(leg)
+            && !inbox.push(LegCommand::Detach(mix))
+        {
+            self.shared.command_dropped();
+        }
+    }
+
+    /// Plays a program to all in a mix, over what they hear; one at a time, later ones queue up (16 at most).
+    pub fn play_to_mix(&self, mix: MixKey, program: Program) {
+        self.shared.send_to_mix(mix, Command::PlayToMix(mix, Box::new(Player::new(&program, RATE_HZ))));
+    }
+
+    /// Plays a program again and again to a mix while just one leg is in it (music for who is alone); `None` ends that.
+    pub fn set_solo_program(&self, mix: MixKey, program: Option<Program>) {
+        let player =
+            program.map(|program| Box::new(Player::new(&Program { repeats: true, ..program }, RATE_HZ)));
+        self.shared.send_to_mix(mix, Command::SetSolo(mix, player));
+    }
+
+    /// Legs open now.
+    #[must_use]
+    pub fn legs(&self) -> usize {
+        self.shared.legs_open.load(Ordering::Relaxed)
+    }
+
+    /// Mixes open now.
+    #[must_use]
+    pub fn mixes(&self) -> usize {
+        self.shared.mixes.lock().len()
+    }
+
+    /// What the engine has done and how punctually.
+    #[must_use]
+    pub fn stats(&self) -> EngineStats {
+        let mut stats = EngineStats {
+            legs: self.legs(),
+            mixes: self.mixes(),
+            commands_dropped: self.shared.commands_dropped.load(Ordering::Relaxed),
+            ..EngineStats::default()
+        };
+        self.shared.threads.iter().for_each(|link| link.counts.add_to(&mut stats));
+        stats
+    }
+}
+
+impl Shared {
+    fn reserve_leg(&self) -> Result<LegId, OpenLegError> {
+        self.legs_open
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| {
+                (open < self.legs_max).then_some(open + 1)
+            })
+            .map_err(|_| OpenLegError::Full(self.legs_max))?;
+        Ok(LegId(self.next_leg.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    pub(crate) fn forget_leg(&self, leg: LegId) {
+        if self.legs.lock().remove(&leg).is_some() {
+            crate::counts::take_one(&self.legs_open);
+        }
+    }
+
+    pub(crate) fn command_dropped(&self) {
+        self.commands_dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn inbox(&self, leg: LegId) -> Option<Arc<LegInbox>> {
+        self.legs.lock().get(&leg).cloned()
+    }
+
+    fn idlest(&self) -> &ThreadLink {
+        let legs = |link: &&ThreadLink| link.counts.legs.load(Ordering::Relaxed);
+        self.threads.iter().min_by_key(legs).expect("an engine has a thread")
+    }
+
+    fn idlest_for_mix(&self) -> usize {
+        let load = |&thread: &usize| {
+            let counts = &self.threads[thread].counts;
+            (counts.mixes.load(Ordering::Relaxed), counts.legs.load(Ordering::Relaxed))
+        };
+        (0..self.threads.len()).min_by_key(load).unwrap_or(0)
+    }
+
+    fn send_to_mix(&self, mix: MixKey, command: Command) {
+        let thread = self.mixes.lock().get(&mix).copied();
+        if let Some(thread) = thread {
+            self.send(thread, command);
+        }
+    }
+
+    fn send(&self, thread: usize, command: Command) {
+        if self.threads[thread].mailbox.try_send(command).is_err() {
+            self.command_dropped();
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        for link in &self.threads {
+            link.counts.stop();
+            // A full mailbox belongs to a thread that is awake and sees the flag.
+            let _ = link.mailbox.try_send(Command::Stop);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Command of one leg.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use partyline_audio::{Player, Program};
+use partyline_media::{LegMedia, LegReport, PlayId, RATE_HZ};
+use tokio::sync::oneshot;
+
+use crate::engine::Shared;
+use crate::inbox::{LegCommand, LegInbox};
+use crate::types::LegId;
+
+/// How long an answer may take. A media thread answers within two frames; this is for one that hangs.
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(2);
+
+/// Command of one leg. Dropping it closes the leg: its ports are free again.
+#[derive(Debug)]
+pub struct LegControl {
+    id: LegId,
+    local_port: u16,
+    inbox: Arc<LegInbox>,
+    engine: Weak<Shared>,
+}
+
+impl LegControl {
+    pub(crate) const fn new(id: LegId, local_port: u16, inbox: Arc<LegInbox>, engine: Weak<Shared>) -> Self {
+        Self { id, local_port, inbox, engine }
+    }
+
+    pub(crate) const fn set_local_port(&mut self, port: u16) {
+        self.local_port = port;
+    }
+
+    /// The leg's name.
+    #[must_use]
+    pub const fn id(&self) -> LegId {
+        self.id
+    }
+
+    /// The local RTP port.
+    #[must_use]
+    pub const fn local_port(&self) -> u16 {
+        self.local_port
+    }
+
+    /// Sets (or changes, after a re-INVITE) the far side and codec. From here on the leg sends every 20 ms.
+    pub fn connect(&self, media: LegMedia) {
+        self.command(LegCommand::Connect(media));
+    }
+
+    /// Plays a program over whatever the caller hears (which is ducked), instead of the one that plays now.
+    pub fn play(&self, play: PlayId, program: Program) {
+        self.command(LegCommand::Play(play, Player::new(&program, RATE_HZ)));
+    }
+
+    /// Stops what plays.
+    pub fn stop(&self) {
+        self.command(LegCommand::Stop);
+    }
+
+    /// Sends the caller's own audio back (line test), or no longer.
+    pub fn set_echo(&self, echoes: bool) {
+        self.command(LegCommand::Echo(echoes));
+    }
+
+    /// What the leg has seen; `None` if it does not answer in time.
+    pub async fn report(&self) -> Option<LegReport> {
+        let (reply, answer) = oneshot::channel();
+        self.command(LegCommand::Report(reply));
+        tokio::time::timeout(ANSWER_MAX, answer).await.ok()?.ok()
+    }
+
+    fn command(&self, command: LegCommand) {
+        if !self.inbox.push(command)
+            && let Some(engine) = self.engine.upgrade()
+        {
+            engine.command_dropped();
+        }
+    }
+}
+
+impl Drop for LegControl {
+    fn drop(&mut self) {
+        self.inbox.close();
+        if let Some(engine) = self.engine.upgrade() {
+            engine.forget_leg(self.id);
+        }
+    }
+}

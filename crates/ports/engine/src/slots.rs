@@ -1,0 +1,72 @@
+//! What a thread keeps of a leg and of a mix, and how a leg travels.
+
+use std::sync::Arc;
+
+use partyline_media::{Attachment, Leg, LegOutput, Mix};
+use partyline_udp::{SocketKey, SocketPair};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use crate::counts::ThreadCounts;
+use crate::inbox::{LegInbox, Reply};
+use crate::types::{LegEvent, LegId, MixKey};
+
+/// A leg on its way to a thread.
+#[derive(Debug)]
+pub(crate) struct Traveller {
+    pub(crate) id: LegId,
+    pub(crate) leg: Leg,
+    pub(crate) sockets: SocketPair,
+    pub(crate) inbox: Arc<LegInbox>,
+    pub(crate) events: mpsc::Sender<LegEvent>,
+    pub(crate) destination: Option<Destination>,
+}
+
+/// The mix that a leg is on its way to.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    pub(crate) mix: MixKey,
+    pub(crate) attachment: Attachment,
+    pub(crate) reply: Reply,
+}
+
+/// A leg at home.
+#[derive(Debug)]
+pub(crate) struct LegSlot {
+    pub(crate) id: LegId,
+    pub(crate) leg: Leg,
+    pub(crate) socket: SocketKey,
+    pub(crate) inbox: Arc<LegInbox>,
+    pub(crate) events: mpsc::Sender<LegEvent>,
+    /// The place of its mix among the thread's mixes.
+    pub(crate) mix: Option<usize>,
+    pub(crate) phase: usize,
+}
+
+/// A mix at home.
+#[derive(Debug)]
+pub(crate) struct MixSlot {
+    pub(crate) key: MixKey,
+    pub(crate) mix: Mix,
+    pub(crate) phase: usize,
+}
+
+impl LegSlot {
+    pub(crate) fn tell(&self, event: LegEvent, counts: &ThreadCounts) {
+        if let Err(TrySendError::Full(_)) = self.events.try_send(event) {
+            counts.event_dropped();
+        }
+    }
+}
+
+/// The event of an output; `None` for what concerns the socket.
+pub(crate) const fn event_of(output: LegOutput) -> Option<LegEvent> {
+    match output {
+        LegOutput::FirstPacket => Some(LegEvent::FirstPacket),
+        LegOutput::Key(key) => Some(LegEvent::Key(key)),
+        LegOutput::PlayEnded(play) => Some(LegEvent::PlayEnded(play)),
+        LegOutput::Quiet(quiet) => Some(LegEvent::Quiet(quiet)),
+        LegOutput::FirstMixedAudio => Some(LegEvent::FirstMixedAudio),
+        LegOutput::Bind(_) | LegOutput::Unbind => None,
+    }
+}

@@ -1,0 +1,203 @@
+//! The loop of a media thread: sleep to the next phase, take commands, tick.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+use partyline_audio::Player;
+use partyline_udp::{MediaClock, PlainIo};
+
+use crate::counts::ThreadCounts;
+use crate::engine::ThreadLink;
+use crate::slots::Traveller;
+use crate::types::{MixKey, Scheduling};
+use crate::world::World;
+
+/// Phases in a frame.
+pub(crate) const PHASES: usize = 4;
+/// How long a phase is.
+const PHASE: Duration = Duration::from_millis(5);
+/// Most commands that wait for a thread, and that are taken before one phase.
+const MAILBOX_MAX: usize = 1_024;
+/// A thread that is this many phases behind passes over whole frames instead of sending them in a burst.
+const BEHIND_MAX: u64 = PHASES as u64;
+
+/// A command to a thread.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Adopt(Box<Traveller>),
+    OpenMix(MixKey, usize),
+    CloseMix(MixKey),
+    PlayToMix(MixKey, Box<Player>),
+    SetSolo(MixKey, Option<Box<Player>>),
+    /// Wakes a thread so that it sees that it is to stop.
+    Stop,
+}
+
+/// Starts so many threads.
+pub(crate) fn start(count: usize, cores: &[usize], scheduling: Scheduling) -> io::Result<Vec<ThreadLink>> {
+    let (links, mailboxes): (Vec<_>, Vec<_>) = (0..count)
+        .map(|_| {
+            let (mailbox, receiver) = sync_channel(MAILBOX_MAX);
+            (ThreadLink { mailbox, counts: Arc::default() }, receiver)
+        })
+        .unzip();
+    for (index, mailbox) in mailboxes.into_iter().enumerate() {
+        let core = (scheduling.pins && count == cores.len()).then(|| cores[index]);
+        let (thread_links, counts) = (links.clone(), Arc::clone(&links[index].counts));
+        let spawned = std::thread::Builder::new().name(format!("media-{index}")).spawn(move || {
+            settle(core, scheduling.priority);
+            run(index, &mailbox, &thread_links, &counts);
+        });
+        if let Err(error) = spawned {
+            links.iter().for_each(|link| link.counts.stop());
+            links.iter().for_each(|link| drop(link.mailbox.try_send(Command::Stop)));
+            return Err(error);
+        }
+    }
+    Ok(links)
+}
+
+fn settle(core: Option<usize>, priority: Option<u8>) {
+    if let Some(core) = core
+        && let Err(error) = partyline_udp::pin_this_thread(core)
+    {
+        tracing::warn!(core, %error, "a media thread could not be kept on its core");
+    }
+    if let Some(priority) = priority
+        && let Err(error) = partyline_udp::raise_this_thread(priority)
+    {
+        tracing::warn!(priority, %error, "no real-time priority: audio may be late when the machine is busy");
+    }
+}
+
+/// Runs until the engine is gone. A panic costs the legs of this thread, and is told; the thread goes on.
+fn run(index: usize, mailbox: &Receiver<Command>, links: &[ThreadLink], counts: &ThreadCounts) {
+    loop {
+        let run = AssertUnwindSafe(|| {
+            let mut world = World::new(index, links, counts, PlainIo::new());
+            while world.is_empty() && !counts.is_stopping() || run_awake(&mut world, mailbox, counts) {
+                let Ok(command) = mailbox.recv() else {
+                    return;
+                };
+                world.command(command, Instant::now());
+            }
+        });
+        if catch_unwind(run).is_ok() {
+            return;
+        }
+        counts.panicked();
+        tracing::error!(thread = index, "a media thread panicked; its legs and mixes are lost");
+    }
+}
+
+/// Ticks while there are legs; whether the thread goes on after that.
+fn run_awake(world: &mut World<'_, PlainIo>, mailbox: &Receiver<Command>, counts: &ThreadCounts) -> bool {
+    let clock = MediaClock::new();
+    let mut schedule = Schedule::new(clock.now());
+    while !world.is_empty() {
+        if counts.is_stopping() {
+            return false;
+        }
+        clock.sleep_until(schedule.deadline());
+        let now = clock.now();
+        mailbox.try_iter().take(MAILBOX_MAX).for_each(|command| world.command(command, now));
+        let due = schedule.next(now);
+        counts.tick(due.lateness, due.frames_missed);
+        world.tick(now, due.phase, due.frames_missed);
+    }
+    !counts.is_stopping()
+}
+
+/// When which phase is due.
+#[derive(Debug)]
+struct Schedule {
+    start: Instant,
+    /// Phases since the start.
+    at: u64,
+    /// Frames that each phase has still to pass over.
+    missed: [u32; PHASES],
+}
+
+/// A phase to be ticked.
+#[derive(Debug, PartialEq, Eq)]
+struct Due {
+    phase: usize,
+    frames_missed: u32,
+    lateness: Duration,
+}
+
+impl Schedule {
+    const fn new(start: Instant) -> Self {
+        Self { start, at: 0, missed: [0; PHASES] }
+    }
+
+    fn deadline(&self) -> Instant {
+        self.start + PHASE * u32::try_from(self.at % u64::from(u32::MAX)).unwrap_or(0)
+    }
+
+    /// The phase that is due now. Where a frame or more was missed, it is passed over by all phases.
+    fn next(&mut self, now: Instant) -> Due {
+        let lateness = now.saturating_duration_since(self.deadline());
+        let behind = (lateness.as_nanos() / PHASE.as_nanos()) as u64;
+        if behind >= BEHIND_MAX {
+            let frames = behind / PHASES as u64;
+            self.at += frames * PHASES as u64;
+            for missed in &mut self.missed {
+                *missed += u32::try_from(frames).unwrap_or(u32::MAX);
+            }
+        }
+        let phase = (self.at % PHASES as u64) as usize;
+        self.at += 1;
+        Due { phase, frames_missed: std::mem::take(&mut self.missed[phase]), lateness }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phases_follow_each_other_every_five_milliseconds() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start);
+        for step in 0..10 {
+            assert_eq!(schedule.deadline(), start + PHASE * step);
+            let due = schedule.next(start + PHASE * step);
+            assert_eq!(
+                due,
+                Due { phase: step as usize % PHASES, frames_missed: 0, lateness: Duration::ZERO }
+            );
+        }
+    }
+
+    #[test]
+    fn a_little_late_is_caught_up_without_missing_anything() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start);
+        let late = start + Duration::from_millis(14);
+        let phases: Vec<_> =
+            (0..3).map(|_| schedule.next(late)).map(|due| (due.phase, due.frames_missed)).collect();
+        assert_eq!(phases, [(0, 0), (1, 0), (2, 0)]);
+        assert_eq!(schedule.deadline(), start + PHASE * 3);
+    }
+
+    #[test]
+    fn very_late_passes_over_frames_in_every_phase_and_sends_each_once() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start);
+        let late = start + Duration::from_millis(61);
+        let dues: Vec<_> = (0..5).map(|_| schedule.next(late)).collect();
+        assert_eq!(dues.iter().map(|due| due.phase).collect::<Vec<_>>(), [0, 1, 2, 3, 0]);
+        assert_eq!(dues.iter().map(|due| due.frames_missed).collect::<Vec<_>>(), [3, 3, 3, 3, 0]);
+        assert!(schedule.deadline() > late);
+    }
+
+    #[test]
+    fn a_schedule_lasts_for_years() {
+        let schedule = Schedule { start: Instant::now(), at: 100_000_000, missed: [0; PHASES] };
+        assert_eq!(schedule.deadline() - schedule.start, Duration::from_millis(500_000_000));
+    }
+}

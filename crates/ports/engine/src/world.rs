@@ -1,0 +1,346 @@
+//! The legs and mixes of one thread, and their tick.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use partyline_audio::Player;
+use partyline_media::{Attachment, Leg, LegOutput, Legs, Mix, PACKET_OCTETS, SeatKey};
+use partyline_udp::{MediaIo, SocketKey};
+use slab::Slab;
+
+use crate::counts::{ThreadCounts, take_one};
+use crate::engine::ThreadLink;
+use crate::inbox::{LegCommand, Reply};
+use crate::slots::{Destination, LegSlot, MixSlot, Traveller, event_of};
+use crate::thread::{Command, PHASES};
+use crate::types::{EngineError, LegEvent, MixKey};
+
+/// Everything on one thread.
+pub(crate) struct World<'a, Io> {
+    thread: usize,
+    links: &'a [ThreadLink],
+    counts: &'a ThreadCounts,
+    desk: Desk<Io>,
+    mixes: Slab<MixSlot>,
+    mix_places: HashMap<MixKey, usize>,
+    phases: [Phase; PHASES],
+}
+
+/// The legs and their sockets: what a mix needs while it ticks.
+struct Desk<Io> {
+    legs: Slab<LegSlot>,
+    io: Io,
+}
+
+/// What is due in one phase.
+#[derive(Debug, Default)]
+struct Phase {
+    /// Places of legs, and beside each its socket.
+    legs: Vec<usize>,
+    sockets: Vec<SocketKey>,
+    mixes: Vec<usize>,
+}
+
+impl<Io: MediaIo> Desk<Io> {
+    fn send(&mut self, place: usize, packet: &[u8]) {
+        if let Some(slot) = self.legs.get(place) {
+            self.io.send(slot.socket, slot.leg.destination(), packet);
+        }
+    }
+
+    fn tick_alone(&mut self, place: usize, now: Instant) {
+        let mut packet = [0; PACKET_OCTETS];
+        if let Some(octets) = self.legs[place].leg.tick_alone(now, &mut packet) {
+            self.send(place, &packet[..octets]);
+        }
+    }
+
+    /// Tells and does what a leg wants told and done.
+    fn settle(&mut self, place: usize, counts: &ThreadCounts) {
+        let slot = &mut self.legs[place];
+        while let Some(output) = slot.leg.poll_output() {
+            match output {
+                LegOutput::Bind(source) => {
+                    // Where it fails the socket stays open to all, and the leg judges by the source.
+                    let _ = self.io.connect(slot.socket, source);
+                }
+                LegOutput::Unbind => self.io.disconnect(slot.socket),
+                LegOutput::FirstPacket
+                | LegOutput::Key(_)
+                | LegOutput::PlayEnded(_)
+                | LegOutput::Quiet(_)
+                | LegOutput::FirstMixedAudio => {}
+            }
+            if let Some(event) = event_of(output) {
+                slot.tell(event, counts);
+            }
+        }
+    }
+}
+
+impl<Io: MediaIo> Legs for Desk<Io> {
+    fn leg(&mut self, seat: SeatKey) -> Option<&mut Leg> {
+        self.legs.get_mut(seat.0 as usize).map(|slot| &mut slot.leg)
+    }
+
+    fn send(&mut self, seat: SeatKey, packet: &[u8]) {
+        Self::send(self, seat.0 as usize, packet);
+    }
+}
+
+fn seat_of(place: usize) -> SeatKey {
+    SeatKey(u32::try_from(place).expect("no thread has so many legs"))
+}
+
+impl<'a, Io: MediaIo> World<'a, Io> {
+    pub(crate) fn new(thread: usize, links: &'a [ThreadLink], counts: &'a ThreadCounts, io: Io) -> Self {
+        Self {
+            thread,
+            links,
+            counts,
+            desk: Desk { legs: Slab::new(), io },
+            mixes: Slab::new(),
+            mix_places: HashMap::new(),
+            phases: Default::default(),
+        }
+    }
+
+    /// Whether there is nothing to tick.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.desk.legs.is_empty()
+    }
+
+    /// Carries out a command to the thread.
+    pub(crate) fn command(&mut self, command: Command, now: Instant) {
+        match command {
+            Command::Adopt(traveller) => self.adopt(*traveller),
+            Command::OpenMix(key, legs_max) => self.open_mix(key, legs_max),
+            Command::CloseMix(key) => self.close_mix(key),
+            Command::PlayToMix(key, player) => self.with_mix(key, |mix| mix.play(*player)),
+            Command::SetSolo(key, player) => {
+                self.with_mix(key, |mix| mix.set_solo(player.map(|player: Box<Player>| *player)));
+            }
+            Command::Stop => {}
+        }
+        let _ = now;
+    }
+
+    /// Ticks a phase, after passing over so many frames.
+    pub(crate) fn tick(&mut self, now: Instant, phase: usize, frames_missed: u32) {
+        self.read_inboxes(now, phase);
+        self.receive(now, phase);
+        let due = &self.phases[phase];
+        if frames_missed > 0 {
+            due.legs.iter().for_each(|&place| self.desk.legs[place].leg.skip(frames_missed));
+        }
+        for &place in &due.mixes {
+            self.mixes[place].mix.tick(now, &mut self.desk);
+        }
+        for &place in &due.legs {
+            if self.desk.legs[place].mix.is_none() {
+                self.desk.tick_alone(place, now);
+            }
+        }
+        for &place in &due.legs {
+            self.desk.settle(place, self.counts);
+        }
+        self.desk.io.flush();
+        self.counts.io(self.desk.io.counts());
+    }
+
+    fn receive(&mut self, now: Instant, phase: usize) {
+        let (due, Desk { legs, io }) = (&self.phases[phase], &mut self.desk);
+        io.receive(&due.sockets, &mut |index, source, datagram| {
+            legs[due.legs[index]].leg.receive(now, source, datagram);
+        });
+    }
+
+    /// Carries out the commands of the legs of a phase. Backwards, because a leg may leave the phase.
+    fn read_inboxes(&mut self, now: Instant, phase: usize) {
+        for index in (0..self.phases[phase].legs.len()).rev() {
+            let place = self.phases[phase].legs[index];
+            if self.desk.legs[place].inbox.needs_attention() {
+                self.read_inbox(place, now);
+            }
+        }
+    }
+
+    fn read_inbox(&mut self, place: usize, now: Instant) {
+        if self.desk.legs[place].inbox.is_closed() {
+            self.remove(place);
+            return;
+        }
+        while let Some(command) = self.desk.legs[place].inbox.pop() {
+            let leg = &mut self.desk.legs[place].leg;
+            match command {
+                LegCommand::Connect(media) => leg.connect(now, media),
+                LegCommand::Play(play, player) => leg.play(play, player),
+                LegCommand::Stop => leg.stop(),
+                LegCommand::Echo(echoes) => leg.set_echo(echoes),
+                LegCommand::Report(reply) => drop(reply.send(leg.report())),
+                LegCommand::Detach(key) => self.detach(place, key),
+                LegCommand::Attach { mix, thread, attachment, reply } => {
+                    let destination = Destination { mix, attachment, reply };
+                    if thread == self.thread {
+                        self.attach(place, destination, now);
+                    } else {
+                        self.hand_over(place, thread, destination, now);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn attach(&mut self, place: usize, destination: Destination, now: Instant) {
+        let Destination { mix, attachment, reply } = destination;
+        let result = self.seat(place, mix, attachment, Some(now));
+        answer(reply, result);
+    }
+
+    /// Seats a leg in a mix of this thread. `due` says that the leg is due now: where its phase changes it is
+    /// ticked once more first, so that the next packet comes early rather than late.
+    fn seat(
+        &mut self,
+        place: usize,
+        key: MixKey,
+        attachment: Attachment,
+        due: Option<Instant>,
+    ) -> Result<(), EngineError> {
+        let mix_place = *self.mix_places.get(&key).ok_or(EngineError::NoMix)?;
+        self.mixes[mix_place].mix.attach(seat_of(place), attachment).map_err(|_| EngineError::MixFull)?;
+        if self.desk.legs[place].mix == Some(mix_place) {
+            return Ok(());
+        }
+        if let Some(old) = self.desk.legs[place].mix.replace(mix_place) {
+            self.mixes[old].mix.detach(seat_of(place));
+        }
+        let phase = self.mixes[mix_place].phase;
+        if self.desk.legs[place].phase != phase {
+            if let Some(now) = due {
+                self.desk.tick_alone(place, now);
+            }
+            self.leave_phase(place);
+            self.enter_phase(place, phase);
+        }
+        Ok(())
+    }
+
+    /// Gives a leg to another thread, with its sockets and what is left in its inbox.
+    fn hand_over(&mut self, place: usize, thread: usize, destination: Destination, now: Instant) {
+        let Some(link) = self.links.get(thread) else {
+            return answer(destination.reply, Err(EngineError::NoMix));
+        };
+        self.leave_mix(place);
+        self.desk.tick_alone(place, now);
+        self.desk.settle(place, self.counts);
+        let Some(traveller) = self.uproot(place, Some(destination)) else {
+            return;
+        };
+        link.counts.legs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if let Err(error) = link.mailbox.try_send(Command::Adopt(Box::new(traveller))) {
+            take_one(&link.counts.legs);
+            let (std::sync::mpsc::TrySendError::Full(command)
+            | std::sync::mpsc::TrySendError::Disconnected(command)) = error;
+            if let Command::Adopt(mut traveller) = command {
+                if let Some(destination) = traveller.destination.take() {
+                    answer(destination.reply, Err(EngineError::Unresponsive));
+                }
+                self.counts.legs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                self.adopt(*traveller);
+            }
+        }
+    }
+
+    fn adopt(&mut self, traveller: Traveller) {
+        let Traveller { id, leg, sockets, inbox, events, destination } = traveller;
+        let socket = self.desk.io.add(sockets);
+        let phase = self.emptiest_phase();
+        let place = self.desk.legs.insert(LegSlot { id, leg, socket, inbox, events, mix: None, phase });
+        self.enter_phase(place, phase);
+        if let Some(Destination { mix, attachment, reply }) = destination {
+            let result = self.seat(place, mix, attachment, None);
+            answer(reply, result);
+        }
+    }
+
+    /// Takes a leg off this thread.
+    fn uproot(&mut self, place: usize, destination: Option<Destination>) -> Option<Traveller> {
+        self.leave_mix(place);
+        self.leave_phase(place);
+        take_one(&self.counts.legs);
+        let LegSlot { id, leg, socket, inbox, events, .. } = self.desk.legs.remove(place);
+        let sockets = self.desk.io.remove(socket)?;
+        Some(Traveller { id, leg, sockets, inbox, events, destination })
+    }
+
+    fn remove(&mut self, place: usize) {
+        let _ = self.uproot(place, None);
+    }
+
+    fn detach(&mut self, place: usize, key: MixKey) {
+        let is_in = self.desk.legs[place].mix.is_some_and(|mix| self.mixes[mix].key == key);
+        if is_in {
+            self.leave_mix(place);
+        }
+    }
+
+    fn leave_mix(&mut self, place: usize) {
+        if let Some(mix) = self.desk.legs[place].mix.take() {
+            self.mixes[mix].mix.detach(seat_of(place));
+        }
+    }
+
+    fn open_mix(&mut self, key: MixKey, legs_max: usize) {
+        if self.mix_places.contains_key(&key) {
+            return;
+        }
+        let phase = (0..PHASES).min_by_key(|&phase| self.phases[phase].mixes.len()).unwrap_or(0);
+        let place = self.mixes.insert(MixSlot { key, mix: Mix::new(legs_max), phase });
+        self.mix_places.insert(key, place);
+        self.phases[phase].mixes.push(place);
+    }
+
+    fn close_mix(&mut self, key: MixKey) {
+        let Some(place) = self.mix_places.remove(&key) else {
+            return;
+        };
+        let slot = self.mixes.remove(place);
+        self.phases[slot.phase].mixes.retain(|&other| other != place);
+        for seat in slot.mix.seats() {
+            let leg = &mut self.desk.legs[seat.0 as usize];
+            leg.mix = None;
+            leg.tell(LegEvent::MixClosed(key), self.counts);
+        }
+    }
+
+    fn with_mix(&mut self, key: MixKey, change: impl FnOnce(&mut Mix)) {
+        if let Some(&place) = self.mix_places.get(&key) {
+            change(&mut self.mixes[place].mix);
+        }
+    }
+
+    fn emptiest_phase(&self) -> usize {
+        (0..PHASES).min_by_key(|&phase| self.phases[phase].legs.len()).unwrap_or(0)
+    }
+
+    fn enter_phase(&mut self, place: usize, phase: usize) {
+        let slot = &mut self.desk.legs[place];
+        slot.phase = phase;
+        self.phases[phase].legs.push(place);
+        self.phases[phase].sockets.push(slot.socket);
+    }
+
+    fn leave_phase(&mut self, place: usize) {
+        let phase = &mut self.phases[self.desk.legs[place].phase];
+        if let Some(index) = phase.legs.iter().position(|&other| other == place) {
+            phase.legs.swap_remove(index);
+            phase.sockets.swap_remove(index);
+        }
+    }
+}
+
+fn answer(reply: Reply, result: Result<(), EngineError>) {
+    // Who asked may have gone.
+    let _ = reply.send(result);
+}
