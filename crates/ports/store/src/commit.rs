@@ -187,7 +187,7 @@ pub(crate) async fn answered(
     id: CommandId,
 ) -> Result<Option<CommandAnswer>, StoreError> {
     let row = db.first("SELECT refusal FROM command WHERE id = $1", values![id]).await?;
-    row.map(|row| Ok(row.read("refusal")?))
+    row.map(|row| row.read("refusal"))
         .transpose()
         .map(|answer: Option<Option<_>>| answer.map(|refusal| refusal.map_or(Ok(()), Err)))
 }

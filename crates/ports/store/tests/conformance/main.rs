@@ -1,0 +1,95 @@
+//! What every store must do, whatever database is behind it: functions over `&dyn Store`, run on a fresh one each.
+
+mod entry;
+mod invariants;
+mod mixers;
+mod records;
+mod rooms;
+mod scene;
+
+use partyline_store::{LookupKey, LookupKeys, SqliteStore};
+
+/// Runs each function as a test on a fresh store of its own.
+macro_rules! conformance {
+    ($($module:ident { $($test:ident)+ })+) => {$(
+        mod $module {
+            use crate::$module as suite;
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    crate::on_sqlite(async |store| suite::$test(store).await).await;
+                }
+            )+
+        }
+    )+};
+}
+
+async fn on_sqlite(test: impl AsyncFnOnce(&SqliteStore)) {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = LookupKeys::new(vec![LookupKey::new("k1", [7; 32])]).unwrap();
+    let store = SqliteStore::open(&directory.path().join("partyline.db"), keys).await.unwrap();
+    test(&store).await;
+    store.close().await;
+}
+
+mod sqlite {
+    conformance! {
+        rooms {
+            a_room_is_found_by_both_its_codes_and_by_no_other
+            a_room_reads_back_as_it_was_made
+            a_code_or_name_in_use_is_refused_and_nothing_is_made
+            only_the_right_host_pin_passes
+            changed_settings_move_the_version_and_leave_the_others
+            a_new_code_replaces_the_old_one
+            a_lock_shows_to_the_roles_that_it_keeps_out
+            a_room_in_use_is_kept_and_a_deleted_one_frees_its_codes
+        }
+        entry {
+            a_new_room_has_an_empty_snapshot
+            who_waits_is_listed_in_order_of_arrival
+            a_conference_is_seen_with_its_seats_mix_and_reservation
+            a_seated_callers_view_says_where_to_go
+            a_decision_on_an_old_version_changes_nothing
+            a_second_live_conference_is_a_conflict
+            an_empty_decision_leaves_the_version
+            joined_absent_and_back_keeps_the_seat
+            an_order_is_never_given_twice
+            an_ended_conference_frees_its_seats_and_all_have_left
+            who_is_refused_is_told_and_on_record
+            early_callers_talk_in_a_lobby_until_it_is_closed
+            a_change_that_names_what_is_not_there_writes_nothing
+            events_follow_each_other_without_a_gap_and_come_in_pages
+            the_first_answer_to_a_command_stands
+        }
+        mixers {
+            the_last_seat_is_given_and_the_next_refused
+            a_moved_mix_takes_its_reservation_along
+            a_renewal_keeps_what_is_reserved
+            only_live_mixers_of_the_class_that_take_more_are_offered
+            leases_are_renewed_and_a_dead_one_retired
+            what_is_due_is_found_by_its_deadline
+            at_most_256_overdue_callers_come_in_one_snapshot
+            callers_are_found_by_their_vru
+            each_commit_is_signalled_and_a_refused_one_is_not
+        }
+        records {
+            a_conference_is_on_record_with_every_entry_and_exit
+            conferences_are_listed_by_room_and_life
+            a_reported_try_is_recorded_once
+            leftovers_of_a_killed_run_are_ended_and_told
+            old_records_go_and_what_is_live_stays
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { cases: 24, ..Default::default() })]
+
+        #[test]
+        fn invariants_hold_whatever_is_tried(tries in crate::invariants::tries()) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(crate::on_sqlite(async |store| {
+                crate::invariants::hold_whatever_is_tried(store, &tries).await;
+            }));
+        }
+    }
+}

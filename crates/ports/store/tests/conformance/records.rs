@@ -1,0 +1,150 @@
+//! Records: conferences, refused tries, leftovers of a killed run, retention.
+
+use std::time::Duration;
+
+use partyline_conference::{
+    AttemptId, Change, CommandId, ConferenceEnd, Decision, EventKind, EventSequence, LeaveReason, Order,
+    Refusal, Role, ServiceName, Standing, WaitingKind,
+};
+use partyline_store::{Attempt, ConferenceFilter, Retention, Store};
+
+use crate::scene::{
+    NOW, Scene, arrive, attendance, conferee, conference, create, end, leave, mix, mixer, reserve, seat_in,
+    vru,
+};
+
+pub(crate) async fn a_conference_is_on_record_with_every_entry_and_exit(store: &dyn Store) {
+    let scene = Scene::with_conference(store).await;
+    scene.commit([leave(2, LeaveReason::NeverJoined)]).await.unwrap();
+    let live = store.conference(conference(1)).await.unwrap().unwrap();
+    assert_eq!((live.room, live.room_name.as_str(), live.code_ends.as_str()), (scene.room, "room-7", "07"));
+    assert_eq!((live.mix, live.mixer, live.epoch.0, live.seated), (mix(1), mixer("m1"), 1, 1));
+    assert_eq!((live.started_at, live.ended_at, live.end), (NOW, None, None));
+    let [host, participant] = live.conferees.as_slice() else { panic!("{:?}", live.conferees) };
+    assert_eq!(
+        (host.id, host.order, host.role, host.state.as_str()),
+        (conferee(1), Order(1), Role::Host, "joined")
+    );
+    assert_eq!((host.caller_number.as_str(), host.joined_at, host.left_at), ("5551", Some(NOW), None));
+    assert_eq!((participant.state.as_str(), participant.left_at), ("left", Some(NOW)));
+    assert_eq!(participant.leave_reason.as_deref(), Some("never_joined"));
+    assert_eq!((participant.vru.clone(), participant.joined_at), (vru(), None));
+
+    scene.commit([leave(1, LeaveReason::HungUp), end(1, ConferenceEnd::LastLeft)]).await.unwrap();
+    let past = store.conference(conference(1)).await.unwrap().unwrap();
+    assert_eq!((past.ended_at, past.end.as_deref(), past.seated), (Some(NOW), Some("last_left"), 0));
+    assert_eq!((past.mixer, past.conferees.len()), (mixer("m1"), 2));
+    assert_eq!(store.conference(conference(9)).await.unwrap(), None);
+}
+
+pub(crate) async fn conferences_are_listed_by_room_and_life(store: &dyn Store) {
+    let one = Scene::with_conference(store).await;
+    one.commit([
+        Change::LeaveAll { conference: conference(1), reason: LeaveReason::Deleted },
+        end(1, ConferenceEnd::Ended),
+    ])
+    .await
+    .unwrap();
+    one.commit([create(2, "m1")]).await.unwrap();
+    let other = Scene::numbered(store, 8).await;
+    other.commit([create(3, "m1")]).await.unwrap();
+    let list = async |room, is_live, limit| {
+        let found = store.conferences(&ConferenceFilter { room, is_live, limit }).await.unwrap();
+        let mut ids: Vec<_> = found.into_iter().map(|record| record.id.bits()).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(list(None, false, 0).await, [1, 2, 3]);
+    assert_eq!(list(None, true, 0).await, [2, 3]);
+    assert_eq!(list(Some(one.room), false, 0).await, [1, 2]);
+    assert_eq!(list(Some(one.room), true, 0).await, [2]);
+    assert_eq!(list(None, false, 2).await.len(), 2);
+}
+
+pub(crate) async fn a_reported_try_is_recorded_once(store: &dyn Store) {
+    let attempt = |number, refusal| Attempt {
+        id: AttemptId::from_bits(number),
+        at: NOW,
+        refusal,
+        caller_number: "5551".into(),
+        dnis: "100".into(),
+        source: "127.0.0.1".into(),
+        vru: vru(),
+        room: None,
+    };
+    let both = [attempt(1, Refusal::UnknownCode), attempt(2, Refusal::WrongPin)];
+    store.record_attempts(&both).await.unwrap();
+    store.record_attempts(&[attempt(1, Refusal::LockedOut)]).await.unwrap();
+    let kept = Retention { attempts: Some(Duration::from_secs(1)), ..nothing() };
+    assert_eq!(store.purge(NOW.after(Duration::from_secs(2)), &kept).await.unwrap(), 2);
+}
+
+fn nothing() -> Retention {
+    Retention { conferences: None, events: None, attempts: None, commands: None }
+}
+
+pub(crate) async fn leftovers_of_a_killed_run_are_ended_and_told(store: &dyn Store) {
+    let scene = Scene::with_conference(store).await;
+    let open = Change::OpenLobby { mix: mix(5), mixer: mixer("m1") };
+    let waits = arrive(3, Role::Participant, WaitingKind::Lobby);
+    scene.commit([open, reserve(5, "m1", 2), waits]).await.unwrap();
+    let before = scene.version().await;
+    assert_eq!(store.end_leftovers(NOW).await.unwrap(), 1);
+    assert_eq!(scene.version().await, before.next());
+    let record = store.conference(conference(1)).await.unwrap().unwrap();
+    assert_eq!((record.end.as_deref(), record.seated), (Some("restart"), 0));
+    let snapshot = scene.snapshot().await;
+    assert_eq!((snapshot.conference, snapshot.lobby, snapshot.account.callers), (None, None, 0));
+    assert!(snapshot.waiting.is_empty() && store.mixers().await.unwrap().is_empty());
+    let servers = store.interface_servers(&ServiceName::new("conferencing").unwrap()).await.unwrap();
+    assert!(servers.is_empty() && store.vrus().await.unwrap().is_empty());
+    assert_eq!(scene.view(3).await.standing, Standing::Removed(LeaveReason::VruLost));
+    let told = store.events(scene.room, EventSequence(0), 100).await.unwrap().events;
+    let told: Vec<_> = told.into_iter().map(|event| event.kind).collect();
+    assert!(
+        told.contains(&EventKind::ConferenceEnded { conference: conference(1), why: ConferenceEnd::Restart })
+    );
+    assert!(
+        told.contains(&EventKind::CallerLeft { attendance: attendance(3), reason: LeaveReason::VruLost })
+    );
+    assert!(told.contains(&EventKind::ConfereeLeft {
+        conference: conference(1),
+        conferee: conferee(1),
+        reason: LeaveReason::VruLost,
+        had_joined: true
+    }));
+    assert_eq!(told.len(), 4);
+    assert_eq!(store.end_leftovers(NOW).await.unwrap(), 0);
+    assert_eq!(scene.version().await, before.next());
+    assert!(Scene::numbered(store, 8).await.commit([create(2, "m1"), reserve(2, "m1", 8)]).await.is_ok());
+}
+
+pub(crate) async fn old_records_go_and_what_is_live_stays(store: &dyn Store) {
+    let scene = Scene::with_conference(store).await;
+    scene
+        .commit([
+            Change::LeaveAll { conference: conference(1), reason: LeaveReason::ConferenceEnded },
+            end(1, ConferenceEnd::Ended),
+        ])
+        .await
+        .unwrap();
+    let waits = arrive(3, Role::Host, WaitingKind::Held);
+    scene.commit([create(2, "m1"), waits, seat_in(2, 3, 1, Role::Host)]).await.unwrap();
+    let events = vec![EventKind::CallerWaits { attendance: attendance(3) }];
+    let answers = vec![(CommandId::from_bits(1), Ok(()))];
+    scene.decide(Decision { events, answers, ..Decision::default() }).await.unwrap();
+    let hour = Duration::from_secs(3600);
+    let all =
+        Retention { conferences: Some(hour), events: Some(hour), attempts: Some(hour), commands: Some(hour) };
+    assert_eq!(store.purge(NOW.after(hour), &all).await.unwrap(), 0);
+    assert_eq!(store.purge(NOW.after(2 * hour), &nothing()).await.unwrap(), 0);
+    // Two conferees, two attendances, a conference and its mix; an event; a command.
+    assert_eq!(store.purge(NOW.after(2 * hour), &all).await.unwrap(), 8);
+    assert_eq!(store.conference(conference(1)).await.unwrap(), None);
+    assert_eq!(store.conference(conference(2)).await.unwrap().unwrap().conferees.len(), 1);
+    assert!(store.events(scene.room, EventSequence(0), 10).await.unwrap().events.is_empty());
+    assert_eq!(store.answered_command(CommandId::from_bits(1)).await.unwrap(), None);
+    // The sequence goes on where it was.
+    scene.tell(vec![EventKind::CallerWaits { attendance: attendance(3) }]).await.unwrap();
+    assert_eq!(store.events(scene.room, EventSequence(0), 10).await.unwrap().events[0].sequence.0, 2);
+}
