@@ -31,6 +31,15 @@ pub struct Server {
     folder: TempDir,
 }
 
+/// One RPC that a role answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnsweredRpc {
+    /// `/package.Service/Method`.
+    pub path: String,
+    /// When, in ms since 1970.
+    pub at_ms: i64,
+}
+
 /// The codes of a room, as `room create --json` prints them.
 #[derive(Debug, Clone)]
 pub struct RoomCodes {
@@ -222,14 +231,28 @@ impl Server {
         self.command(&["role", "start", name]).map(drop)
     }
 
+    /// The RPCs that a role answered, oldest first.
+    ///
+    /// # Errors
+    /// When there is no such role.
+    pub fn rpc_log(&self, role: &str) -> anyhow::Result<Vec<AnsweredRpc>> {
+        let log = self.json(&["role", "log", role])?;
+        let entries = log["rpcs"].as_array().with_context(|| format!("no RPC log: {log}"))?;
+        entries
+            .iter()
+            .map(|entry| {
+                let path = entry["path"].as_str().context("an RPC without a path")?.to_owned();
+                Ok(AnsweredRpc { path, at_ms: entry["at_ms"].as_i64().context("an RPC without a time")? })
+            })
+            .collect()
+    }
+
     /// The paths of the RPCs that a role answered, oldest first.
     ///
     /// # Errors
     /// When there is no such role.
     pub fn rpcs(&self, role: &str) -> anyhow::Result<Vec<String>> {
-        let log = self.json(&["role", "log", role])?;
-        let entries = log["rpcs"].as_array().with_context(|| format!("no RPC log: {log}"))?;
-        Ok(entries.iter().filter_map(|entry| entry["path"].as_str().map(str::to_owned)).collect())
+        Ok(self.rpc_log(role)?.into_iter().map(|rpc| rpc.path).collect())
     }
 
     /// Sends SIGTERM and waits for the clean end.

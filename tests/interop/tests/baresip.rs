@@ -17,10 +17,7 @@ async fn baresip_enters_the_code_by_its_own_dtmf_and_hears_the_mix() {
     let server = Server::start().unwrap();
     let codes = server.create_room("interop", &["--entry", "start"]).unwrap();
     let bench = Bench::start(BenchConfig::new(loopback_of_my_own().into())).await.unwrap();
-    let other = bench
-        .call(CallPlan::new(server.uri(&codes.host)).tone(OTHER_HZ))
-        .await
-        .unwrap();
+    let other = bench.call(CallPlan::new(server.uri(&codes.host)).tone(OTHER_HZ)).await.unwrap();
     other.wait_answered().await.unwrap();
 
     let mut phone = Baresip::call(loopback_of_my_own(), &server.uri("conference"), BARESIP_HZ).unwrap();

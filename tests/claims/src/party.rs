@@ -1,0 +1,166 @@
+//! Telephones around a server: who hears whom, told by a tone of each caller's own.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use callbench::{Bench, BenchConfig, CallPlan, Caller};
+
+use crate::address::loopback_of_my_own;
+use crate::server::{Server, ServerPlan};
+
+/// A tone is heard above this. Callers send at −15 dBov.
+pub const HEARD_DBOV: f32 = -30.0;
+/// The promise of silence between callers.
+pub const SILENT_DBOV: f32 = -60.0;
+/// Tones apart from each other, and above the hold music's highest overtone.
+const TONES_HZ: [f32; 8] = [2210.0, 2390.0, 2570.0, 2750.0, 2930.0, 3110.0, 3290.0, 3400.0];
+/// The piece of sound that is measured.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// A server, and a bench to call it from.
+#[derive(Debug)]
+pub struct Party {
+    /// The server.
+    pub server: Server,
+    bench: Bench,
+    phones: std::cell::Cell<usize>,
+}
+
+/// One caller's telephone.
+#[derive(Debug)]
+pub struct Phone {
+    /// The caller's number.
+    pub number: String,
+    /// The tone that they send.
+    pub tone_hz: f32,
+    /// The call.
+    pub call: Caller,
+}
+
+impl Party {
+    /// A server with defaults, and a bench.
+    ///
+    /// # Errors
+    /// When either does not start.
+    pub async fn start() -> anyhow::Result<Self> {
+        Self::start_with(&ServerPlan::default()).await
+    }
+
+    /// A server with more configuration, and a bench.
+    ///
+    /// # Errors
+    /// When either does not start.
+    pub async fn start_with(plan: &ServerPlan) -> anyhow::Result<Self> {
+        let server = Server::start_with(plan)?;
+        let bench = Bench::start(BenchConfig::new(loopback_of_my_own().into())).await?;
+        Ok(Self { server, bench, phones: std::cell::Cell::new(0) })
+    }
+
+    /// The plan of a call to a SIP address from a telephone with a number and tone of its own.
+    fn next_phone(&self, uri: &str) -> (String, f32, CallPlan) {
+        let nth = self.phones.get();
+        self.phones.set(nth + 1);
+        let number = format!("555010{nth}");
+        let tone_hz = TONES_HZ[nth % TONES_HZ.len()];
+        let plan = CallPlan::new(uri).from_user(number.clone()).tone(tone_hz);
+        (number, tone_hz, plan)
+    }
+
+    /// Calls a SIP address, shaped by `shape`.
+    ///
+    /// # Errors
+    /// When the call can't be made.
+    pub async fn call_with(
+        &self,
+        uri: &str,
+        shape: impl FnOnce(CallPlan) -> CallPlan,
+    ) -> anyhow::Result<Phone> {
+        let (number, tone_hz, plan) = self.next_phone(uri);
+        let call = self.bench.call(shape(plan)).await?;
+        Ok(Phone { number, tone_hz, call })
+    }
+
+    /// Calls the conferencing number and keys a code when the call is answered.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn key_code(&self, code: &str) -> anyhow::Result<Phone> {
+        self.key_code_at(&self.server.uri("conference"), code).await
+    }
+
+    /// The same at another address of the server.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn key_code_at(&self, uri: &str, code: &str) -> anyhow::Result<Phone> {
+        let phone = self.call_with(uri, |plan| plan.digits(format!("{code}#"))).await?;
+        phone.call.wait_answered().await?;
+        Ok(phone)
+    }
+
+    /// Dials a room's code directly.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn dial_code(&self, code: &str) -> anyhow::Result<Phone> {
+        let phone = self.call_with(&self.server.uri(code), |plan| plan).await?;
+        phone.call.wait_answered().await?;
+        Ok(phone)
+    }
+}
+
+impl Phone {
+    /// Waits until this caller hears another.
+    ///
+    /// # Errors
+    /// When they don't.
+    pub async fn wait_hears(&self, other: &Self) -> anyhow::Result<()> {
+        self.call
+            .wait_hears(other.tone_hz)
+            .await
+            .with_context(|| format!("{} should hear {}", self.number, other.number))
+    }
+
+    /// Waits until this caller does not hear another.
+    ///
+    /// # Errors
+    /// When they still do.
+    pub async fn wait_hears_not(&self, other: &Self) -> anyhow::Result<()> {
+        self.call
+            .wait_hears_not(other.tone_hz)
+            .await
+            .with_context(|| format!("{} should not hear {}", self.number, other.number))
+    }
+
+    /// The level of the loudest 20 ms that this caller has heard in the last `window`, in dBov.
+    pub async fn loudest(&self, window: Duration) -> f32 {
+        let samples = self.call.samples(window).await;
+        samples.chunks_exact(160).map(callbench::meter::level_dbov).fold(-96.0, f32::max)
+    }
+
+    /// The level at which this caller has heard another in the last second, in dBov.
+    pub async fn level_of(&self, other: &Self) -> f32 {
+        self.call.hears(&[other.tone_hz], WINDOW).await[0]
+    }
+}
+
+/// Waits until each of these callers hears all others, then measures that nobody hears themselves.
+///
+/// # Errors
+/// When somebody does not hear somebody, or hears themselves.
+pub async fn all_hear_each_other(phones: &[&Phone]) -> anyhow::Result<()> {
+    for listener in phones {
+        for talker in phones {
+            if listener.number != talker.number {
+                listener.wait_hears(talker).await?;
+            }
+        }
+    }
+    for phone in phones {
+        let own = phone.level_of(phone).await;
+        if own > SILENT_DBOV {
+            bail!("{} hears their own voice at {own} dBov", phone.number);
+        }
+    }
+    Ok(())
+}
