@@ -128,11 +128,22 @@ impl Mixes<'_, '_> {
         }
     }
 
+    /// Ends a conference that all have left: nobody may sit in one that has ended.
     async fn end_conference(
         &mut self,
         conference: ConferenceId,
         why: ConferenceEnd,
     ) -> Result<(), CommitError> {
+        let seated = self
+            .db
+            .first(
+                "SELECT 1 AS seated FROM conferee WHERE conference = $1 AND state <> 'left'",
+                values![conference],
+            )
+            .await?;
+        if seated.is_some() {
+            return Err(CommitError::Store(StoreError::Taken("conference")));
+        }
         let row = self
             .db
             .first(

@@ -65,22 +65,22 @@ pub(crate) fn room(row: &Row) -> Result<Room, StoreError> {
     })
 }
 
-/// An attendance's state as the words `state` and `reason`. Who is seated waits until the seat follows.
-pub(crate) fn state_words(state: &AttendanceState) -> (&'static str, Option<&'static str>) {
+/// The words `state` and `reason` of who arrives. Who is to be seated waits until the seat follows.
+pub(crate) fn arrival_words(state: &AttendanceState) -> (&'static str, Option<&'static str>) {
     match state {
         AttendanceState::Waiting(kind) => (kind.word(), None),
-        AttendanceState::Seated { .. } => (SEATED, None),
+        AttendanceState::Seated { .. } => (WaitingKind::Held.word(), None),
         AttendanceState::Refused(refusal) => (REFUSED, Some(refusal.word())),
         AttendanceState::Left(reason) => (LEFT, Some(reason.word())),
     }
 }
 
 /// The word of a seated attendance.
-pub(crate) const SEATED: &str = "seated";
+const SEATED: &str = "seated";
 /// The word of a refused attendance.
-pub(crate) const REFUSED: &str = "refused";
+const REFUSED: &str = "refused";
 /// The word of an attendance, or conferee, that has left.
-pub(crate) const LEFT: &str = "left";
+const LEFT: &str = "left";
 
 /// An attendance's state from a row of `attendance` joined with its `conferee` as `seat_…`.
 pub(crate) fn attendance_state(row: &Row) -> Result<AttendanceState, StoreError> {

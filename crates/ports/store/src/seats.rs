@@ -8,7 +8,7 @@ use partyline_conference::{
 use crate::commit::touched;
 use crate::contract::{CommitError, RoomCommit, StoreError};
 use crate::db::{Connection, values};
-use crate::rows::state_words;
+use crate::rows::arrival_words;
 
 /// Carries out a change of an attendance's standing.
 pub(crate) async fn apply(
@@ -95,7 +95,7 @@ impl Seats<'_, '_> {
         let Change::Arrive { attendance, generation, vru, role, caller, at, state, deadline } = change else {
             return Ok(());
         };
-        let (word, reason) = state_words(state);
+        let (word, reason) = arrival_words(state);
         let ended_at = state.is_over().then_some(*at);
         self.db
             .insert(

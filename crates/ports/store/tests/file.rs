@@ -1,5 +1,7 @@
 //! The SQLite file itself: crashes, several handles, damage, locks, a full disk, and grouped commits.
 
+#![expect(clippy::unwrap_used, reason = "a test whose scene can't be set up fails there and then")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;

@@ -212,6 +212,8 @@ pub(crate) async fn a_change_that_names_what_is_not_there_writes_nothing(store: 
         Change::SetDeadline { conference: conference(99), deadline: None },
         seat(99, 9, Role::Participant),
         end(99, ConferenceEnd::Ended),
+        // Two still sit in it.
+        end(1, ConferenceEnd::Ended),
         arrive(1, Role::Host, WaitingKind::Held),
     ];
     for change in wrong {

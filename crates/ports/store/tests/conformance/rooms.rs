@@ -1,6 +1,8 @@
 //! Rooms, codes and PINs.
 
-use partyline_conference::{Change, ConferenceEnd, HostPin, LockScope, Role, RoomId, RoomName, WaitingKind};
+use partyline_conference::{
+    Change, ConferenceEnd, HostPin, LeaveReason, LockScope, Role, RoomId, RoomName, WaitingKind,
+};
 use partyline_store::{RoomChanges, Store, StoreError};
 
 use crate::scene::{Scene, arrive, code, conference, end, host_code, new_room, participant_code};
@@ -98,7 +100,8 @@ pub(crate) async fn a_lock_shows_to_the_roles_that_it_keeps_out(store: &dyn Stor
     let all = RoomChanges { lock: Some(LockScope::All), ..RoomChanges::default() };
     store.change_room(scene.room, &all).await.unwrap();
     assert!(store.look_up_code(&host_code(7)).await.unwrap().unwrap().is_locked);
-    scene.commit([end(1, ConferenceEnd::Ended)]).await.unwrap();
+    let all = Change::LeaveAll { conference: conference(1), reason: LeaveReason::ConferenceEnded };
+    scene.commit([all, end(1, ConferenceEnd::Ended)]).await.unwrap();
     assert!(!store.look_up_code(&participant_code(7)).await.unwrap().unwrap().is_locked);
 }
 
@@ -107,7 +110,7 @@ pub(crate) async fn a_room_in_use_is_kept_and_a_deleted_one_frees_its_codes(stor
     scene.commit([arrive(1, Role::Participant, WaitingKind::Held)]).await.unwrap();
     assert!(matches!(store.delete_room(scene.room).await, Err(StoreError::Taken("room"))));
     assert!(store.look_up_code(&host_code(7)).await.unwrap().is_some());
-    let leave = crate::scene::leave(1, partyline_conference::LeaveReason::HungUp);
+    let leave = crate::scene::leave(1, LeaveReason::HungUp);
     scene.commit([leave]).await.unwrap();
     store.delete_room(scene.room).await.unwrap();
     assert_eq!(store.look_up_code(&host_code(7)).await.unwrap(), None);
