@@ -1,0 +1,32 @@
+//! Settings of a mixer.
+
+use partyline_conference::{MixerClass, MixerId};
+use partyline_rpc::Address;
+use serde::{Deserialize, Serialize};
+
+/// Settings of one mixer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Its name, unique among mixers.
+    #[serde(with = "partyline_rpc::text")]
+    pub id: MixerId,
+    /// Its class: rooms name the class that their conferences go to.
+    #[serde(with = "partyline_rpc::text")]
+    pub class: MixerClass,
+    /// Where it answers.
+    pub address: Address,
+    /// Most legs at once. Declare what the machine carries well: more callers are refused, none is mixed badly.
+    pub seats_max: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            id: MixerId::new("mixer-1").expect("a plain word"),
+            class: MixerClass::new("standard").expect("a plain word"),
+            address: Address::memory("mixer-1"),
+            seats_max: 1_000,
+        }
+    }
+}

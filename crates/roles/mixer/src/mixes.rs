@@ -1,0 +1,315 @@
+//! The mixes of one mixer and who sits in them: orders in, wishes to the engine out.
+//!
+//! It holds no engine, socket or clock. **Invariant:** never more legs than seats; a mix is only ever known at its
+//! highest epoch, and each placement has an engine key of its own, so that two mixers that share an engine (one
+//! process) never close each other's mixes.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use partyline_conference::{AttendanceId, Epoch, MixId};
+use partyline_engine::{Attachment, LegId, MixKey};
+use partyline_rpc::mixing::{EndMix, EnsureMix, LeaveMix, PlaySound, SetLeg};
+use partyline_rpc::{LegName, Ticket};
+use tonic::Status;
+
+/// A mix that nobody has been in for this long is forgotten: the order to end it was lost. Joins come within seconds
+/// of a placement.
+const EMPTY_MAX: Duration = Duration::from_secs(600);
+/// Ended placements remembered, so that a late order does not open one again.
+const ENDED_MAX: usize = 4096;
+/// Play numbers remembered per mix; repeats come within seconds.
+const PLAYS_MAX: usize = 64;
+/// Settings remembered per mix; a room that sees more callers in one conference loses the oldest tombstones.
+const SETTINGS_MAX: usize = 16_384;
+
+/// Why an order is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    /// It names a lower placement than the one known.
+    #[error("the mix has a later placement")]
+    Stale,
+    /// All seats are taken.
+    #[error("no seat is left")]
+    NoSeat,
+    /// The mix is not known here.
+    #[error("no such mix")]
+    NoMix,
+    /// The caller was removed from this mix.
+    #[error("the caller was removed")]
+    Removed,
+}
+
+impl From<Refused> for Status {
+    fn from(refused: Refused) -> Self {
+        let text = refused.to_string();
+        match refused {
+            Refused::Stale => Self::failed_precondition(text),
+            Refused::NoSeat => Self::resource_exhausted(text),
+            Refused::NoMix => Self::not_found(text),
+            Refused::Removed => Self::permission_denied(text),
+        }
+    }
+}
+
+/// What ensuring a mix wants of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Ensured {
+    /// Open this mix.
+    pub(crate) open: Option<MixKey>,
+    /// Close the mix of the placement before.
+    pub(crate) close: Option<MixKey>,
+}
+
+/// What a join wants of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Joining {
+    /// The mix.
+    pub(crate) key: MixKey,
+    /// The leg's place in it.
+    pub(crate) attachment: Attachment,
+    /// An earlier leg of the same name, which goes.
+    pub(crate) replaces: Option<LegId>,
+}
+
+/// What setting a leg wants of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Setting {
+    /// Change its place in the mix.
+    Attach(LegId, MixKey, Attachment),
+    /// Take it out.
+    Detach(LegId, MixKey),
+}
+
+#[derive(Debug)]
+struct Mix {
+    epoch: Epoch,
+    key: MixKey,
+    legs: HashMap<LegName, Seat>,
+    settings: HashMap<AttendanceId, Held>,
+    plays: VecDeque<u64>,
+    empty_since: Instant,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Seat {
+    leg: LegId,
+    attendance: AttendanceId,
+}
+
+/// The newest setting of a caller; it wins over what any ticket says.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    version: u64,
+    is_muted: bool,
+    is_removed: bool,
+}
+
+/// The mixes of one mixer.
+#[derive(Debug)]
+pub(crate) struct Mixes {
+    seats_max: usize,
+    seats_taken: usize,
+    mixes: HashMap<MixId, Mix>,
+    ended: VecDeque<(MixId, Epoch)>,
+}
+
+impl Mixes {
+    pub(crate) fn new(seats_max: u32) -> Self {
+        Self {
+            seats_max: usize::try_from(seats_max).unwrap_or(usize::MAX),
+            seats_taken: 0,
+            mixes: HashMap::new(),
+            ended: VecDeque::new(),
+        }
+    }
+
+    /// Legs that sit in mixes now.
+    pub(crate) const fn seats_taken(&self) -> usize {
+        self.seats_taken
+    }
+
+    /// Mixes that are known now.
+    pub(crate) fn len(&self) -> usize {
+        self.mixes.len()
+    }
+
+    /// A mix should exist with a placement. `fresh` is the engine key for it, if it is new.
+    pub(crate) fn ensure(
+        &mut self,
+        now: Instant,
+        order: &EnsureMix,
+        fresh: MixKey,
+    ) -> Result<Ensured, Refused> {
+        if self.ended.iter().any(|(mix, epoch)| *mix == order.mix && *epoch >= order.epoch) {
+            return Err(Refused::Stale);
+        }
+        let known = self.mixes.get(&order.mix).map(|mix| (mix.epoch, mix.key));
+        match known {
+            Some((epoch, _)) if epoch > order.epoch => return Err(Refused::Stale),
+            Some((epoch, _)) if epoch == order.epoch => return Ok(Ensured::default()),
+            Some(_) | None => {}
+        }
+        let free = self.seats_max - self.seats_taken;
+        // A mix that never gets a leg has no seat of its own: as many mixes as seats are the most that make sense.
+        if usize::try_from(order.seats).is_ok_and(|seats| seats > free) || self.mixes.len() >= self.seats_max
+        {
+            return Err(Refused::NoSeat);
+        }
+        let close = known.map(|(_, key)| key);
+        if close.is_some() {
+            self.forget(order.mix);
+        }
+        let mix = Mix {
+            epoch: order.epoch,
+            key: fresh,
+            legs: HashMap::new(),
+            settings: HashMap::new(),
+            plays: VecDeque::new(),
+            empty_since: now,
+        };
+        self.mixes.insert(order.mix, mix);
+        Ok(Ensured { open: Some(fresh), close })
+    }
+
+    /// A placement is over. Answers with what to close.
+    pub(crate) fn end(&mut self, order: &EndMix) -> Result<Option<MixKey>, Refused> {
+        if self.mixes.get(&order.mix).is_some_and(|mix| mix.epoch > order.epoch) {
+            return Err(Refused::Stale);
+        }
+        if self.ended.len() == ENDED_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back((order.mix, order.epoch));
+        Ok(self.forget(order.mix))
+    }
+
+    fn forget(&mut self, mix: MixId) -> Option<MixKey> {
+        let mix = self.mixes.remove(&mix)?;
+        self.seats_taken -= mix.legs.len();
+        Some(mix.key)
+    }
+
+    fn placed(&mut self, mix: MixId, epoch: Epoch) -> Result<&mut Mix, Refused> {
+        let mix = self.mixes.get_mut(&mix).ok_or(Refused::NoMix)?;
+        match epoch.cmp(&mix.epoch) {
+            std::cmp::Ordering::Less => Err(Refused::Stale),
+            std::cmp::Ordering::Equal => Ok(mix),
+            // A placement that this mixer was not told of yet.
+            std::cmp::Ordering::Greater => Err(Refused::NoMix),
+        }
+    }
+
+    /// A leg comes in; its seat is taken from here on.
+    pub(crate) fn join(&mut self, ticket: &Ticket, leg: LegId) -> Result<Joining, Refused> {
+        let is_full = self.seats_taken >= self.seats_max;
+        let mix = self.placed(ticket.mix, ticket.epoch)?;
+        let held = mix.settings.get(&ticket.attendance);
+        if held.is_some_and(|held| held.is_removed) {
+            return Err(Refused::Removed);
+        }
+        let attachment = Attachment { uplink: !held.is_some_and(|held| held.is_muted), downlink: true };
+        let key = mix.key;
+        let before = mix.legs.get(&ticket.leg_name).map(|seat| seat.leg);
+        if before.is_none() && is_full {
+            return Err(Refused::NoSeat);
+        }
+        mix.legs.insert(ticket.leg_name, Seat { leg, attendance: ticket.attendance });
+        if before.is_none() {
+            self.seats_taken += 1;
+        }
+        Ok(Joining { key, attachment, replaces: before.filter(|before| *before != leg) })
+    }
+
+    /// The engine did not take the leg: its seat is free again.
+    pub(crate) fn join_failed(&mut self, now: Instant, ticket: &Ticket, leg: LegId) {
+        if self.has(ticket, leg) {
+            self.vacate(now, ticket.mix, ticket.leg_name);
+        }
+    }
+
+    /// Whether a leg still has its seat.
+    pub(crate) fn has(&self, ticket: &Ticket, leg: LegId) -> bool {
+        self.mixes
+            .get(&ticket.mix)
+            .filter(|mix| mix.epoch == ticket.epoch)
+            .and_then(|mix| mix.legs.get(&ticket.leg_name))
+            .is_some_and(|seat| seat.leg == leg)
+    }
+
+    fn vacate(&mut self, now: Instant, mix: MixId, name: LegName) -> Option<(LegId, MixKey)> {
+        let mix = self.mixes.get_mut(&mix)?;
+        let seat = mix.legs.remove(&name)?;
+        if mix.legs.is_empty() {
+            mix.empty_since = now;
+        }
+        self.seats_taken -= 1;
+        Some((seat.leg, mix.key))
+    }
+
+    /// A leg goes: the one that is named and no other. Unknown and repeated names are harmless.
+    pub(crate) fn leave(&mut self, now: Instant, order: &LeaveMix) -> Option<(LegId, MixKey)> {
+        self.placed(order.mix, order.epoch).ok()?;
+        self.vacate(now, order.mix, order.leg_name)
+    }
+
+    /// What should hold for a caller. An older version changes nothing.
+    pub(crate) fn set(&mut self, now: Instant, order: &SetLeg) -> Result<Option<Setting>, Refused> {
+        let mix = self.placed(order.mix, order.epoch)?;
+        if mix
+            .settings
+            .get(&order.attendance)
+            .is_some_and(|held| held.version > order.version || held.is_removed)
+        {
+            return Ok(None);
+        }
+        if mix.settings.len() >= SETTINGS_MAX
+            && let Some(oldest) =
+                mix.settings.iter().min_by_key(|(_, held)| held.version).map(|(who, _)| *who)
+        {
+            metrics::counter!("partyline_mixer_settings_dropped_total").increment(1);
+            mix.settings.remove(&oldest);
+        }
+        let held = Held { version: order.version, is_muted: order.is_muted, is_removed: order.is_removed };
+        mix.settings.insert(order.attendance, held);
+        let key = mix.key;
+        let seat = mix.legs.iter().find(|(_, seat)| seat.attendance == order.attendance);
+        let Some((name, seat)) = seat.map(|(name, seat)| (*name, *seat)) else {
+            return Ok(None);
+        };
+        if order.is_removed {
+            return Ok(self.vacate(now, order.mix, name).map(|(leg, key)| Setting::Detach(leg, key)));
+        }
+        let attachment = Attachment { uplink: !order.is_muted, downlink: true };
+        Ok(Some(Setting::Attach(seat.leg, key, attachment)))
+    }
+
+    /// A sound is asked for. `None` for a repeat.
+    pub(crate) fn play(&mut self, order: &PlaySound) -> Result<Option<MixKey>, Refused> {
+        let mix = self.placed(order.mix, order.epoch)?;
+        if mix.plays.contains(&order.play) {
+            return Ok(None);
+        }
+        if mix.plays.len() == PLAYS_MAX {
+            mix.plays.pop_front();
+        }
+        mix.plays.push_back(order.play);
+        Ok(Some(mix.key))
+    }
+
+    /// Forgets mixes that have been empty for long. Answers with what to close.
+    pub(crate) fn forget_empty(&mut self, now: Instant) -> Vec<MixKey> {
+        let is_old = |mix: &Mix| mix.legs.is_empty() && now.duration_since(mix.empty_since) >= EMPTY_MAX;
+        let old: Vec<MixId> = self.mixes.iter().filter(|(_, mix)| is_old(mix)).map(|(id, _)| *id).collect();
+        old.into_iter().filter_map(|mix| self.forget(mix)).collect()
+    }
+
+    /// Forgets all. Answers with what to close.
+    pub(crate) fn clear(&mut self) -> Vec<MixKey> {
+        self.seats_taken = 0;
+        self.mixes.drain().map(|(_, mix)| mix.key).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+use partyline_conference::{ConfereeId, MixKind, Timestamp, VruId};
+use partyline_rpc::mixing::Sound;
+
+use super::*;
+
+const MIX: MixId = MixId::from_bits(1);
+const KEY: MixKey = MixKey(100);
+
+fn ensure(epoch: u64) -> EnsureMix {
+    EnsureMix { mix: MIX, epoch: Epoch(epoch), kind: MixKind::Lobby, conference: None, seats: 1 }
+}
+
+fn ticket(epoch: u64, caller: u128) -> Ticket {
+    Ticket {
+        mix: MIX,
+        epoch: Epoch(epoch),
+        attendance: AttendanceId::from_bits(caller),
+        leg_name: ConfereeId::from_bits(1000 + caller).into(),
+        vru: VruId::new("vru-1").unwrap(),
+        expires_at: Timestamp(0),
+    }
+}
+
+fn leave(epoch: u64, caller: u128) -> LeaveMix {
+    LeaveMix { mix: MIX, epoch: Epoch(epoch), leg_name: ticket(epoch, caller).leg_name }
+}
+
+fn set(caller: u128, version: u64, is_muted: bool, is_removed: bool) -> SetLeg {
+    SetLeg {
+        mix: MIX,
+        epoch: Epoch(1),
+        attendance: AttendanceId::from_bits(caller),
+        is_muted,
+        is_removed,
+        version,
+    }
+}
+
+fn with_mix(seats_max: u32) -> (Mixes, Instant) {
+    let (mut mixes, now) = (Mixes::new(seats_max), Instant::now());
+    mixes.ensure(now, &ensure(1), KEY).unwrap();
+    (mixes, now)
+}
+
+#[test]
+fn a_mix_is_opened_once_and_a_lower_epoch_refused() {
+    let (mut mixes, now) = with_mix(10);
+    assert_eq!(mixes.ensure(now, &ensure(1), MixKey(101)), Ok(Ensured::default()));
+    let moved = Ensured { open: Some(MixKey(102)), close: Some(KEY) };
+    assert_eq!(mixes.ensure(now, &ensure(3), MixKey(102)), Ok(moved));
+    assert_eq!(mixes.ensure(now, &ensure(2), MixKey(103)), Err(Refused::Stale));
+    assert_eq!(mixes.join(&ticket(1, 1), LegId(1)), Err(Refused::Stale));
+    assert_eq!(mixes.end(&EndMix { mix: MIX, epoch: Epoch(2) }), Err(Refused::Stale));
+}
+
+#[test]
+fn a_mix_that_was_ended_is_not_opened_again_by_a_late_order() {
+    let (mut mixes, now) = with_mix(10);
+    assert_eq!(mixes.end(&EndMix { mix: MIX, epoch: Epoch(1) }), Ok(Some(KEY)));
+    assert_eq!(mixes.end(&EndMix { mix: MIX, epoch: Epoch(1) }), Ok(None));
+    assert_eq!(mixes.ensure(now, &ensure(1), KEY), Err(Refused::Stale));
+    assert!(mixes.ensure(now, &ensure(2), KEY).is_ok());
+}
+
+#[test]
+fn the_last_seat_is_given_and_the_next_refused() {
+    let (mut mixes, now) = with_mix(2);
+    mixes.join(&ticket(1, 1), LegId(1)).unwrap();
+    mixes.join(&ticket(1, 2), LegId(2)).unwrap();
+    assert_eq!(mixes.join(&ticket(1, 3), LegId(3)), Err(Refused::NoSeat));
+    let other = EnsureMix { mix: MixId::from_bits(9), ..ensure(1) };
+    assert_eq!(mixes.ensure(now, &other, MixKey(9)), Err(Refused::NoSeat));
+
+    assert_eq!(mixes.leave(now, &leave(1, 1)), Some((LegId(1), KEY)));
+    assert!(mixes.join(&ticket(1, 3), LegId(3)).is_ok());
+}
+
+#[test]
+fn a_repeated_join_takes_no_second_seat_and_a_new_leg_replaces_the_old() {
+    let (mut mixes, _) = with_mix(1);
+    assert_eq!(mixes.join(&ticket(1, 1), LegId(1)).unwrap().replaces, None);
+    assert_eq!(mixes.join(&ticket(1, 1), LegId(1)).unwrap().replaces, None);
+    assert_eq!(mixes.join(&ticket(1, 1), LegId(2)).unwrap().replaces, Some(LegId(1)));
+    assert_eq!(mixes.seats_taken(), 1);
+}
+
+#[test]
+fn leaving_frees_the_leg_that_is_named_and_no_other_and_a_repeat_is_harmless() {
+    let (mut mixes, now) = with_mix(10);
+    mixes.join(&ticket(1, 1), LegId(1)).unwrap();
+    mixes.join(&ticket(1, 2), LegId(2)).unwrap();
+
+    assert_eq!(mixes.leave(now, &leave(1, 1)), Some((LegId(1), KEY)));
+    assert_eq!(mixes.leave(now, &leave(1, 1)), None);
+    assert_eq!(mixes.leave(now, &leave(1, 99)), None);
+    assert!(mixes.has(&ticket(1, 2), LegId(2)));
+    assert_eq!(mixes.seats_taken(), 1);
+}
+
+#[test]
+fn a_failed_join_frees_its_seat_but_not_that_of_a_newer_leg() {
+    let (mut mixes, now) = with_mix(10);
+    mixes.join(&ticket(1, 1), LegId(1)).unwrap();
+    mixes.join(&ticket(1, 1), LegId(2)).unwrap();
+    mixes.join_failed(now, &ticket(1, 1), LegId(1));
+    assert_eq!(mixes.seats_taken(), 1);
+    mixes.join_failed(now, &ticket(1, 1), LegId(2));
+    assert_eq!(mixes.seats_taken(), 0);
+}
+
+#[test]
+fn the_newest_setting_wins_and_holds_for_a_later_join() {
+    let (mut mixes, now) = with_mix(10);
+    let muted = Attachment { uplink: false, downlink: true };
+    mixes.join(&ticket(1, 1), LegId(1)).unwrap();
+    assert_eq!(mixes.set(now, &set(1, 5, true, false)), Ok(Some(Setting::Attach(LegId(1), KEY, muted))));
+    assert_eq!(mixes.set(now, &set(1, 4, false, false)), Ok(None));
+    assert_eq!(mixes.join(&ticket(1, 1), LegId(2)).unwrap().attachment, muted);
+}
+
+#[test]
+fn a_removed_caller_does_not_come_back() {
+    let (mut mixes, now) = with_mix(10);
+    mixes.join(&ticket(1, 1), LegId(1)).unwrap();
+    assert_eq!(mixes.set(now, &set(1, 5, false, true)), Ok(Some(Setting::Detach(LegId(1), KEY))));
+    assert_eq!(mixes.join(&ticket(1, 1), LegId(1)), Err(Refused::Removed));
+    assert_eq!(mixes.set(now, &set(1, 6, false, false)), Ok(None));
+    assert_eq!(mixes.join(&ticket(1, 1), LegId(1)), Err(Refused::Removed));
+    assert_eq!(mixes.seats_taken(), 0);
+}
+
+#[test]
+fn a_sound_of_one_number_plays_once() {
+    let (mut mixes, _) = with_mix(10);
+    let order = PlaySound { mix: MIX, epoch: Epoch(1), play: 7, sound: Sound::Entry };
+    assert_eq!(mixes.play(&order), Ok(Some(KEY)));
+    assert_eq!(mixes.play(&order), Ok(None));
+    assert_eq!(mixes.play(&PlaySound { play: 8, ..order }), Ok(Some(KEY)));
+}
+
+#[test]
+fn a_mix_that_is_empty_for_long_is_forgotten_and_one_with_a_leg_is_not() {
+    let (mut mixes, now) = with_mix(10);
+    mixes.join(&ticket(1, 1), LegId(1)).unwrap();
+    assert!(mixes.forget_empty(now + 2 * EMPTY_MAX).is_empty());
+    let left_at = now + EMPTY_MAX;
+    mixes.leave(left_at, &leave(1, 1));
+    assert!(mixes.forget_empty(left_at + EMPTY_MAX / 2).is_empty());
+    assert_eq!(mixes.forget_empty(left_at + EMPTY_MAX), [KEY]);
+    assert_eq!(mixes.len(), 0);
+}
