@@ -34,7 +34,8 @@ pub enum Intent {
         /// The placement that was joined.
         epoch: Epoch,
     },
-    /// The caller has left, for good.
+    /// The caller has left, for good. Where a hello says so itself, its `Attend` comes in the same batch: who is not
+    /// known yet is then known as gone, and an older hello on a slower way lets nobody in.
     Left {
         /// The attendance.
         attendance: AttendanceId,

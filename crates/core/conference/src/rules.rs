@@ -21,7 +21,11 @@ mod time;
 pub use placement::CHUNK;
 pub use presence::{ABSENCE_MAX, JOIN_MAX};
 
+use std::collections::BTreeMap;
+
+use crate::attendance::LeaveReason;
 use crate::decision::Decision;
+use crate::ids::{AttendanceId, Generation};
 use crate::intent::{FreshIds, Intent};
 use crate::snapshot::RoomSnapshot;
 
@@ -36,17 +40,45 @@ use in_hand::RoomInHand;
 #[must_use]
 pub fn decide(snapshot: &RoomSnapshot, intents: &[Intent], fresh: &FreshIds) -> Decision {
     let mut hand = RoomInHand::take(snapshot, fresh);
+    let gone = Gone::within(intents);
     for intent in intents {
-        decide_one(&mut hand, intent);
+        decide_one(&mut hand, intent, &gone);
     }
     hand.put_down()
 }
 
-fn decide_one(hand: &mut RoomInHand<'_>, intent: &Intent) {
+/// Who leaves within the batch. Who has left before they were let in is not let in, but known to have left: a hello
+/// that comes late, by a slower way, changes nothing then.
+struct Gone(BTreeMap<AttendanceId, (Generation, LeaveReason)>);
+
+impl Gone {
+    fn within(intents: &[Intent]) -> Self {
+        let mut gone = BTreeMap::new();
+        for intent in intents {
+            if let Intent::Left { attendance, generation, reason } = intent {
+                let last = gone.entry(*attendance).or_insert((*generation, *reason));
+                if *generation > last.0 {
+                    *last = (*generation, *reason);
+                }
+            }
+        }
+        Self(gone)
+    }
+
+    /// Why the caller is gone, said by this generation or a newer one.
+    fn reason(&self, attendance: AttendanceId, generation: Generation) -> Option<LeaveReason> {
+        self.0.get(&attendance).filter(|(by, _)| *by >= generation).map(|(_, reason)| *reason)
+    }
+}
+
+fn decide_one(hand: &mut RoomInHand<'_>, intent: &Intent, gone: &Gone) {
     match intent {
         Intent::Attend { attendance, generation, vru, role, caller } => {
             let hello = Hello { attendance: *attendance, generation: *generation, vru, role: *role, caller };
-            entry::attend(hand, &hello);
+            match gone.reason(*attendance, *generation) {
+                Some(reason) => entry::attend_and_leave(hand, &hello, reason),
+                None => entry::attend(hand, &hello),
+            }
         }
         Intent::Joined { attendance, generation, mix, epoch } => {
             presence::joined(hand, *attendance, *generation, (*mix, *epoch));

@@ -1,6 +1,6 @@
 //! Entry: who goes where.
 
-use crate::attendance::{AttendanceState, CallerIdentity, WaitingKind};
+use crate::attendance::{AttendanceState, CallerIdentity, LeaveReason, WaitingKind};
 use crate::code::Role;
 use crate::conference::{ConfereeState, MixKind};
 use crate::ids::{AttendanceId, Generation, VruId};
@@ -74,6 +74,15 @@ pub(super) fn attend(hand: &mut RoomInHand<'_>, hello: &Hello<'_>) {
     };
     if let Err(refusal) = let_in {
         hand.arrive_refused(hello, refusal);
+    }
+}
+
+/// A caller attends who is gone by now: a newcomer takes no seat and spends no order.
+pub(super) fn attend_and_leave(hand: &mut RoomInHand<'_>, hello: &Hello<'_>, reason: LeaveReason) {
+    if hand.facts.attendances.contains_key(&hello.attendance) {
+        resume(hand, hello);
+    } else {
+        hand.arrive_gone(hello, reason);
     }
 }
 

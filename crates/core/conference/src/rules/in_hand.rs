@@ -105,6 +105,15 @@ impl<'a> RoomInHand<'a> {
         self.event(EventKind::CallerWaits { attendance: hello.attendance });
     }
 
+    /// A newcomer has left already.
+    pub(super) fn arrive_gone(&mut self, hello: &Hello<'_>, reason: LeaveReason) {
+        let attendance = hello.attendance;
+        self.arrive(hello, AttendanceState::Waiting(WaitingKind::Held), None);
+        self.change(Change::Leave { attendance, reason });
+        self.set_state(attendance, AttendanceState::Left(reason), None);
+        self.forget_callers(1);
+    }
+
     /// A newcomer gets a seat at once. Between the two changes nobody sees them wait.
     pub(super) fn arrive_seated(&mut self, hello: &Hello<'_>, deadline: Timestamp) {
         self.arrive(hello, AttendanceState::Waiting(WaitingKind::Held), None);

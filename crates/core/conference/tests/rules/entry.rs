@@ -2,8 +2,8 @@
 
 use partyline_conference::room::EntryPolicy;
 use partyline_conference::{
-    AttendanceState, Change, ConfereeState, EventKind, Generation, Intent, LeaveReason, Refusal, Role, Room,
-    RoomId, WaitingKind, rules,
+    AttendanceState, Change, Command, CommandId, ConfereeState, EventKind, Generation, Intent, LeaveReason,
+    Refusal, Role, Room, RoomId, WaitingKind, rules,
 };
 
 use crate::world::{World, attend, mixer};
@@ -222,18 +222,17 @@ fn an_attendance_of_another_room_is_left_alone() {
 #[test]
 fn a_conference_that_ends_within_a_batch_is_followed_by_another_one() {
     let mut world = World::of(|_| ());
-    let callers: Vec<_> = (0..5).map(|_| world.new_caller()).collect();
-    let batch: Vec<_> = callers
-        .iter()
-        .flat_map(|caller| {
-            let left =
-                Intent::Left { attendance: *caller, generation: Generation(1), reason: LeaveReason::Keys };
-            [attend(*caller, 1, Role::Host), left]
-        })
-        .collect();
-    world.decide(&batch);
-    assert_eq!(world.room().ended().len(), 5);
-    assert_eq!(world.reserved(), 0);
+    let first = world.host();
+    let second = world.new_caller();
+    let ended = world.conference().id;
+    let leaves = Intent::Left { attendance: first, generation: Generation(1), reason: LeaveReason::Keys };
+    let third = world.new_caller();
+    let end = Intent::Command { id: CommandId::from_bits(1), by: None, command: Command::End };
+    world.decide(&[leaves, attend(second, 1, Role::Host), end, attend(third, 1, Role::Host)]);
+    assert_eq!(world.room().ended().len(), 2);
+    assert_ne!(world.conference().id, ended);
+    assert_eq!(world.order(third), 1);
+    assert_eq!(world.reserved(), 8);
 }
 
 #[test]

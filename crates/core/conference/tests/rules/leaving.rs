@@ -135,6 +135,18 @@ fn a_caller_who_left_between_two_hellos_is_gone_by_the_newer_generation() {
 }
 
 #[test]
+fn who_is_gone_before_the_decision_takes_no_seat_and_is_known_as_gone() {
+    let mut world = World::of(|_| ());
+    let host = world.new_caller();
+    let left = Intent::Left { attendance: host, generation: Generation(2), reason: LeaveReason::HungUp };
+    world.decide(&[crate::world::attend(host, 2, partyline_conference::Role::Host), left]);
+    assert_eq!(world.left_by(host), Some(LeaveReason::HungUp));
+    assert!(!world.has_conference() && world.room().ended().is_empty());
+    world.decide(&[crate::world::attend(host, 1, partyline_conference::Role::Host)]);
+    assert!(world.last.is_empty(), "a hello on a slower way lets nobody in");
+}
+
+#[test]
 fn a_stranger_who_leaves_changes_nothing() {
     let (mut world, ..) = meeting(HostLeaves::Continue);
     let stranger = world.new_caller();

@@ -70,12 +70,13 @@ enum Step {
 }
 
 impl Step {
-    /// Whether a batch may hold it: the clock and the settings stand still within one.
-    const fn is_at_one_instant(&self) -> bool {
-        matches!(
-            self,
-            Self::Attends { .. } | Self::AttendsAgain { .. } | Self::Leaves { .. } | Self::VruLost { .. }
-        )
+    /// Whether a batch may hold it: the clock and the settings stand still within one, and who comes in it stays.
+    const fn is_at_one_instant(&self, known: usize) -> bool {
+        match self {
+            Self::Attends { .. } | Self::AttendsAgain { .. } | Self::VruLost { .. } => true,
+            Self::Leaves { caller, .. } => *caller < known,
+            _ => false,
+        }
     }
 
     /// The same at another server.
@@ -412,7 +413,8 @@ proptest! {
                 day.take(step);
             }
             day.settle();
-            for step in batch.iter().filter(|step| step.is_at_one_instant()) {
+            let known = day.callers.len();
+            for step in batch.iter().filter(|step| step.is_at_one_instant(known)) {
                 day.take(&step.at(0));
                 if one_by_one {
                     day.settle();
