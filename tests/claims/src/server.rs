@@ -231,6 +231,16 @@ impl Server {
         self.command(&["role", "start", name]).map(drop)
     }
 
+    /// The names of the roles, running or not.
+    ///
+    /// # Errors
+    /// When the server does not say.
+    pub fn roles(&self) -> anyhow::Result<Vec<String>> {
+        let roles = self.json(&["role", "list"])?;
+        let entries = roles["roles"].as_array().with_context(|| format!("no roles: {roles}"))?;
+        Ok(entries.iter().filter_map(|entry| entry["name"].as_str().map(str::to_owned)).collect())
+    }
+
     /// The RPCs that a role answered, oldest first.
     ///
     /// # Errors
