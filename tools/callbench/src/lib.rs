@@ -1,1 +1,30 @@
 //! A SIP user agent and load maker: tone callers, digits, who hears whom.
+//!
+//! One task does the signalling of all callers and one thread their media, to absolute deadlines: a caller costs
+//! no thread and no timer, so that five hundred of them run beside the server that they measure. It calls from
+//! outside, over the wire, and knows nothing of what answers. **Invariant:** every wait ends, with an error that
+//! says what was waited for.
+
+mod bench;
+mod caller;
+mod ear;
+mod error;
+mod leg;
+mod media;
+pub mod meter;
+mod mouth;
+mod plan;
+mod process;
+mod signalling;
+mod sound_file;
+
+pub use bench::{Bench, BenchConfig};
+pub use caller::{Caller, Progress};
+pub use ear::PacketReport;
+pub use error::{BenchError, WaitError};
+pub use media::TickReport;
+pub use partyline_codec::Codec;
+pub use partyline_sip::endpoint::{CallEnd, TransportKind};
+pub use plan::CallPlan;
+pub use process::ProcessMeter;
+pub use sound_file::{read_sound, write_sound};

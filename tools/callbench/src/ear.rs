@@ -1,0 +1,280 @@
+//! What a caller hears: counts of packets, the last seconds of sound, and the moment a tone begins.
+
+use std::time::{Duration, Instant};
+
+use partyline_codec::{Codec, Decoder};
+use partyline_rtp::{Arrival, Packet, Reception, RtpTime, is_rtcp};
+use serde::Serialize;
+
+use crate::meter::tonal_share;
+
+/// A gap in the timestamps longer than this is a new start, not sound that is missing.
+const GAP_TICKS_MAX: i32 = 80_000;
+/// Quieter than this is no tone.
+const TONE_MIN_DBOV: f32 = -40.0;
+/// A packet with this share of its energy in the tones holds them; speech over them leaves less.
+const TONAL_SHARE_MIN: f32 = 0.5;
+/// Any sound louder than this counts as heard.
+const SOUND_MIN_DBOV: f32 = -50.0;
+
+/// What a caller has received.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct PacketReport {
+    /// Packets of the agreed payload type.
+    pub received: u64,
+    /// Missing by sequence number.
+    pub lost: u64,
+    /// Duplicates, stragglers and what was no RTP of this call.
+    pub other: u64,
+    /// The longest time between two packets, to 20 ms.
+    pub longest_gap: Duration,
+    /// Interarrival jitter, to 20 ms.
+    pub jitter: Duration,
+    /// Packets sent.
+    pub sent: u64,
+}
+
+/// What is waited for: the tones, and when they began.
+#[derive(Debug)]
+struct Watch {
+    tones: Vec<f32>,
+    candidate: Option<Instant>,
+    found: Option<Instant>,
+}
+
+/// The receiving half of a leg.
+#[derive(Debug)]
+pub(crate) struct Ear {
+    codec: Codec,
+    payload_type: u8,
+    reception: Reception,
+    ring: Box<[u8]>,
+    written: usize,
+    expected: Option<RtpTime>,
+    last_arrival: Option<Instant>,
+    first_sound: Option<Instant>,
+    longest_gap: Duration,
+    other: u64,
+    watch: Option<Watch>,
+}
+
+impl Ear {
+    pub(crate) fn new(memory: Duration) -> Self {
+        let octets = (memory.as_millis() as usize * 8).clamp(800, 8_000 * 600);
+        Self {
+            codec: Codec::Pcmu,
+            payload_type: 0,
+            reception: Reception::new(8_000),
+            ring: vec![Codec::Pcmu.silence_octet(); octets].into_boxed_slice(),
+            written: 0,
+            expected: None,
+            last_arrival: None,
+            first_sound: None,
+            longest_gap: Duration::ZERO,
+            other: 0,
+            watch: None,
+        }
+    }
+
+    pub(crate) fn set_codec(&mut self, codec: Codec, payload_type: u8) {
+        if codec != self.codec {
+            self.ring.fill(codec.silence_octet());
+        }
+        self.codec = codec;
+        self.payload_type = payload_type;
+    }
+
+    pub(crate) fn watch(&mut self, tones: Vec<f32>) {
+        self.watch = (!tones.is_empty()).then_some(Watch { tones, candidate: None, found: None });
+    }
+
+    /// Whether the leg should be looked at more often, so that the moment is told well.
+    pub(crate) fn is_watching(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.found.is_none())
+    }
+
+    pub(crate) fn watched_at(&self) -> Option<Instant> {
+        self.watch.as_ref()?.found
+    }
+
+    pub(crate) const fn first_sound_at(&self) -> Option<Instant> {
+        self.first_sound
+    }
+
+    pub(crate) fn report(&self) -> PacketReport {
+        let report = self.reception.report();
+        PacketReport {
+            received: report.received,
+            lost: report.lost,
+            other: self.other + report.duplicates + report.suspects,
+            longest_gap: self.longest_gap,
+            jitter: report.jitter,
+            sent: 0,
+        }
+    }
+
+    pub(crate) fn take(&mut self, now: Instant, datagram: &[u8]) {
+        if is_rtcp(datagram) {
+            return;
+        }
+        let packet = match Packet::parse(datagram) {
+            Ok(packet) if packet.payload_type == self.payload_type => packet,
+            Ok(_) | Err(_) => {
+                self.other += 1;
+                return;
+            }
+        };
+        match self.reception.accept(now, &packet) {
+            Arrival::Started => self.expected = None,
+            Arrival::Newest => {}
+            Arrival::Reordered | Arrival::Duplicate | Arrival::Suspect => return,
+        }
+        if let Some(last) = self.last_arrival {
+            self.longest_gap = self.longest_gap.max(now.saturating_duration_since(last));
+        }
+        self.last_arrival = Some(now);
+        self.keep(&packet);
+        if self.first_sound.is_none() && self.codec.level_dbov(packet.payload) > SOUND_MIN_DBOV {
+            self.first_sound = Some(now);
+        }
+        if self.is_watching() {
+            self.look_for_tones(now, packet.payload);
+        }
+    }
+
+    fn keep(&mut self, packet: &Packet<'_>) {
+        if let Some(expected) = self.expected {
+            let gap = packet.timestamp.minus(expected);
+            if (1..GAP_TICKS_MAX).contains(&gap) {
+                self.push_silence(gap as usize);
+            }
+        }
+        self.expected = Some(packet.timestamp.plus(packet.payload.len() as u32));
+        for &octet in packet.payload {
+            self.push(octet);
+        }
+    }
+
+    fn push_silence(&mut self, octets: usize) {
+        for _ in 0..octets.min(self.ring.len()) {
+            self.push(self.codec.silence_octet());
+        }
+    }
+
+    fn push(&mut self, octet: u8) {
+        let len = self.ring.len();
+        self.ring[self.written % len] = octet;
+        self.written += 1;
+    }
+
+    fn look_for_tones(&mut self, now: Instant, payload: &[u8]) {
+        let Some(watch) = &mut self.watch else {
+            return;
+        };
+        let mut samples = [0; 480];
+        let count = Decoder::new(self.codec).decode(payload, &mut samples);
+        let is_tonal = self.codec.level_dbov(payload) > TONE_MIN_DBOV
+            && tonal_share(&samples[..count], 8_000, &watch.tones) > TONAL_SHARE_MIN;
+        // Two in a row, so that a vowel is not taken for a tone; the first one is the moment.
+        match (is_tonal, watch.candidate) {
+            (true, Some(since)) => watch.found = Some(since),
+            (true, None) => watch.candidate = Some(now),
+            (false, _) => watch.candidate = None,
+        }
+    }
+
+    /// The last sound, up to now: what has stopped coming is silence.
+    pub(crate) fn heard(&self, now: Instant, window: Duration) -> Vec<i16> {
+        let wanted = (window.as_millis() as usize * 8).min(self.ring.len());
+        let stopped = self.last_arrival.map_or(wanted, |last| {
+            let late = now.saturating_duration_since(last).saturating_sub(Duration::from_millis(60));
+            (late.as_millis() as usize * 8).min(wanted)
+        });
+        let there = (wanted - stopped).min(self.written);
+        let octets: Vec<u8> =
+            (self.written - there..self.written).map(|at| self.ring[at % self.ring.len()]).collect();
+        let mut samples = vec![0; wanted];
+        Decoder::new(self.codec).decode(&octets, &mut samples[wanted - stopped - there..]);
+        samples
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::meter::tone_level_dbov;
+    use crate::mouth::Mouth;
+    use crate::plan::Source;
+
+    fn datagrams(source: Source, count: usize) -> Vec<Vec<u8>> {
+        let (mut mouth, now) = (Mouth::new(source, -15.0), Instant::now());
+        (0..count)
+            .map(|_| {
+                let mut buffer = [0; 200];
+                let octets = mouth.packet(now, &mut buffer);
+                buffer[..octets].to_vec()
+            })
+            .collect()
+    }
+
+    fn play(ear: &mut Ear, start: Instant, datagrams: &[Vec<u8>], lost: &[usize]) -> Instant {
+        for (n, datagram) in datagrams.iter().enumerate() {
+            if !lost.contains(&n) {
+                ear.take(start + Duration::from_millis(20 * n as u64), datagram);
+            }
+        }
+        start + Duration::from_millis(20 * datagrams.len() as u64)
+    }
+
+    #[test]
+    fn packets_that_are_taken_away_are_counted_and_heard_as_holes() {
+        let sent = datagrams(Source::Tone(1000.0), 100);
+        let (mut whole, mut broken, start) =
+            (Ear::new(Duration::from_secs(2)), Ear::new(Duration::from_secs(2)), Instant::now());
+        let end = play(&mut whole, start, &sent, &[]);
+        play(&mut broken, start, &sent, &[20, 21, 60]);
+        assert_eq!((whole.report().received, whole.report().lost), (100, 0));
+        assert_eq!((broken.report().received, broken.report().lost), (97, 3));
+        assert_eq!(broken.report().longest_gap, Duration::from_millis(60));
+        let silent = |ear: &Ear| {
+            ear.heard(end, Duration::from_secs(2)).chunks(160).filter(|c| c.iter().all(|&s| s == 0)).count()
+        };
+        assert_eq!((silent(&whole), silent(&broken)), (0, 3));
+    }
+
+    #[test]
+    fn a_tone_is_heard_at_its_level_until_packets_stop() {
+        let (mut ear, start) = (Ear::new(Duration::from_secs(1)), Instant::now());
+        let end = play(&mut ear, start, &datagrams(Source::Tone(700.0), 50), &[]);
+        let level = |at| tone_level_dbov(&ear.heard(at, Duration::from_millis(500)), 8000, 700.0);
+        assert!((level(end) + 15.0).abs() < 0.2, "{}", level(end));
+        assert!(level(end + Duration::from_secs(1)) < -100.0);
+    }
+
+    #[test]
+    fn the_moment_of_a_tone_is_its_first_packet() {
+        let (mut ear, start) = (Ear::new(Duration::from_secs(1)), Instant::now());
+        ear.watch(vec![900.0, 1500.0]);
+        let middle = play(&mut ear, start, &datagrams(Source::Tone(444.0), 10), &[]);
+        assert_eq!(ear.watched_at(), None);
+        assert!(ear.is_watching());
+        let mut ear = Ear::new(Duration::from_secs(1));
+        ear.watch(vec![900.0, 1500.0]);
+        play(&mut ear, start, &datagrams(Source::Silence, 10), &[]);
+        let tone = datagrams(Source::Tone(1500.0), 10);
+        let silent = datagrams(Source::Silence, 1);
+        ear.take(middle, &silent[0]);
+        // another stream: its second packet starts it
+        play(&mut ear, middle, &tone, &[]);
+        assert_eq!(ear.watched_at(), Some(middle + Duration::from_millis(20)));
+        assert!(!ear.is_watching());
+    }
+
+    #[test]
+    fn garbage_is_counted_and_not_heard() {
+        let (mut ear, now) = (Ear::new(Duration::from_secs(1)), Instant::now());
+        ear.take(now, b"");
+        ear.take(now, &[0xFF; 172]);
+        assert_eq!((ear.report().received, ear.report().other), (0, 2));
+    }
+}

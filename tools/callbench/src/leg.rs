@@ -1,0 +1,126 @@
+//! A caller's media: a connected socket, a mouth and an ear.
+
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+use partyline_codec::Codec;
+use partyline_sip::sdp::Agreement;
+
+use crate::ear::{Ear, PacketReport};
+use crate::mouth::Mouth;
+
+/// The most of one socket's datagrams that are read at a time.
+const BURST_MAX: usize = 64;
+
+/// Names a leg within a bench; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct LegKey(pub(crate) u64);
+
+/// What a leg knows when asked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Look {
+    pub(crate) heard: Vec<i16>,
+    pub(crate) packets: PacketReport,
+    pub(crate) first_sound_at: Option<Instant>,
+    pub(crate) watched_at: Option<Instant>,
+    pub(crate) last_key_at: Option<Instant>,
+    pub(crate) has_pressed_all: bool,
+}
+
+/// One caller's media.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) key: LegKey,
+    socket: Option<UdpSocket>,
+    is_connected: bool,
+    may_send: bool,
+    sends_rtp: bool,
+    mouth: Mouth,
+    ear: Ear,
+    sent: u64,
+}
+
+impl Leg {
+    /// A leg on a bound, non-blocking socket, which does nothing until [`Self::connect`].
+    pub(crate) fn new(key: LegKey, socket: UdpSocket, mouth: Mouth, ear: Ear, sends_rtp: bool) -> Self {
+        Self {
+            key,
+            socket: Some(socket),
+            is_connected: false,
+            may_send: false,
+            sends_rtp,
+            mouth,
+            ear,
+            sent: 0,
+        }
+    }
+
+    /// Takes what offer and answer came to. A socket that can't be connected stays deaf, and the report shows it.
+    pub(crate) fn connect(&mut self, agreement: &Agreement) {
+        let codec = Codec::by_name(&agreement.codec.encoding, agreement.codec.clock_rate_hz);
+        let codec = codec.unwrap_or(Codec::Pcmu);
+        self.mouth.set_codec(codec, agreement.payload_type, agreement.event_payload_type);
+        self.ear.set_codec(codec, agreement.payload_type);
+        self.may_send = agreement.direction.sends();
+        let Some(socket) = &self.socket else {
+            return;
+        };
+        self.is_connected = socket.connect(agreement.remote).is_ok();
+    }
+
+    pub(crate) const fn mouth(&mut self) -> &mut Mouth {
+        &mut self.mouth
+    }
+
+    pub(crate) const fn ear(&mut self) -> &mut Ear {
+        &mut self.ear
+    }
+
+    /// The call is over: nothing is sent or received any more, what was heard stays.
+    pub(crate) fn close(&mut self) {
+        self.socket = None;
+    }
+
+    /// Whether it should be looked at each millisecond.
+    pub(crate) fn is_watching(&self) -> bool {
+        self.socket.is_some() && self.is_connected && self.ear.is_watching()
+    }
+
+    /// Reads what has arrived.
+    pub(crate) fn receive(&mut self, now: Instant) {
+        let (Some(socket), true) = (&self.socket, self.is_connected) else {
+            return;
+        };
+        let mut buffer = [0; 2_048];
+        for _ in 0..BURST_MAX {
+            match socket.recv(&mut buffer) {
+                Ok(octets) => self.ear.take(now, &buffer[..octets]),
+                // An ICMP refusal is told once and then gone; nothing there ends the burst.
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Sends the packet of this 20 ms.
+    pub(crate) fn send(&mut self, now: Instant) {
+        let (Some(socket), true) = (&self.socket, self.is_connected && self.may_send && self.sends_rtp)
+        else {
+            return;
+        };
+        let mut buffer = [0; 256];
+        let octets = self.mouth.packet(now, &mut buffer);
+        self.sent += u64::from(socket.send(&buffer[..octets]).is_ok());
+    }
+
+    pub(crate) fn look(&self, now: Instant, window: Duration) -> Look {
+        Look {
+            heard: self.ear.heard(now, window),
+            packets: PacketReport { sent: self.sent, ..self.ear.report() },
+            first_sound_at: self.ear.first_sound_at(),
+            watched_at: self.ear.watched_at(),
+            last_key_at: self.mouth.last_key_at(),
+            has_pressed_all: self.mouth.has_pressed_all(),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What a caller sends: a packet every 20 ms of tone, sound, silence or a key.
+
+use std::collections::VecDeque;
+use std::f64::consts::TAU;
+use std::time::Instant;
+
+use partyline_codec::{Codec, Encoder};
+use partyline_rtp::{Header, KeyPress, RtpTime, SeqNo, Ssrc};
+
+use crate::plan::Source;
+
+/// Samples and RTP ticks of a packet.
+pub(crate) const FRAME: usize = 160;
+const FRAME_TICKS: u16 = FRAME as u16;
+/// A key is down for 80 ms and up for 60: quick, but no quicker than phones that dial by themselves.
+const KEY_TICKS: u16 = 640;
+const PAUSE_FRAMES: u32 = 3;
+/// Keys that may wait.
+const KEYS_MAX: usize = 256;
+
+/// A sine, step by step.
+#[derive(Debug, Clone)]
+pub(crate) struct Oscillator {
+    turn: f64,
+    step: f64,
+    peak: f64,
+}
+
+impl Oscillator {
+    pub(crate) fn new(hz: f32, level_dbov: f32) -> Self {
+        let peak = 32_768.0 * 2f64.sqrt() * 10f64.powf(f64::from(level_dbov) / 20.0);
+        Self { turn: 0.0, step: TAU * f64::from(hz) / 8000.0, peak: peak.min(32_767.0) }
+    }
+
+    pub(crate) fn fill(&mut self, samples: &mut [i16]) {
+        for sample in samples {
+            *sample = (self.peak * self.turn.sin()) as i16;
+            self.turn += self.step;
+        }
+        self.turn %= TAU;
+    }
+}
+
+/// What is said now.
+#[derive(Debug)]
+enum Voice {
+    Silence,
+    Tone(Oscillator),
+    Sound { samples: std::sync::Arc<[i16]>, at: usize },
+}
+
+/// The sending half of a leg.
+#[derive(Debug)]
+pub(crate) struct Mouth {
+    codec: Codec,
+    encoder: Encoder,
+    payload_type: u8,
+    event_payload_type: Option<u8>,
+    voice: Voice,
+    level_dbov: f32,
+    ssrc: Ssrc,
+    sequence: SeqNo,
+    timestamp: RtpTime,
+    keys: VecDeque<char>,
+    key: Option<KeyPress>,
+    pause_frames: u32,
+    last_key_at: Option<Instant>,
+    is_first: bool,
+}
+
+impl Mouth {
+    pub(crate) fn new(source: Source, level_dbov: f32) -> Self {
+        let mut mouth = Self {
+            codec: Codec::Pcmu,
+            encoder: Encoder::new(Codec::Pcmu),
+            payload_type: 0,
+            event_payload_type: None,
+            voice: Voice::Silence,
+            level_dbov,
+            ssrc: Ssrc(rand::random()),
+            sequence: SeqNo(rand::random()),
+            timestamp: RtpTime(rand::random()),
+            keys: VecDeque::new(),
+            key: None,
+            pause_frames: 0,
+            last_key_at: None,
+            is_first: true,
+        };
+        mouth.say(source);
+        mouth
+    }
+
+    pub(crate) fn set_codec(&mut self, codec: Codec, payload_type: u8, event_payload_type: Option<u8>) {
+        self.codec = codec;
+        self.encoder = Encoder::new(codec);
+        self.payload_type = payload_type;
+        self.event_payload_type = event_payload_type;
+    }
+
+    pub(crate) fn say(&mut self, source: Source) {
+        self.voice = match source {
+            Source::Silence => Voice::Silence,
+            Source::Tone(hz) => Voice::Tone(Oscillator::new(hz, self.level_dbov)),
+            Source::Sound(samples) => Voice::Sound { samples, at: 0 },
+        };
+    }
+
+    /// Presses keys after what is being pressed, and after a pause of so many frames.
+    pub(crate) fn press(&mut self, keys: &str, pause_frames: u32) {
+        self.pause_frames = self.pause_frames.max(pause_frames);
+        let room = KEYS_MAX.saturating_sub(self.keys.len());
+        self.keys.extend(keys.chars().take(room));
+    }
+
+    /// When the first packet of the last key was sent; `None` while keys wait, or where none was pressed.
+    pub(crate) fn last_key_at(&self) -> Option<Instant> {
+        self.last_key_at.filter(|_| self.keys.is_empty())
+    }
+
+    /// Whether every key has been sent to its end.
+    pub(crate) fn has_pressed_all(&self) -> bool {
+        self.keys.is_empty() && self.key.is_none()
+    }
+
+    /// Makes the packet of this 20 ms; its octets.
+    pub(crate) fn packet(&mut self, now: Instant, buffer: &mut [u8]) -> usize {
+        let timestamp = self.timestamp;
+        self.timestamp = timestamp.plus(u32::from(FRAME_TICKS));
+        let sequence = self.sequence;
+        self.sequence = sequence.next();
+        let header = Header {
+            marker: std::mem::take(&mut self.is_first),
+            payload_type: self.payload_type,
+            sequence,
+            timestamp,
+            ssrc: self.ssrc,
+        };
+        if let Some(octets) = self.key_packet(now, header, buffer) {
+            return octets;
+        }
+        let mut payload = [0; FRAME];
+        self.voice(&mut payload);
+        header.write(&payload, buffer).expect("a buffer holds a 20 ms packet")
+    }
+
+    fn key_packet(&mut self, now: Instant, header: Header, buffer: &mut [u8]) -> Option<usize> {
+        let payload_type = self.event_payload_type?;
+        if self.key.is_none() {
+            if self.pause_frames > 0 {
+                self.pause_frames -= 1;
+                return None;
+            }
+            let key = self.keys.pop_front()?;
+            self.key = KeyPress::new(key, header.timestamp, KEY_TICKS, FRAME_TICKS);
+            self.last_key_at = Some(now);
+        }
+        let Some(event) = self.key.as_mut().and_then(Iterator::next) else {
+            self.key = None;
+            self.pause_frames = PAUSE_FRAMES;
+            return None;
+        };
+        let header = Header { marker: event.marker, payload_type, timestamp: event.timestamp, ..header };
+        header.write(&event.payload.to_bytes(), buffer)
+    }
+
+    fn voice(&mut self, payload: &mut [u8; FRAME]) {
+        let mut samples = [0; FRAME];
+        match &mut self.voice {
+            Voice::Silence => return self.codec.fill_silence(payload),
+            Voice::Tone(oscillator) => oscillator.fill(&mut samples),
+            Voice::Sound { samples: sound, at } => {
+                let rest = sound.get(*at..).unwrap_or(&[]);
+                let count = rest.len().min(FRAME);
+                samples[..count].copy_from_slice(&rest[..count]);
+                *at += count;
+            }
+        }
+        self.encoder.encode(&samples, payload);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use partyline_codec::Decoder;
+    use partyline_rtp::{EventReceiver, Packet};
+
+    use super::*;
+    use crate::meter::tone_level_dbov;
+
+    fn packets(mouth: &mut Mouth, count: usize) -> Vec<Vec<u8>> {
+        let now = Instant::now();
+        (0..count)
+            .map(|_| {
+                let mut buffer = [0; 200];
+                let octets = mouth.packet(now, &mut buffer);
+                buffer[..octets].to_vec()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_tone_goes_out_at_its_level_without_a_break() {
+        for codec in [Codec::Pcmu, Codec::Pcma] {
+            let mut mouth = Mouth::new(Source::Tone(1234.5), -15.0);
+            mouth.set_codec(codec, codec.static_payload_type(), None);
+            let mut sound = Vec::new();
+            for datagram in packets(&mut mouth, 50) {
+                let packet = Packet::parse(&datagram).unwrap();
+                assert_eq!(packet.payload_type, codec.static_payload_type());
+                let mut samples = [0; FRAME];
+                Decoder::new(codec).decode(packet.payload, &mut samples);
+                sound.extend(samples);
+            }
+            let level = tone_level_dbov(&sound, 8000, 1234.5);
+            assert!((level + 15.0).abs() < 0.1, "{codec:?}: {level}");
+        }
+    }
+
+    #[test]
+    fn keys_go_out_one_by_one_and_each_counts_once() {
+        let mut mouth = Mouth::new(Source::Silence, -15.0);
+        mouth.set_codec(Codec::Pcmu, 0, Some(101));
+        mouth.press("1123#", 5);
+        let mut receiver = EventReceiver::new();
+        let mut keys = String::new();
+        let mut sequence = None;
+        for datagram in packets(&mut mouth, 80) {
+            let packet = Packet::parse(&datagram).unwrap();
+            assert!(sequence.is_none_or(|last: SeqNo| last.next() == packet.sequence));
+            sequence = Some(packet.sequence);
+            if packet.payload_type == 101 {
+                keys.extend(receiver.handle(packet.timestamp, packet.payload));
+            }
+        }
+        assert_eq!(keys, "1123#");
+        assert!(mouth.has_pressed_all());
+        assert!(mouth.last_key_at().is_some());
+    }
+
+    #[test]
+    fn without_telephone_event_no_key_is_sent() {
+        let mut mouth = Mouth::new(Source::Silence, -15.0);
+        mouth.press("1", 0);
+        assert!(packets(&mut mouth, 20).iter().all(|p| p.len() == 172));
+        assert!(!mouth.has_pressed_all());
+    }
+}

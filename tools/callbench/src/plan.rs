@@ -1,0 +1,160 @@
+//! What a caller is to do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use partyline_codec::Codec;
+use partyline_sip::endpoint::TransportKind;
+
+/// A call to make. Built up from [`CallPlan::new`]; every step has a default.
+#[derive(Debug, Clone)]
+pub struct CallPlan {
+    pub(crate) target: String,
+    pub(crate) transport: TransportKind,
+    pub(crate) from_user: String,
+    pub(crate) source: Source,
+    pub(crate) level_dbov: f32,
+    pub(crate) digits: String,
+    pub(crate) digits_after: Duration,
+    pub(crate) codecs: Vec<Codec>,
+    pub(crate) memory: Duration,
+    pub(crate) listens_for: Vec<f32>,
+    pub(crate) sends_rtp: bool,
+    pub(crate) sends_ack: bool,
+    pub(crate) delays_offer: bool,
+    pub(crate) has_events: bool,
+}
+
+/// What a caller says.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Source {
+    #[default]
+    Silence,
+    Tone(f32),
+    /// Sound at 8 kHz, once; then silence.
+    Sound(Arc<[i16]>),
+}
+
+impl CallPlan {
+    /// Calls this address (`sip:CODE@192.0.2.1:5060`, perhaps with `;transport=tcp`), silently, in G.711 µ-law.
+    #[must_use]
+    pub fn new(target: impl Into<String>) -> Self {
+        let target = target.into();
+        let is_tcp = target.to_ascii_lowercase().contains(";transport=tcp");
+        Self {
+            transport: if is_tcp { TransportKind::Tcp } else { TransportKind::Udp },
+            target,
+            from_user: "callbench".to_owned(),
+            source: Source::Silence,
+            level_dbov: -15.0,
+            digits: String::new(),
+            digits_after: Duration::from_millis(300),
+            codecs: vec![Codec::Pcmu, Codec::Pcma],
+            memory: Duration::from_secs(10),
+            listens_for: Vec::new(),
+            sends_rtp: true,
+            sends_ack: true,
+            delays_offer: false,
+            has_events: true,
+        }
+    }
+
+    /// Signals over this transport.
+    #[must_use]
+    pub const fn transport(mut self, transport: TransportKind) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// Calls from this user: the caller's number.
+    #[must_use]
+    pub fn from_user(mut self, user: impl Into<String>) -> Self {
+        self.from_user = user.into();
+        self
+    }
+
+    /// Sends a sine of this frequency from the answer on, at −15 dBov unless [`Self::level_dbov`] says otherwise.
+    #[must_use]
+    pub fn tone(mut self, hz: f32) -> Self {
+        self.source = Source::Tone(hz);
+        self
+    }
+
+    /// Sends this sound (8 kHz) from the answer on, once.
+    #[must_use]
+    pub fn sound(mut self, samples: impl Into<Arc<[i16]>>) -> Self {
+        self.source = Source::Sound(samples.into());
+        self
+    }
+
+    /// The level of the tone.
+    #[must_use]
+    pub const fn level_dbov(mut self, level: f32) -> Self {
+        self.level_dbov = level;
+        self
+    }
+
+    /// Presses these keys after the answer, as telephone-events.
+    #[must_use]
+    pub fn digits(mut self, digits: impl Into<String>) -> Self {
+        self.digits = digits.into();
+        self
+    }
+
+    /// How long after the answer the first key is pressed (300 ms).
+    #[must_use]
+    pub const fn digits_after(mut self, after: Duration) -> Self {
+        self.digits_after = after;
+        self
+    }
+
+    /// Offers this codec only.
+    #[must_use]
+    pub fn codec(mut self, codec: Codec) -> Self {
+        self.codecs = vec![codec];
+        self
+    }
+
+    /// How much of what is heard can be asked for later (10 s). It costs 8,000 octets a second.
+    #[must_use]
+    pub const fn memory(mut self, memory: Duration) -> Self {
+        self.memory = memory;
+        self
+    }
+
+    /// Takes note of the moment from which one of these tones is heard.
+    #[must_use]
+    pub fn listens_for(mut self, tones: &[f32]) -> Self {
+        self.listens_for = tones.to_vec();
+        self
+    }
+
+    /// Never sends RTP.
+    #[must_use]
+    pub const fn without_rtp(mut self) -> Self {
+        self.sends_rtp = false;
+        self
+    }
+
+    /// Never acknowledges the answer (UDP). Give it a [`Self::from_user`] of its own: that is how its ACKs are told
+    /// from those of others.
+    #[must_use]
+    pub const fn without_ack(mut self) -> Self {
+        self.sends_ack = false;
+        self
+    }
+
+    /// Leaves the offer to the callee.
+    #[must_use]
+    pub const fn delays_offer(mut self) -> Self {
+        self.delays_offer = true;
+        self
+    }
+
+    /// Does not offer telephone-event.
+    #[must_use]
+    pub const fn without_events(mut self) -> Self {
+        self.has_events = false;
+        self
+    }
+}

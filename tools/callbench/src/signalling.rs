@@ -1,0 +1,249 @@
+//! The one task for all signalling: sockets around a SIP endpoint.
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use partyline_sip::endpoint::{
+    Because, CallEnd, CallEvent, CallKey, ConnectionId, Endpoint, OutgoingCall, Output,
+};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::{mpsc, watch};
+
+use crate::caller::Progress;
+use crate::leg::LegKey;
+use crate::media::{Command as MediaCommand, Media};
+
+mod stream;
+
+use stream::{StreamEvent, Streams};
+
+/// A datagram of SIP is never longer.
+const DATAGRAM_MAX: usize = 65_535;
+/// Datagrams that are taken before timers are looked at again.
+const BATCH_MAX: usize = 64;
+
+/// What the task is told.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Call {
+        outgoing: Box<OutgoingCall>,
+        leg: LegKey,
+        progress: watch::Sender<Progress>,
+        sends_ack: bool,
+    },
+    HangUp(LegKey),
+    /// Hang up all calls, and end with the last of them.
+    Stop,
+}
+
+/// The task's state.
+pub(crate) struct Signalling {
+    endpoint: Endpoint,
+    udp: Arc<UdpSocket>,
+    udp_local: SocketAddr,
+    listener: TcpListener,
+    streams: Streams,
+    stream_events: mpsc::Receiver<StreamEvent>,
+    commands: mpsc::Receiver<Command>,
+    media: Media,
+    calls: HashMap<CallKey, Call>,
+    by_leg: HashMap<LegKey, CallKey>,
+    /// From users whose ACKs are held back.
+    never_acking: HashSet<String>,
+}
+
+struct Call {
+    leg: LegKey,
+    progress: watch::Sender<Progress>,
+}
+
+impl Signalling {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        udp: UdpSocket,
+        listener: TcpListener,
+        commands: mpsc::Receiver<Command>,
+        media: Media,
+    ) -> std::io::Result<Self> {
+        let (streams, stream_events) = Streams::new(listener.local_addr()?);
+        Ok(Self {
+            endpoint,
+            udp_local: udp.local_addr()?,
+            udp: Arc::new(udp),
+            listener,
+            streams,
+            stream_events,
+            commands,
+            media,
+            calls: HashMap::new(),
+            by_leg: HashMap::new(),
+            never_acking: HashSet::new(),
+        })
+    }
+
+    /// Runs until nobody can command it any more and all calls are over.
+    pub(crate) async fn run(mut self) {
+        let mut buffer = vec![0; DATAGRAM_MAX];
+        let mut is_commanded = true;
+        while is_commanded || !self.calls.is_empty() {
+            let deadline = self.endpoint.poll_timeout();
+            tokio::select! {
+                command = self.commands.recv(), if is_commanded => match command {
+                    Some(Command::Stop) | None => {
+                        is_commanded = false;
+                        self.hang_up_all();
+                    }
+                    Some(command) => self.obey(command),
+                },
+                ready = self.udp.readable() => if ready.is_ok() { self.read_datagrams(&mut buffer) },
+                Ok((stream, remote)) = self.listener.accept() => {
+                    let connection = self.streams.accepted(stream);
+                    let local = self.streams.local();
+                    self.endpoint.handle_accepted(Instant::now(), connection, local, remote);
+                }
+                Some(event) = self.stream_events.recv() => self.read_stream(event),
+                () = sleep_until(deadline), if deadline.is_some() => {
+                    self.endpoint.handle_timeout(Instant::now());
+                }
+            }
+            self.drain().await;
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Call { outgoing, leg, progress, sends_ack } => {
+                if !sends_ack {
+                    self.never_acking.insert(outgoing.from_user.clone());
+                }
+                match self.endpoint.call(Instant::now(), &outgoing) {
+                    Ok(key) => {
+                        self.by_leg.insert(leg, key);
+                        self.calls.insert(key, Call { leg, progress });
+                    }
+                    Err(_) => {
+                        progress.send_replace(Progress::Ended(CallEnd::Rejected));
+                    }
+                }
+            }
+            Command::HangUp(leg) => {
+                if let Some(&key) = self.by_leg.get(&leg) {
+                    self.hang_up(key);
+                }
+            }
+            Command::Stop => self.hang_up_all(),
+        }
+    }
+
+    fn hang_up_all(&mut self) {
+        let keys: Vec<CallKey> = self.calls.keys().copied().collect();
+        for key in keys {
+            self.hang_up(key);
+        }
+    }
+
+    fn hang_up(&mut self, key: CallKey) {
+        if let Some(call) = self.calls.get(&key) {
+            self.media.tell(MediaCommand::Close(call.leg));
+        }
+        // A call that is over needs no hanging up.
+        let _ = self.endpoint.hang_up(Instant::now(), key, &Because::default());
+    }
+
+    fn read_datagrams(&mut self, buffer: &mut [u8]) {
+        for _ in 0..BATCH_MAX {
+            match self.udp.try_recv_from(buffer) {
+                Ok((octets, remote)) => {
+                    self.endpoint.handle_datagram(Instant::now(), self.udp_local, remote, &buffer[..octets]);
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn read_stream(&mut self, event: StreamEvent) {
+        let now = Instant::now();
+        match event {
+            StreamEvent::Connected(connection, local) => {
+                self.endpoint.handle_connected(now, connection, local);
+            }
+            StreamEvent::Bytes(connection, bytes) => {
+                self.endpoint.handle_stream(now, connection, &bytes);
+            }
+            StreamEvent::Closed(connection) => {
+                self.streams.forget(connection);
+                self.endpoint.handle_disconnected(now, connection);
+            }
+        }
+    }
+
+    async fn drain(&mut self) {
+        while let Some(output) = self.endpoint.poll_output() {
+            match output {
+                Output::SendDatagram { remote, bytes, .. } => {
+                    if !self.is_held_back(&bytes) {
+                        // What a full socket drops is sent again by SIP's own timers.
+                        let _ = self.udp.send_to(&bytes, remote).await;
+                    }
+                }
+                Output::SendStream { connection, bytes } => self.send_stream(connection, bytes),
+                Output::Connect { connection, remote } => self.streams.connect(connection, remote),
+                Output::Disconnect { connection } => self.streams.forget(connection),
+                Output::Call(key, event) => self.handle_event(key, event),
+            }
+        }
+    }
+
+    fn send_stream(&mut self, connection: ConnectionId, bytes: Vec<u8>) {
+        if !self.streams.send(connection, bytes) {
+            self.endpoint.handle_disconnected(Instant::now(), connection);
+        }
+    }
+
+    fn is_held_back(&self, bytes: &[u8]) -> bool {
+        if self.never_acking.is_empty() || !bytes.starts_with(b"ACK ") {
+            return false;
+        }
+        let text = String::from_utf8_lossy(bytes);
+        let from = text.lines().find(|line| line.starts_with("From:")).unwrap_or("");
+        self.never_acking.iter().any(|user| from.contains(&format!("sip:{user}@")))
+    }
+
+    fn handle_event(&mut self, key: CallKey, event: CallEvent) {
+        if let CallEvent::Incoming(_) = event {
+            // Callers of a bench are not called.
+            let _ = self.endpoint.reject(Instant::now(), key, 480, &Because::default());
+            return;
+        }
+        let Some(call) = self.calls.get(&key) else {
+            return;
+        };
+        match event {
+            CallEvent::Ringing => {
+                call.progress.send_replace(Progress::Ringing);
+            }
+            CallEvent::Answered(agreement) => {
+                self.media.tell(MediaCommand::Connect(call.leg, Box::new(agreement)));
+                call.progress.send_replace(Progress::Answered { at: Instant::now() });
+            }
+            CallEvent::Changed(agreement) => {
+                self.media.tell(MediaCommand::Connect(call.leg, Box::new(agreement)));
+            }
+            CallEvent::Ended(end) => {
+                self.media.tell(MediaCommand::Close(call.leg));
+                call.progress.send_replace(Progress::Ended(end));
+                self.by_leg.remove(&call.leg);
+                self.calls.remove(&key);
+            }
+            CallEvent::Incoming(_) | CallEvent::Confirmed(_) | CallEvent::Key(_) => {}
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    if let Some(deadline) = deadline {
+        tokio::time::sleep_until(deadline.into()).await;
+    }
+}
