@@ -51,15 +51,15 @@ fn record_routes(headers: &Headers<'_>) -> Vec<Vec<u8>> {
 }
 
 impl Dialog {
-    /// The dialog that an INVITE of theirs begins. `None` without a usable Contact.
+    /// The dialog that an INVITE of theirs begins.
     pub(crate) fn of_request(
         request: &Request<'_>,
         source: Path,
         local_tag: String,
         contact: String,
-    ) -> Option<Self> {
+    ) -> Self {
         let core = &request.core;
-        Some(Self {
+        Self {
             call_id: core.call_id.to_vec(),
             remote_tag: core.from.tag().unwrap_or_default().to_vec(),
             local: [core.to_bytes, b";tag=", local_tag.as_bytes()].concat(),
@@ -68,11 +68,12 @@ impl Dialog {
             local_cseq: 0,
             remote_cseq: core.cseq,
             routes: record_routes(&request.headers),
-            target: contact_uri(&request.headers)?,
+            // An agent of RFC 2543 may name no Contact; then From has to do.
+            target: contact_uri(&request.headers).unwrap_or_else(|| core.from.uri.to_vec()),
             path: source,
             contact,
             is_behind_nat: core.via.is_sent_from_elsewhere(source.remote.ip()),
-        })
+        }
     }
 
     /// The dialog that an INVITE of ours may begin.

@@ -149,8 +149,7 @@ impl Endpoint {
     }
 
     /// A request of ours got no answer in time, or its transport failed.
-    pub(super) fn unanswered(&mut self, now: Instant, user: User) {
-        let _ = now;
+    pub(super) fn unanswered(&mut self, user: User) {
         match user {
             User::Invite(call) => {
                 self.finish(call, CallEnd::TimedOut);

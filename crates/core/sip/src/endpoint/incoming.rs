@@ -42,10 +42,7 @@ impl Endpoint {
         let source = asked.source;
         let local_tag = self.tokens.tag();
         let contact = self.contact(&source);
-        let Some(dialog) = Dialog::of_request(asked.request, source, local_tag, contact) else {
-            self.reply(now, asked, &Reply::because(400, "No Contact"));
-            return;
-        };
+        let dialog = Dialog::of_request(asked.request, source, local_tag, contact);
         let Parties { dialled, caller, caller_display } = parties(asked.request);
         let told = IncomingCall {
             dialled,
@@ -157,7 +154,7 @@ impl Endpoint {
         call.session.agreement.clone_from(&agreement);
         let (tag, contact, cseq) =
             (call.dialog.local_tag.clone(), call.dialog.contact.clone(), call.dialog.remote_cseq);
-        let mut reply = Reply::new(200).with("Contact", &contact).with("Supported", "").with_sdp(description);
+        let mut reply = Reply::new(200).with("Contact", &contact).with_sdp(description);
         reply.lines.extend_from_slice(head.record_routes());
         let response = self.written(&head, &reply, Some(&tag));
         self.transactions.respond(&mut self.wire, now, transaction, 200, response.clone());

@@ -105,7 +105,7 @@ impl Endpoint {
                 Frame::Broken(head) => {
                     self.refuse_unframed(path, &head);
                     let waiting = self.wire.close(connection);
-                    self.fail(now, waiting);
+                    self.fail(waiting);
                 }
             }
         }
@@ -113,8 +113,10 @@ impl Endpoint {
 
     /// A TCP connection is gone, or never came up.
     pub fn handle_disconnected(&mut self, now: Instant, connection: ConnectionId) {
+        // Whatever fails with it ends at once; nothing is to be timed.
+        let _ = now;
         let waiting = self.wire.forget(connection);
-        self.fail(now, waiting);
+        self.fail(waiting);
     }
 
     /// Time has passed.
@@ -123,14 +125,14 @@ impl Endpoint {
             match owner {
                 Owner::Transaction(id) => {
                     if let Some(expired) = self.transactions.timeout(&mut self.wire, now, id, timer) {
-                        self.unanswered(now, expired.user);
+                        self.unanswered(expired.user);
                     }
                 }
                 Owner::Call(key) => self.call_timeout(now, key, timer),
                 Owner::Connection(connection) => {
                     if self.wire.is_unused(connection) {
                         let waiting = self.wire.close(connection);
-                        self.fail(now, waiting);
+                        self.fail(waiting);
                     } else {
                         self.wire.touch(now, connection);
                     }

@@ -29,7 +29,9 @@ impl Endpoint {
             .local_for(wanted.transport, wanted.remote)
             .filter(|_| is_sip)
             .ok_or(CallError::WrongState)?;
-        if self.calls.count() >= self.config.calls_max || self.transactions.count() >= self.transactions_max {
+        let is_full = self.calls.count() >= self.config.calls_max
+            || self.calls.remembered() >= self.config.calls_max.saturating_mul(2);
+        if is_full || self.transactions.count() >= self.transactions_max {
             return Err(CallError::Full);
         }
         let connection = match wanted.transport {

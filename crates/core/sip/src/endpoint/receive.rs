@@ -179,10 +179,10 @@ impl Endpoint {
     }
 
     /// The transport failed under these transactions.
-    pub(super) fn fail(&mut self, now: Instant, waiting: BTreeSet<TransactionId>) {
+    pub(super) fn fail(&mut self, waiting: BTreeSet<TransactionId>) {
         for id in waiting {
             if let Some(expired) = self.transactions.transport_failed(&mut self.wire, id) {
-                self.unanswered(now, expired.user);
+                self.unanswered(expired.user);
             }
         }
     }

@@ -94,9 +94,7 @@ impl Endpoint {
     fn handle_reinvite(&mut self, now: Instant, key: CallKey, asked: &Asked<'_, '_>) {
         let outcome = self.renegotiate(key, asked);
         let (reply, ours, agreement) = match outcome {
-            Ok((description, ours, agreement)) => {
-                (Reply::new(200).with("Supported", "").with_sdp(description), ours, agreement)
-            }
+            Ok((description, ours, agreement)) => (Reply::new(200).with_sdp(description), ours, agreement),
             Err(refusal) => {
                 self.reply(now, asked, &refusal);
                 return;

@@ -1,13 +1,17 @@
 //! Cutting messages out of a byte stream ([RFC 3261 §18.3], keep-alives of [RFC 5626 §3.5.1]).
 
 use super::limits::{BODY_MAX, HEAD_MAX};
-use super::parse::head_length;
+use super::parse::head_length_from;
 use super::{HeaderName, decimal, trim};
 
 /// What has come on a stream and is not yet read.
 #[derive(Debug, Default)]
 pub struct StreamBuffer {
     bytes: Vec<u8>,
+    /// Where the line begins that was not whole when last looked at; nothing before it is looked at again.
+    searched: usize,
+    /// Lengths of head and body of the message in front, once its head is there.
+    lengths: Option<(usize, usize)>,
 }
 
 /// What stands at the front of a stream.
@@ -48,20 +52,44 @@ impl StreamBuffer {
         if self.bytes.starts_with(b"\r") && self.bytes.len() < 4 {
             return None;
         }
-        let Some(head) = head_length(&self.bytes).filter(|length| *length <= HEAD_MAX) else {
+        let Some((head, body)) = self.lengths() else {
             let is_too_long = self.bytes.len() > HEAD_MAX;
-            return is_too_long.then(|| Frame::Broken(std::mem::take(&mut self.bytes)));
+            return is_too_long.then(|| Frame::Broken(self.take_all()));
         };
-        let Some(length) = content_length(&self.bytes[..head]).filter(|length| *length <= BODY_MAX) else {
-            let mut broken = std::mem::take(&mut self.bytes);
+        if body > BODY_MAX {
+            let mut broken = self.take_all();
             broken.truncate(head);
             return Some(Frame::Broken(broken));
-        };
-        if self.bytes.len() < head + length {
+        }
+        if self.bytes.len() < head + body {
             return None;
         }
-        let rest = self.bytes.split_off(head + length);
-        Some(Frame::Message(std::mem::replace(&mut self.bytes, rest)))
+        let rest = self.bytes.split_off(head + body);
+        let message = self.take_all();
+        self.bytes = rest;
+        Some(Frame::Message(message))
+    }
+
+    /// Lengths of head and body; a body whose length is not told is too long. `None` until the head is whole.
+    fn lengths(&mut self) -> Option<(usize, usize)> {
+        if self.lengths.is_none() {
+            let head = match head_length_from(&self.bytes, self.searched) {
+                Ok(head) => head,
+                Err(searched) => {
+                    self.searched = searched;
+                    return None;
+                }
+            };
+            if head <= HEAD_MAX {
+                self.lengths = Some((head, content_length(&self.bytes[..head]).unwrap_or(usize::MAX)));
+            }
+        }
+        self.lengths
+    }
+
+    fn take_all(&mut self) -> Vec<u8> {
+        (self.searched, self.lengths) = (0, None);
+        std::mem::take(&mut self.bytes)
     }
 }
 

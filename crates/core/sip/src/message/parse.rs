@@ -118,16 +118,21 @@ pub fn unfolded(bytes: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// Length of start line and headers with the empty line that ends them.
-pub(super) fn head_length(bytes: &[u8]) -> Option<usize> {
-    let mut line_start = 0;
+fn head_length(bytes: &[u8]) -> Option<usize> {
+    head_length_from(bytes, 0).ok()
+}
+
+/// The same, searched from the beginning of a line; `Err` says where the line begins that has no end yet.
+pub(super) fn head_length_from(bytes: &[u8], searched: usize) -> Result<usize, usize> {
+    let mut line_start = searched;
     while let Some(length) = bytes[line_start..].iter().position(|byte| *byte == b'\n') {
         let line = &bytes[line_start..line_start + length];
         if line_start > 0 && (line.is_empty() || line == b"\r") {
-            return Some(line_start + length + 1);
+            return Ok(line_start + length + 1);
         }
         line_start += length + 1;
     }
-    None
+    Err(line_start)
 }
 
 /// Reads one message, [`unfolded`] before: a datagram, or a frame cut from a stream.

@@ -1,5 +1,13 @@
 //! Two endpoints on a wire in memory, in virtual time.
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::missing_panics_doc,
+    reason = "each test binary uses a part of it"
+)]
+
+pub mod phone;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
