@@ -119,7 +119,8 @@ pub trait StoreReader: Send + Sync {
 pub trait Store: StoreReader {
     /// One consistent reading of a room for a batch that names these attendances. Attendances whose deadline is at or
     /// before `now` are added as overdue (at most 256 of them; the next tick sees the rest). `live_mixers` are those that
-    /// this interface server's own lease watch holds for alive: the snapshot lists those of them that have the room's class.
+    /// this interface server's own lease watch holds for alive: the snapshot lists those of them that take more and have the
+    /// room's class, or carry a mix of the room already.
     async fn snapshot(
         &self,
         room: RoomId,

@@ -147,6 +147,8 @@ async fn waiting(db: &mut Connection<'_>, room: &Room) -> Result<Vec<Waiting>, S
         .collect()
 }
 
+/// Mixers that may carry more: those of the room's class, and those that carry its mixes already (the class of a room
+/// with a live conference may have been changed).
 async fn mixers(
     db: &mut Connection<'_>,
     room: &Room,
@@ -154,9 +156,10 @@ async fn mixers(
 ) -> Result<Vec<MixerLoad>, StoreError> {
     let rows = db
         .all(
-            "SELECT id, class, seats_max, reserved FROM mixer \
-             WHERE class = $1 AND is_draining = 0 ORDER BY id",
-            values![&room.class],
+            "SELECT id, class, seats_max, reserved FROM mixer WHERE is_draining = 0 \
+               AND (class = $1 OR id IN (SELECT mixer FROM mix WHERE room = $2 AND closed_at IS NULL)) \
+             ORDER BY id",
+            values![&room.class, room.id],
         )
         .await?;
     let mut mixers = Vec::new();

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose scene can't be set up fails there and then")]
 
+mod agreement;
 mod entry;
 mod invariants;
 mod mixers;
@@ -91,6 +92,16 @@ mod sqlite {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(crate::on_sqlite(async |store| {
                 crate::invariants::hold_whatever_is_tried(store, &tries).await;
+            }));
+        }
+
+        #[test]
+        fn the_rules_find_what_the_reference_store_says(
+            (entry, leaves, batches) in crate::agreement::stories()
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(crate::on_sqlite(async |store| {
+                crate::agreement::hold(store, entry, leaves, &batches).await;
             }));
         }
     }

@@ -1,0 +1,207 @@
+//! The rules decide at random on two stores, this one and the reference store: both must stay alike.
+
+use std::time::Duration;
+
+use partyline_conference::reference::ReferenceStore;
+use partyline_conference::rules::decide;
+use partyline_conference::{
+    AttendanceId, Command, CommandId, ConfereeId, ConferenceId, EntryPolicy, EventSequence, FreshIds,
+    Generation, HostLeaves, Intent, LeaveReason, MixId, MixerId, MixerLoad, Role, RoomId, RoomSnapshot,
+    Standing, Timestamp,
+};
+use partyline_store::{RoomCommit, Store};
+use proptest::prelude::*;
+
+use crate::scene::{NOW, attendance, caller, mixer, mixer_lease, new_room, vru};
+
+/// What happens to one of eight callers, or to the room.
+#[derive(Debug, Clone)]
+pub(crate) enum Happening {
+    Attends { who: u128, is_host: bool, again: u64 },
+    Joined { who: u128 },
+    Left { who: u128 },
+    VruLost { who: u128 },
+    MixerLost { is_first: bool },
+    Commands { who: Option<u128>, command: Command },
+    Passes { seconds: u64 },
+}
+
+/// A room's policies, and batches of what happens in it.
+pub(crate) fn stories() -> impl Strategy<Value = (EntryPolicy, HostLeaves, Vec<Vec<Happening>>)> {
+    let entry = prop_oneof![Just(EntryPolicy::Start), Just(EntryPolicy::Hold), Just(EntryPolicy::Converse)];
+    let leaves = prop_oneof![
+        Just(HostLeaves::End),
+        Just(HostLeaves::Grace(Duration::from_secs(20))),
+        Just(HostLeaves::Continue)
+    ];
+    (entry, leaves, prop::collection::vec(prop::collection::vec(happening(), 1..5), 1..25))
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let who = || 1..9u128;
+    let command =
+        prop_oneof![any::<bool>().prop_map(|locked| Command::SetLock { locked }), Just(Command::End)];
+    prop_oneof![
+        6 => (who(), any::<bool>(), 1..3u64)
+            .prop_map(|(who, is_host, again)| Happening::Attends { who, is_host, again }),
+        4 => who().prop_map(|who| Happening::Joined { who }),
+        2 => who().prop_map(|who| Happening::Left { who }),
+        1 => who().prop_map(|who| Happening::VruLost { who }),
+        1 => any::<bool>().prop_map(|is_first| Happening::MixerLost { is_first }),
+        1 => (prop::option::of(who()), command)
+            .prop_map(|(who, command)| Happening::Commands { who, command }),
+        2 => (1..40u64).prop_map(|seconds| Happening::Passes { seconds }),
+    ]
+}
+
+struct Both<'s> {
+    store: &'s dyn Store,
+    reference: ReferenceStore,
+    room: RoomId,
+    now: Timestamp,
+    drawn: u128,
+}
+
+/// Tells a story to both stores.
+pub(crate) async fn hold(
+    store: &dyn Store,
+    entry: EntryPolicy,
+    leaves: HostLeaves,
+    batches: &[Vec<Happening>],
+) {
+    let mut both = Both::new(store, entry, leaves).await;
+    for batch in batches {
+        both.now = both.now.after(Duration::from_millis(1));
+        both.decide(batch).await;
+        both.compare().await;
+    }
+}
+
+fn live() -> [MixerId; 2] {
+    ["m1", "m2"].map(mixer)
+}
+
+fn named() -> Vec<AttendanceId> {
+    (1..9).map(attendance).collect()
+}
+
+impl<'s> Both<'s> {
+    async fn new(store: &'s dyn Store, entry: EntryPolicy, leaves: HostLeaves) -> Self {
+        let mut reference = ReferenceStore::new(None);
+        for (name, seats) in [("m1", 8), ("m2", 3)] {
+            let mut lease = mixer_lease(name, "standard", seats);
+            lease.address = name.into();
+            store.renew_mixer(&lease).await.unwrap();
+            reference.put_mixer(MixerLoad {
+                id: lease.id,
+                class: lease.class,
+                seats_max: seats,
+                reserved: 0,
+            });
+        }
+        let mut wanted = new_room(7, None);
+        wanted.settings.entry = entry;
+        wanted.settings.host_leaves = leaves;
+        wanted.settings.conferees_max = 5;
+        wanted.settings.wait_max = Duration::from_secs(60);
+        wanted.settings.conference_max = Some(Duration::from_secs(90));
+        let room = store.create_room(&wanted).await.unwrap();
+        reference.put_room(room.clone());
+        Self { store, reference, room: room.id, now: NOW, drawn: 1000 }
+    }
+
+    fn draw(&mut self) -> u128 {
+        self.drawn += 1;
+        self.drawn
+    }
+
+    fn fresh(&mut self) -> FreshIds {
+        FreshIds {
+            conference: ConferenceId::from_bits(self.draw()),
+            conference_mix: MixId::from_bits(self.draw()),
+            lobby_mix: MixId::from_bits(self.draw()),
+            conferees: (0..32).map(|_| ConfereeId::from_bits(self.draw())).collect(),
+        }
+    }
+
+    async fn snapshot(&self) -> RoomSnapshot {
+        self.store.snapshot(self.room, self.now, &named(), &live()).await.unwrap()
+    }
+
+    async fn decide(&mut self, batch: &[Happening]) {
+        let mut intents = Vec::new();
+        for happening in batch {
+            intents.extend(self.intent(happening).await);
+        }
+        let snapshot = self.snapshot().await;
+        let decision = decide(&snapshot, &intents, &self.fresh());
+        if decision.is_empty() {
+            return;
+        }
+        let expected = snapshot.room.version;
+        let told = self.reference.commit(self.room, expected, self.now, &decision).unwrap();
+        let commit = RoomCommit { room: self.room, expected, at: self.now, decision };
+        assert_eq!(self.store.commit(commit).await.unwrap(), told);
+    }
+
+    async fn intent(&mut self, happening: &Happening) -> Option<Intent> {
+        Some(match happening {
+            Happening::Attends { who, is_host, again } => Intent::Attend {
+                attendance: attendance(*who),
+                generation: Generation(*again),
+                vru: vru(),
+                role: if *is_host { Role::Host } else { Role::Participant },
+                caller: caller(*who),
+            },
+            Happening::Joined { who } => {
+                let view = self.store.views(&[attendance(*who)]).await.unwrap().pop()?;
+                let Standing::Placed { mix, .. } = view.standing else { return None };
+                Intent::Joined {
+                    attendance: attendance(*who),
+                    generation: view.generation,
+                    mix: mix.mix,
+                    epoch: mix.epoch,
+                }
+            }
+            Happening::Left { who } => Intent::Left {
+                attendance: attendance(*who),
+                generation: Generation(2),
+                reason: LeaveReason::HungUp,
+            },
+            Happening::VruLost { who } => Intent::VruLost { attendance: attendance(*who) },
+            Happening::MixerLost { is_first } => {
+                Intent::MixerLost { mixer: mixer(if *is_first { "m1" } else { "m2" }) }
+            }
+            Happening::Commands { who, command } => Intent::Command {
+                id: CommandId::from_bits(self.draw()),
+                by: who.map(attendance),
+                command: *command,
+            },
+            Happening::Passes { seconds } => {
+                self.now = self.now.after(Duration::from_secs(*seconds));
+                Intent::Tick
+            }
+        })
+    }
+
+    async fn compare(&self) {
+        let mut here = self.snapshot().await;
+        let mut there = self.reference.snapshot(self.room, self.now, &named(), &live()).unwrap();
+        // Which of the overdue comes first is nobody's concern.
+        here.overdue.sort_unstable();
+        there.overdue.sort_unstable();
+        // Of two who came in one instant the identifier says who is first.
+        let rows = &there.attendances;
+        there.waiting.sort_by_key(|caller| (rows[&caller.attendance].arrived_at, caller.attendance));
+        assert_eq!(here, there);
+        for who in named() {
+            let view = self.store.views(&[who]).await.unwrap().pop();
+            assert_eq!(view, self.reference.view(who));
+        }
+        let events = self.store.events(self.room, EventSequence(0), 1000).await.unwrap().events;
+        let room = self.reference.room(self.room).unwrap();
+        assert_eq!(events, room.events());
+        let due = self.store.rooms_due(self.now).await.unwrap();
+        assert_eq!(!due.is_empty(), room.is_due(self.now));
+    }
+}
