@@ -58,3 +58,13 @@ fn a_call_over_tcp_goes_the_same_way_on_one_connection() {
     assert_eq!((world.counters(0).connections, world.counters(1).connections), (0, 0), "closed when idle");
     assert_eq!((world.counters(0).transactions, world.counters(1).transactions), (0, 0));
 }
+
+#[test]
+fn the_whole_ladder_reads_as_it_should() {
+    let world = one_call(TransportKind::Udp);
+    let texts = world
+        .sent
+        .iter()
+        .map(|(from, bytes)| format!("--- {from}\n{}", String::from_utf8_lossy(bytes).replace("\r\n", "\n")));
+    insta::assert_snapshot!(texts.collect::<String>());
+}

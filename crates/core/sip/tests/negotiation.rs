@@ -1,0 +1,157 @@
+//! Offers and answers: what phones offer, what we make of it.
+
+mod harness;
+
+use harness::{capabilities, codec};
+use partyline_sip::sdp::{Capabilities, Direction, SdpError, agree, answer, make_offer};
+use proptest::prelude::*;
+
+fn offer(session: &str, media: &str) -> Vec<u8> {
+    format!("v=0\r\no=- 1 1 IN IP4 127.0.0.9\r\ns=-\r\n{session}t=0 0\r\n{media}").into_bytes()
+}
+
+const AT: &str = "c=IN IP4 127.0.0.9\r\n";
+
+#[test]
+fn an_answer_names_one_codec_and_the_events() {
+    let media = "m=audio 9000 RTP/AVP 18 8 0 96\r\na=rtpmap:96 telephone-event/8000\r\na=ptime:30\r\na=unheard-of:1\r\n";
+    let (text, agreement) = answer(&offer(AT, media), &capabilities(4_000)).unwrap();
+    insta::assert_snapshot!(String::from_utf8(text).unwrap().replace("\r\n", "\n"), @"
+    v=0
+    o=- 1 1 IN IP4 127.0.0.1
+    s=-
+    c=IN IP4 127.0.0.1
+    t=0 0
+    m=audio 4000 RTP/AVP 0 96
+    a=rtpmap:0 PCMU/8000
+    a=rtpmap:96 telephone-event/8000
+    a=fmtp:96 0-15
+    a=ptime:20
+    a=sendrecv
+    ");
+    assert_eq!(
+        (agreement.payload_type, agreement.event_payload_type, agreement.ptime_ms),
+        (0, Some(96), Some(30))
+    );
+    assert_eq!(agreement.remote.to_string(), "127.0.0.9:9000");
+}
+
+#[test]
+fn refused_streams_stay_in_their_place_with_port_0() {
+    let media = "m=video 5000 RTP/AVP 31 97\r\nm=audio 0 RTP/AVP 0\r\nm=audio 9000 RTP/AVP 0\r\nm=audio 9002 RTP/AVP 8\r\nm=image 9 udptl t38\r\n";
+    let (text, agreement) = answer(&offer(AT, media), &capabilities(4_000)).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let lines: Vec<_> = text.lines().filter(|line| line.starts_with("m=")).collect();
+    let due = [
+        "m=video 0 RTP/AVP 31",
+        "m=audio 0 RTP/AVP 0",
+        "m=audio 4000 RTP/AVP 0",
+        "m=audio 0 RTP/AVP 8",
+        "m=image 0 udptl t38",
+    ];
+    assert_eq!(lines, due);
+    assert_eq!(agreement.remote.port(), 9_000);
+    assert_eq!(agreement.event_payload_type, None);
+}
+
+#[test]
+fn a_payload_type_means_what_its_rtpmap_says() {
+    let dynamic = "m=audio 9000 RTP/AVP 8 111\r\na=rtpmap:111 pcmu/8000/1\r\na=rtpmap:8 opus/48000/2\r\na=rtpmap:8 G729/8000\r\n";
+    let (text, agreement) = answer(&offer(AT, dynamic), &capabilities(4_000)).unwrap();
+    assert_eq!((agreement.codec.encoding.as_str(), agreement.payload_type), ("PCMU", 111));
+    assert!(
+        String::from_utf8(text).unwrap().contains("m=audio 4000 RTP/AVP 111\r\na=rtpmap:111 PCMU/8000\r\n")
+    );
+}
+
+#[test]
+fn address_and_direction_of_a_stream_go_before_those_of_the_session() {
+    let session = "c=IN IP4 127.0.0.9\r\na=sendonly\r\n";
+    let direction = |media: &str| answer(&offer(session, media), &capabilities(4_000)).unwrap().1;
+    assert_eq!(direction("m=audio 9000 RTP/AVP 0\r\n").direction, Direction::RecvOnly);
+    let own = direction("m=audio 9000 RTP/AVP 0\r\nc=IN IP4 127.0.0.8\r\na=recvonly\r\n");
+    assert_eq!((own.direction, own.remote.ip().to_string().as_str()), (Direction::SendOnly, "127.0.0.8"));
+}
+
+#[test]
+fn held_by_address_is_held() {
+    let zero = |direction: &str| {
+        let media = format!("m=audio 9000 RTP/AVP 0\r\n{direction}");
+        answer(&offer("c=IN IP4 0.0.0.0\r\n", &media), &capabilities(4_000)).unwrap().1.direction
+    };
+    assert_eq!(zero(""), Direction::RecvOnly);
+    assert_eq!(zero("a=recvonly\r\n"), Direction::Inactive);
+    assert_eq!(zero("a=inactive\r\n"), Direction::Inactive);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_by_name() {
+    let refusal =
+        |session: &str, media: &str| answer(&offer(session, media), &capabilities(4_000)).unwrap_err();
+    assert_eq!(refusal(AT, "m=audio 9000 RTP/AVP 18\r\n"), SdpError::NoCodec);
+    assert_eq!(refusal(AT, "m=audio 9000 RTP/SAVP 0\r\n"), SdpError::NoProtocol);
+    assert_eq!(refusal(AT, "m=audio 0 RTP/AVP 0\r\n"), SdpError::NoAudio);
+    assert_eq!(refusal(AT, "m=video 9000 RTP/AVP 0\r\n"), SdpError::NoAudio);
+    assert_eq!(refusal(AT, ""), SdpError::NoAudio);
+    assert_eq!(refusal("c=IN IP6 ::1\r\n", "m=audio 9000 RTP/AVP 0\r\n"), SdpError::NoAddress);
+    assert_eq!(refusal("c=IN IP4 phone.example\r\n", "m=audio 9000 RTP/AVP 0\r\n"), SdpError::NoAddress);
+    assert_eq!(refusal("", "m=audio 9000 RTP/AVP 0\r\n"), SdpError::NoAddress);
+    assert_eq!(refusal(AT, "m=audio nine RTP/AVP 0\r\n"), SdpError::Malformed);
+    assert_eq!(refusal(AT, "m=audio 9000\r\n"), SdpError::Malformed);
+    assert_eq!(refusal(AT, &"m=audio 9000 RTP/AVP 0\r\n".repeat(40)), SdpError::Malformed);
+    assert_eq!(answer(b"", &capabilities(4_000)).unwrap_err(), SdpError::Malformed);
+}
+
+#[test]
+fn an_offer_and_its_answer_agree_on_both_sides() {
+    let ours = capabilities(4_000);
+    let theirs = Capabilities { codecs: vec![codec("PCMA", 8), codec("PCMU", 0)], ..capabilities(6_000) };
+    for direction in [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive] {
+        let offer = make_offer(&ours, direction);
+        let (text, there) = answer(&offer, &theirs).unwrap();
+        let here = agree(&offer, &text, &ours).unwrap();
+        assert_eq!((here.codec.encoding.as_str(), there.codec.encoding.as_str()), ("PCMA", "PCMA"));
+        assert_eq!((here.direction, there.direction), (direction, direction.mirrored()));
+        assert_eq!((here.remote.port(), there.remote.port()), (6_000, 4_000));
+        assert_eq!((here.event_payload_type, there.event_payload_type), (Some(101), Some(101)));
+    }
+}
+
+#[test]
+fn an_answer_may_name_several_codecs_and_the_first_is_meant() {
+    let ours = capabilities(4_000);
+    let both = offer(AT, "m=audio 9000 RTP/AVP 8 0\r\n");
+    assert_eq!(agree(&make_offer(&ours, Direction::SendRecv), &both, &ours).unwrap().codec.encoding, "PCMA");
+}
+
+#[test]
+fn an_answer_with_other_streams_than_the_offer_is_none() {
+    let ours = capabilities(4_000);
+    let two = offer(AT, "m=audio 9000 RTP/AVP 0\r\nm=video 9002 RTP/AVP 31\r\n");
+    let made = make_offer(&ours, Direction::SendRecv);
+    assert_eq!(agree(&made, &two, &ours), Err(SdpError::Malformed));
+    assert_eq!(agree(&made, &offer(AT, "m=audio 0 RTP/AVP 0\r\n"), &ours), Err(SdpError::NoAudio));
+}
+
+#[test]
+fn events_are_offered_with_a_free_payload_type() {
+    let ours = Capabilities { codecs: vec![codec("OPUS", 101), codec("PCMU", 0)], ..capabilities(4_000) };
+    assert!(
+        String::from_utf8(make_offer(&ours, Direction::SendRecv))
+            .unwrap()
+            .contains("m=audio 4000 RTP/AVP 101 0 102\r\n")
+    );
+}
+
+proptest! {
+    #[test]
+    fn descriptions_of_any_bytes_are_read_or_refused(lines in proptest::collection::vec("[vocmab][=x](audio|rtpmap:|0|IN|IP4|RTP/AVP|[ -~]){0,6}", 0..20), cut in 0..400_usize) {
+        let mut text = offer(AT, &lines.join("\r\n"));
+        text.truncate(cut);
+        if let Ok((made, agreement)) = answer(&text, &capabilities(4_000)) {
+            let made = String::from_utf8(made).unwrap();
+            prop_assert!(made.contains("m=audio 4000"));
+            prop_assert!(agreement.payload_type < 128);
+        }
+    }
+}
