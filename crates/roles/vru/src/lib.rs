@@ -1,1 +1,23 @@
 //! The voice response unit: answers calls, plays prompts, collects digits, carries out wishes.
+//!
+//! A shell around two brains: one SIP endpoint, owned by one task that also owns the sockets, and one
+//! journey per call, owned by that call's task. It reads the store and never writes it; it decides nothing
+//! that `partyline-conference` decides.
+//!
+//! **Invariant:** every queue is bounded, every task ends with its call or its VRU, and a caller whom the CMS
+//! was told of is told of again until the CMS has heard that they left.
+
+mod attempts;
+mod call;
+mod config;
+mod guard;
+mod lease;
+mod library;
+mod proxies;
+mod sip;
+mod vru;
+
+pub use config::{Application, Config, DialledNumber, GuessDefence, Waits};
+pub use library::{LibraryError, PromptLibrary};
+pub use sip::SipAddress;
+pub use vru::{Counters, StartError, Vru};

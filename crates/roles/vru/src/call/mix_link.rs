@@ -1,0 +1,161 @@
+//! A leg's way into and out of mixes: Join and Leave at the mixers themselves.
+//!
+//! **Invariant:** at most one Join is under way; every Join that a mixer may have carried out is followed by a Leave
+//! once the leg is elsewhere or gone.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use partyline_conference::{Epoch, MixId, VruId};
+use partyline_rpc::conferencing::{JoinedMix, MixTicket};
+use partyline_rpc::mixing::{JoinMix, LeaveMix, LocalLeg};
+use partyline_rpc::{Address, LegName};
+use tokio::task::JoinSet;
+use tracing::{debug, info};
+
+use crate::proxies::Mixers;
+
+/// Leaves under way at once; a caller who is moved more often within two seconds is not left waiting for them.
+const LEAVES_MAX: usize = 8;
+
+/// A place in a mix at a mixer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seat {
+    mix: MixId,
+    epoch: Epoch,
+    address: Address,
+    leg_name: LegName,
+}
+
+impl Seat {
+    const fn joined(&self) -> JoinedMix {
+        JoinedMix { mix: self.mix, epoch: self.epoch }
+    }
+}
+
+struct Joining {
+    seat: Seat,
+    answer: Pin<Box<dyn Future<Output = bool> + Send>>,
+}
+
+/// How a Join ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct JoinEnd {
+    pub(crate) joined: JoinedMix,
+    pub(crate) is_in: bool,
+}
+
+/// The link of one leg.
+pub(crate) struct MixLink {
+    vru: VruId,
+    mixers: Mixers,
+    answer_max: Duration,
+    seat: Option<Seat>,
+    joining: Option<Joining>,
+    leaves: JoinSet<()>,
+}
+
+impl MixLink {
+    pub(crate) fn new(vru: VruId, mixers: Mixers, answer_max: Duration) -> Self {
+        Self { vru, mixers, answer_max, seat: None, joining: None, leaves: JoinSet::new() }
+    }
+
+    /// Begins to join, instead of any Join under way.
+    pub(crate) fn join(&mut self, ticket: MixTicket, leg_name: LegName, leg: LocalLeg) {
+        let seat = Seat { mix: ticket.mix, epoch: ticket.epoch, address: ticket.address.clone(), leg_name };
+        if let Some(given_up) = self.joining.take()
+            && given_up.seat != seat
+        {
+            self.send_leave(given_up.seat);
+        }
+        let mut client = partyline_rpc::clients::mixing(self.mixers.channel(&ticket.address));
+        let request = JoinMix { ticket: ticket.ticket, vru: self.vru.clone(), leg_name, leg };
+        let answer_max = self.answer_max;
+        let answer = async move {
+            match tokio::time::timeout(answer_max, client.join(tonic::Request::new(request.into()))).await {
+                Ok(Ok(_)) => true,
+                Ok(Err(status)) => {
+                    info!(code = ?status.code(), message = status.message(), "the mixer did not take the leg");
+                    false
+                }
+                Err(_) => {
+                    info!("the mixer did not answer");
+                    false
+                }
+            }
+        };
+        self.joining = Some(Joining { seat, answer: Box::pin(answer) });
+    }
+
+    /// Waits for the end of the Join under way; for ever where there is none.
+    pub(crate) async fn join_end(&mut self) -> JoinEnd {
+        let Some(joining) = &mut self.joining else {
+            return std::future::pending().await;
+        };
+        let is_in = joining.answer.as_mut().await;
+        let Some(Joining { seat, .. }) = self.joining.take() else {
+            return std::future::pending().await;
+        };
+        let joined = seat.joined();
+        if is_in {
+            let before = self.seat.replace(seat.clone());
+            if let Some(before) = before
+                && (before.mix != seat.mix || before.address != seat.address)
+            {
+                self.send_leave(before);
+            }
+        }
+        JoinEnd { joined, is_in }
+    }
+
+    /// The leg fell out of its mix by itself.
+    pub(crate) fn lost(&mut self, mix: MixId) {
+        if self.seat.as_ref().is_some_and(|seat| seat.mix == mix) {
+            self.seat = None;
+        }
+    }
+
+    /// Whether the leg is in this mix.
+    pub(crate) fn is_in(&self, mix: MixId) -> bool {
+        self.seat.as_ref().is_some_and(|seat| seat.mix == mix)
+    }
+
+    /// Leaves whatever the leg is in, or is being put into.
+    pub(crate) fn leave(&mut self) {
+        let joining = self.joining.take().map(|joining| joining.seat);
+        let seat = self.seat.take();
+        if joining != seat
+            && let Some(joining) = joining
+        {
+            self.send_leave(joining);
+        }
+        if let Some(seat) = seat {
+            self.send_leave(seat);
+        }
+    }
+
+    fn send_leave(&mut self, seat: Seat) {
+        while self.leaves.try_join_next().is_some() {}
+        if self.leaves.len() >= LEAVES_MAX {
+            metrics::counter!("partyline_vru_leaves_dropped_total").increment(1);
+            return;
+        }
+        let mut client = partyline_rpc::clients::mixing(self.mixers.channel(&seat.address));
+        let answer_max = self.answer_max;
+        self.leaves.spawn(async move {
+            let request = LeaveMix { mix: seat.mix, epoch: seat.epoch, leg_name: seat.leg_name };
+            match tokio::time::timeout(answer_max, client.leave(tonic::Request::new(request.into()))).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(status)) => debug!(code = ?status.code(), "the mixer had nothing to let go"),
+                Err(_) => info!("the mixer did not hear of a leave in time"),
+            }
+        });
+    }
+
+    /// Waits until the mixers have heard of every leave.
+    pub(crate) async fn finish(mut self) {
+        self.leave();
+        while self.leaves.join_next().await.is_some() {}
+    }
+}

@@ -1,0 +1,385 @@
+//! One call: its journey, its leg, and its streams to the other roles, in one task.
+//!
+//! Here are the inputs and the loop; what becomes of each wish is in `wishes`, of codes in `checks`.
+//!
+//! **Invariant:** the task ends in bounded time after its journey; its leg ends with it, its attendance when the CMS
+//! has heard of the leaving.
+
+mod attendance;
+mod checks;
+mod line_test;
+mod media;
+mod mix_link;
+mod service;
+mod wishes;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use partyline_call::{Arrival, Brain, Fact, Journey, LineTest, PlayNumber};
+use partyline_conference::{AttendanceId, LeaveReason};
+use partyline_engine::{Engine, LegControl, LegEvent};
+use partyline_rpc::conferencing::MixTicket;
+use partyline_sip::endpoint::{Because, CallEvent, CallKey, IncomingCall};
+use partyline_sip::sdp::Agreement;
+use partyline_store::StoreReader;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::attempts::Attempts;
+use crate::config::{Application, Config};
+use crate::guard::Guard;
+use crate::library::PromptLibrary;
+use crate::proxies::{Mixers, Proxies};
+use crate::sip::{NewCall, SipAddress, SipCommands, leave_reason, now, sleep_until};
+use attendance::{Attendance, Told};
+use line_test::TestStream;
+use mix_link::{JoinEnd, MixLink};
+use service::Service;
+
+/// What all calls of a VRU share.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) addresses: Vec<SipAddress>,
+    pub(crate) engine: Engine,
+    pub(crate) store: Arc<dyn StoreReader>,
+    pub(crate) library: PromptLibrary,
+    pub(crate) proxies: Proxies,
+    pub(crate) mixers: Mixers,
+    pub(crate) guard: Mutex<Guard>,
+    pub(crate) attempts: Attempts,
+    /// Told to every call when the VRU is stopped.
+    pub(crate) goodbye: CancellationToken,
+    /// Ends whatever is left of the VRU.
+    pub(crate) closer: CancellationToken,
+    /// Calls, and attendances that outlive them.
+    pub(crate) tasks: TaskTracker,
+}
+
+/// A call's place among as many as may be; it is free again when call and attendance have both ended.
+pub(crate) type Place = Arc<OwnedSemaphorePermit>;
+
+/// Runs a call to its end.
+pub(crate) async fn run(shared: Arc<Shared>, new: NewCall, place: Place) {
+    let _counted = Counted::new();
+    let call_id = new.incoming.call_id.clone();
+    info!(call = %call_id, source = %new.incoming.source, "a call comes in");
+    let mut call = Call::new(shared, new, place).await;
+    call.run().await;
+    call.finish().await;
+    info!(call = %call_id, "the call is over");
+}
+
+/// A call in the gauge of calls.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        metrics::gauge!("partyline_vru_calls").increment(1.0);
+        metrics::counter!("partyline_vru_calls_total").increment(1);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::gauge!("partyline_vru_calls").decrement(1.0);
+    }
+}
+
+/// Which of its ways a telephone uses for keys: the first that brings one. Telephones that use two at once would press
+/// every key twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeySource {
+    Leg,
+    Info,
+}
+
+enum TestLink {
+    None,
+    Opening(Pin<Box<dyn Future<Output = TestStream> + Send>>),
+    Open(Box<TestStream>),
+    Ended,
+}
+
+struct Call {
+    shared: Arc<Shared>,
+    key: CallKey,
+    incoming: IncomingCall,
+    service: Service,
+    brain: Box<dyn Brain>,
+    attendance_id: AttendanceId,
+    sip: HangUpGuard,
+    sip_events: mpsc::Receiver<CallEvent>,
+    leg: Option<(LegControl, mpsc::Receiver<LegEvent>)>,
+    has_media: bool,
+    key_source: Option<KeySource>,
+    last_pound: Option<Instant>,
+    attendance: Option<Attendance>,
+    ticket: Option<MixTicket>,
+    link: MixLink,
+    checks: JoinSet<Fact>,
+    test: TestLink,
+    is_told_goodbye: bool,
+    place: Place,
+}
+
+/// Hangs up where the call's task ends without having done so, even by a panic.
+struct HangUpGuard {
+    key: CallKey,
+    commands: SipCommands,
+    is_over: bool,
+}
+
+impl Drop for HangUpGuard {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let because = Because { text: "call failed".to_owned(), cause: 500, retry_after: None };
+            self.commands.hang_up_now(self.key, because);
+        }
+    }
+}
+
+/// What a call waits for.
+enum Input {
+    Sip(Option<CallEvent>),
+    Leg(Option<LegEvent>),
+    Check(Fact),
+    Told(Option<Told>),
+    Joined(JoinEnd),
+    TestOpened(TestStream),
+    Test(Fact),
+    Timeout,
+    Goodbye,
+}
+
+impl Call {
+    async fn new(shared: Arc<Shared>, new: NewCall, place: Place) -> Self {
+        let NewCall { key, incoming, events, commands } = new;
+        let service = Service::of_dialled(&shared, &incoming.dialled).await;
+        let patience = shared.config.patience;
+        let brain: Box<dyn Brain> = match service.application {
+            Application::Linetest => Box::new(LineTest::new(now(), patience, service.language)),
+            Application::Conferencing => {
+                let arrival = match (&service.code, service.room) {
+                    (Some(code), _) => Arrival::Code(code.clone()),
+                    (None, room) => Arrival::Service { room },
+                };
+                Box::new(Journey::new(now(), patience, arrival))
+            }
+        };
+        let link = MixLink::new(shared.config.id.clone(), shared.mixers.clone(), shared.config.waits.mixer());
+        Self {
+            key,
+            incoming: *incoming,
+            service,
+            brain,
+            attendance_id: AttendanceId::from_bits(rand::random()),
+            sip: HangUpGuard { key, commands, is_over: false },
+            sip_events: events,
+            leg: None,
+            has_media: false,
+            key_source: None,
+            last_pound: None,
+            attendance: None,
+            ticket: None,
+            link,
+            checks: JoinSet::new(),
+            test: TestLink::None,
+            is_told_goodbye: false,
+            place,
+            shared,
+        }
+    }
+
+    async fn run(&mut self) {
+        self.carry_out().await;
+        while !self.brain.is_over() {
+            let input = self.next().await;
+            if let Some(fact) = self.fact(input) {
+                self.brain.handle_fact(now(), fact);
+            }
+            self.carry_out().await;
+        }
+    }
+
+    async fn finish(self) {
+        let Self { leg, attendance, link, sip, .. } = self;
+        // The mixers hear of the leave; the leg's ports are free before they answer.
+        drop((leg, sip));
+        if let Some(attendance) = &attendance {
+            // Where the journey said so already, this changes nothing.
+            attendance.left(LeaveReason::CallFailed);
+        }
+        link.finish().await;
+    }
+
+    /// Waits for whatever comes first.
+    async fn next(&mut self) -> Input {
+        let leg_event = async {
+            match &mut self.leg {
+                Some((_, events)) => events.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let told = async {
+            match &mut self.attendance {
+                Some(attendance) => attendance.told().await,
+                None => std::future::pending().await,
+            }
+        };
+        let test = async {
+            match &mut self.test {
+                TestLink::Opening(opening) => Input::TestOpened(opening.as_mut().await),
+                TestLink::Open(stream) => Input::Test(stream.next().await),
+                TestLink::None | TestLink::Ended => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            event = self.sip_events.recv(), if !self.sip.is_over => Input::Sip(event),
+            event = leg_event => Input::Leg(event),
+            Some(checked) = self.checks.join_next() => match checked {
+                Ok(fact) => Input::Check(fact),
+                // A check that died answers like one that took too long: by the journey's own timer.
+                Err(_) => Input::Timeout,
+            },
+            told = told => Input::Told(told),
+            end = self.link.join_end() => Input::Joined(end),
+            input = test => input,
+            () = sleep_until(self.brain.poll_timeout()) => Input::Timeout,
+            () = self.shared.goodbye.cancelled(), if !self.is_told_goodbye => Input::Goodbye,
+        }
+    }
+
+    /// What an input tells the brain, if anything.
+    fn fact(&mut self, input: Input) -> Option<Fact> {
+        match input {
+            Input::Sip(event) => self.sip_event(event),
+            Input::Leg(Some(event)) => self.leg_event(event),
+            Input::Leg(None) => {
+                warn!(call = %self.incoming.call_id, "the leg is gone");
+                self.leg = None;
+                Some(Fact::Ended(LeaveReason::CallFailed))
+            }
+            Input::Check(fact) => Some(fact),
+            Input::Told(Some(told)) => {
+                self.ticket = told.ticket;
+                Some(Fact::Standing(told.standing))
+            }
+            Input::Told(None) => {
+                self.attendance = None;
+                None
+            }
+            Input::Joined(end) => Some(self.join_ended(end)),
+            Input::TestOpened(stream) => {
+                self.test = TestLink::Open(Box::new(stream));
+                None
+            }
+            Input::Test(fact) => {
+                if let Fact::StepsEnded = fact {
+                    self.test = TestLink::Ended;
+                }
+                Some(fact)
+            }
+            Input::Timeout => {
+                self.brain.handle_timeout(now());
+                None
+            }
+            Input::Goodbye => {
+                self.is_told_goodbye = true;
+                Some(Fact::Shutdown)
+            }
+        }
+    }
+
+    fn join_ended(&mut self, JoinEnd { joined, is_in }: JoinEnd) -> Fact {
+        if !is_in {
+            return Fact::JoinFailed { mix: joined.mix, epoch: joined.epoch };
+        }
+        if let Some(attendance) = &self.attendance {
+            attendance.joined(Some(joined));
+        }
+        Fact::Joined { mix: joined.mix, epoch: joined.epoch }
+    }
+
+    fn sip_event(&mut self, event: Option<CallEvent>) -> Option<Fact> {
+        match event {
+            Some(CallEvent::Confirmed(Some(agreement)) | CallEvent::Answered(agreement))
+                if !self.has_media =>
+            {
+                Some(self.take_media(&agreement))
+            }
+            Some(CallEvent::Changed(agreement) | CallEvent::Confirmed(Some(agreement))) => {
+                Some(self.take_media(&agreement))
+            }
+            Some(CallEvent::Key(key)) => self.key_pressed(key, KeySource::Info),
+            Some(CallEvent::Ended(end)) => {
+                self.sip.is_over = true;
+                Some(Fact::Ended(leave_reason(&end)))
+            }
+            None => {
+                self.sip.is_over = true;
+                Some(Fact::Ended(LeaveReason::CallFailed))
+            }
+            Some(
+                CallEvent::Incoming(_)
+                | CallEvent::Ringing
+                | CallEvent::Answered(_)
+                | CallEvent::Confirmed(None),
+            ) => None,
+        }
+    }
+
+    /// Both sides agreed on media, for the first time or anew.
+    fn take_media(&mut self, agreement: &Agreement) -> Fact {
+        let is_first = !std::mem::replace(&mut self.has_media, true);
+        let is_on_hold = media::is_on_hold(agreement, is_first);
+        if let (Some((leg, _)), Some(media)) = (&self.leg, media::leg_media(agreement, is_on_hold)) {
+            leg.connect(media);
+        }
+        if is_first { Fact::MediaUp } else { Fact::OnHold(is_on_hold) }
+    }
+
+    fn leg_event(&mut self, event: LegEvent) -> Option<Fact> {
+        match event {
+            LegEvent::FirstPacket => None,
+            LegEvent::Key(key) => self.key_pressed(key, KeySource::Leg),
+            LegEvent::PlayEnded(play) => Some(Fact::PlayEnded(PlayNumber(play.0))),
+            LegEvent::Quiet(quiet_for) => Some(Fact::Quiet(quiet_for)),
+            LegEvent::FirstMixedAudio => {
+                if let Some(pressed) = self.last_pound.take() {
+                    let entry = now().duration_since(pressed);
+                    metrics::histogram!("partyline_vru_entry_seconds").record(entry.as_secs_f64());
+                }
+                None
+            }
+            LegEvent::MixClosed(mix) => {
+                let mix = partyline_conference::MixId::from_bits(mix.0);
+                if !self.link.is_in(mix) {
+                    return None;
+                }
+                self.link.lost(mix);
+                if let Some(attendance) = &self.attendance {
+                    attendance.joined(None);
+                }
+                Some(Fact::MixLost { mix })
+            }
+        }
+    }
+
+    fn key_pressed(&mut self, key: char, source: KeySource) -> Option<Fact> {
+        if *self.key_source.get_or_insert(source) != source {
+            return None;
+        }
+        if key == '#' {
+            self.last_pound = Some(now());
+        }
+        Some(Fact::Key(key))
+    }
+}

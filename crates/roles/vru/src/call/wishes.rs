@@ -1,0 +1,223 @@
+//! What becomes of each wish.
+
+use std::net::IpAddr;
+
+use partyline_call::{Ending, Fact, Rejection, Wish};
+use partyline_conference::{CallerIdentity, ConfereeId, LeaveReason, MixView, Refusal};
+use partyline_engine::PlayId;
+use partyline_rpc::LegName;
+use partyline_rpc::generated::linetest::RunHello;
+use partyline_rpc::mixing::LocalLeg;
+use partyline_sip::endpoint::Because;
+use tracing::{info, warn};
+
+use super::attendance::{Attendance, Attendee};
+use super::line_test::TestStream;
+use super::{Call, TestLink, media};
+use crate::sip::now;
+
+impl Call {
+    /// Carries out all that is wished, and what comes of it at once.
+    pub(super) async fn carry_out(&mut self) {
+        while let Some(wish) = self.brain.poll_wish() {
+            if let Some(fact) = self.carry_out_one(wish).await {
+                self.brain.handle_fact(now(), fact);
+            }
+        }
+    }
+
+    async fn carry_out_one(&mut self, wish: Wish) -> Option<Fact> {
+        match wish {
+            Wish::Answer => return self.answer().await,
+            Wish::Reject(rejection) => self.reject(rejection).await,
+            Wish::HangUp(ending) => self.hang_up(ending).await,
+            Wish::Play(play, script) => {
+                if let Some((leg, _)) = &self.leg {
+                    leg.play(PlayId(play.0), self.shared.library.program(self.service.language, &script));
+                }
+            }
+            Wish::StopPlaying => {
+                if let Some((leg, _)) = &self.leg {
+                    leg.stop();
+                }
+            }
+            Wish::LookUpCode(code) => self.look_up(code),
+            Wish::VerifyPin { room, pin } => self.verify(room, pin),
+            Wish::ReportRefusal { refusal, room } => self.report(refusal, room),
+            Wish::Attend { code, host_pin } => {
+                let attendee = Attendee {
+                    attendance: self.attendance_id,
+                    vru: self.shared.config.id.clone(),
+                    code,
+                    host_pin,
+                    caller: self.caller(),
+                };
+                self.attend(attendee);
+            }
+            Wish::AttendAgain => {
+                if let Some(attendance) = &self.attendance {
+                    attendance.again();
+                }
+            }
+            Wish::JoinMix { mix, conferee } => return self.join(&mix, conferee),
+            Wish::LeaveMix => {
+                self.link.leave();
+                if let Some(attendance) = &self.attendance {
+                    attendance.joined(None);
+                }
+            }
+            Wish::Left(reason) => self.left(reason),
+            Wish::StartLineTest => self.start_line_test(),
+            Wish::SetEcho(echoes) => {
+                if let Some((leg, _)) = &self.leg {
+                    leg.set_echo(echoes);
+                }
+            }
+            Wish::StepDone { number, is_measured } => self.step_done(number, is_measured).await,
+        }
+        None
+    }
+
+    /// Opens a leg and answers; media may be known at once, or come with the ACK.
+    async fn answer(&mut self) -> Option<Fact> {
+        let advertised = self.incoming.local.ip();
+        let leg = match self.shared.engine.open_leg(self.media_bind_address()) {
+            Ok(leg) => leg,
+            Err(error) => {
+                warn!(%error, "no leg for a call");
+                metrics::counter!("partyline_vru_calls_without_leg_total").increment(1);
+                let because = Because { text: "no media port".to_owned(), cause: 503, retry_after: None };
+                self.sip.commands.reject(self.key, 503, because).await;
+                self.sip.is_over = true;
+                return Some(Fact::Ended(LeaveReason::CallFailed));
+            }
+        };
+        let capabilities = media::capabilities(self.media_address(advertised), leg.0.local_port());
+        self.leg = Some(leg);
+        match self.sip.commands.answer(self.key, capabilities).await {
+            Ok(Some(agreement)) => Some(self.take_media(&agreement)),
+            Ok(None) => None,
+            Err(error) => {
+                info!(call = %self.incoming.call_id, %error, "the call could not be answered");
+                self.sip.is_over = true;
+                Some(Fact::Ended(LeaveReason::CallFailed))
+            }
+        }
+    }
+
+    /// Where media arrives.
+    fn media_bind_address(&self) -> IpAddr {
+        let config = &self.shared.config;
+        let bound = self.shared.addresses.iter().find(|address| address.advertised == self.incoming.local);
+        config
+            .rtp_address
+            .or_else(|| bound.map(|address| address.local.ip()))
+            .unwrap_or(self.incoming.local.ip())
+    }
+
+    /// Where callers are told to send media.
+    fn media_address(&self, advertised: IpAddr) -> IpAddr {
+        let config = &self.shared.config;
+        match (config.external_address, config.rtp_address) {
+            (Some(external), _) => external,
+            (None, Some(own)) if !own.is_unspecified() => own,
+            (None, Some(_) | None) => advertised,
+        }
+    }
+
+    async fn reject(&mut self, rejection: Rejection) {
+        let (status, because) = because_of(Ending::Refused(rejection.refusal));
+        info!(call = %self.incoming.call_id, status, refusal = rejection.refusal.as_str(), "rejected");
+        self.sip.commands.reject(self.key, status, because).await;
+        self.sip.is_over = true;
+    }
+
+    async fn hang_up(&mut self, ending: Ending) {
+        let (_, because) = because_of(ending);
+        info!(call = %self.incoming.call_id, reason = ending.text(), "hanging up");
+        self.sip.commands.hang_up(self.key, because).await;
+        self.sip.is_over = true;
+    }
+
+    fn caller(&self) -> CallerIdentity {
+        CallerIdentity {
+            number: self.incoming.caller.clone(),
+            display: self.incoming.caller_display.clone(),
+            call: self.incoming.call_id.clone(),
+        }
+    }
+
+    fn attend(&mut self, attendee: Attendee) {
+        let shared = &self.shared;
+        let (attendance, task) = Attendance::new(attendee, shared.proxies.clone(), shared.config.waits);
+        let place = self.place.clone();
+        shared.tasks.spawn(shared.closer.clone().run_until_cancelled_owned(async move {
+            task.run().await;
+            drop(place);
+        }));
+        self.attendance = Some(attendance);
+    }
+
+    fn left(&self, reason: LeaveReason) {
+        info!(call = %self.incoming.call_id, attendance = %self.attendance_id, reason = reason.as_str(), "left");
+        if let Some(attendance) = &self.attendance {
+            attendance.left(reason);
+        }
+    }
+
+    fn join(&mut self, mix: &MixView, conferee: Option<ConfereeId>) -> Option<Fact> {
+        let ticket = self.ticket.clone().filter(|ticket| ticket.mix == mix.mix && ticket.epoch == mix.epoch);
+        let (Some(ticket), Some((leg, _))) = (ticket, &self.leg) else {
+            return Some(Fact::JoinFailed { mix: mix.mix, epoch: mix.epoch });
+        };
+        let leg_name = conferee.map_or_else(|| LegName::from(self.attendance_id), LegName::from);
+        let leg = LocalLeg { engine: self.shared.engine.id().0, leg: leg.id().0 };
+        self.link.join(ticket, leg_name, leg);
+        None
+    }
+
+    fn start_line_test(&mut self) {
+        let hello = RunHello {
+            vru_id: self.shared.config.id.to_string(),
+            call_id: self.incoming.call_id.clone(),
+            caller_number: self.incoming.caller.clone(),
+        };
+        let stream = TestStream::new(hello, self.shared.proxies.clone(), self.shared.config.waits.attend());
+        self.test = TestLink::Opening(Box::pin(stream.open()));
+    }
+
+    async fn step_done(&mut self, number: u32, is_measured: bool) {
+        let report = match &self.leg {
+            Some((leg, _)) if is_measured => leg.report().await,
+            Some(_) | None => None,
+        };
+        if let TestLink::Open(stream) = &self.test {
+            stream.done(number, report);
+        }
+    }
+}
+
+/// The SIP status of an end, and what signalling says of it.
+fn because_of(ending: Ending) -> (u16, Because) {
+    let status = match ending {
+        Ending::Refused(Refusal::UnknownCode) => 404,
+        Ending::Refused(Refusal::WrongPin | Refusal::LockedOut) | Ending::TooManyTries => 403,
+        Ending::Refused(Refusal::Locked | Refusal::Full | Refusal::AccountLimit) => 486,
+        Ending::Refused(Refusal::NoMixer | Refusal::Unavailable)
+        | Ending::Left(LeaveReason::NoMixer)
+        | Ending::TestFailed => 480,
+        Ending::NoCode | Ending::Left(LeaveReason::NoRtp) => 408,
+        Ending::Left(LeaveReason::Shutdown) => 503,
+        Ending::Left(
+            LeaveReason::HungUp
+            | LeaveReason::Keys
+            | LeaveReason::Deleted
+            | LeaveReason::ConferenceEnded
+            | LeaveReason::WaitedTooLong
+            | LeaveReason::CallTooLong,
+        )
+        | Ending::TestDone => 200,
+        Ending::Left(LeaveReason::NeverJoined | LeaveReason::VruLost | LeaveReason::CallFailed) => 500,
+    };
+    (status, Because { text: ending.text().to_owned(), cause: status, retry_after: None })
+}

@@ -1,0 +1,316 @@
+//! The SIP front door: one task owns the endpoint and hands calls to theirs.
+//!
+//! **Invariant:** this task never waits for a call, a connection or a socket: what can't be handed over at once is
+//! counted and dropped, and the protocol repeats it.
+
+mod sockets;
+mod streams;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use partyline_sip::endpoint::{
+    Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig,
+    EndpointCounters, Listen, Output, TransportKind,
+};
+use partyline_sip::sdp::{Agreement, Capabilities};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use streams::Streams;
+
+pub(crate) use sockets::BoundSip;
+
+/// Datagrams and bytes that wait for the endpoint; more stay with the kernel.
+const INPUTS_MAX: usize = 1024;
+/// Commands of calls that wait for the endpoint.
+const COMMANDS_MAX: usize = 1024;
+/// Events of one call that wait for its task. A call has a handful in its life; only a flood of INFO fills this.
+const CALL_EVENTS_MAX: usize = 64;
+/// How long a whole VRU that is full asks callers' networks to stay away.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// One address that takes calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SipAddress {
+    /// How.
+    pub transport: TransportKind,
+    /// The bound address.
+    pub local: SocketAddr,
+    /// The address that others are told.
+    pub advertised: SocketAddr,
+}
+
+/// What comes in from sockets.
+#[derive(Debug)]
+pub(crate) enum SipInput {
+    Datagram { local: SocketAddr, remote: SocketAddr, bytes: Vec<u8> },
+    Accepted { stream: TcpStream, local: SocketAddr, remote: SocketAddr },
+    Connected { connection: ConnectionId, local: SocketAddr },
+    Bytes { connection: ConnectionId, bytes: Vec<u8> },
+    Disconnected { connection: ConnectionId },
+}
+
+#[derive(Debug)]
+enum Command {
+    Answer {
+        call: CallKey,
+        capabilities: Box<Capabilities>,
+        reply: oneshot::Sender<Result<Option<Agreement>, CallError>>,
+    },
+    Reject {
+        call: CallKey,
+        status: u16,
+        because: Because,
+    },
+    HangUp {
+        call: CallKey,
+        because: Because,
+    },
+    Counters(oneshot::Sender<EndpointCounters>),
+    TakeNoMore,
+}
+
+/// What calls say to the endpoint. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct SipCommands(mpsc::Sender<Command>);
+
+impl SipCommands {
+    /// Answers a call; the endpoint's own end counts as "no such call".
+    pub(crate) async fn answer(
+        &self,
+        call: CallKey,
+        capabilities: Capabilities,
+    ) -> Result<Option<Agreement>, CallError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Answer { call, capabilities: Box::new(capabilities), reply };
+        self.0.send(command).await.map_err(|_| CallError::NoCall)?;
+        answer.await.unwrap_or(Err(CallError::NoCall))
+    }
+
+    pub(crate) async fn reject(&self, call: CallKey, status: u16, because: Because) {
+        // Only a VRU that has ended takes no commands, and its calls have ended with it.
+        let _ = self.0.send(Command::Reject { call, status, because }).await;
+    }
+
+    pub(crate) async fn hang_up(&self, call: CallKey, because: Because) {
+        let _ = self.0.send(Command::HangUp { call, because }).await;
+    }
+
+    /// For a call whose task died: there is nobody to wait.
+    pub(crate) fn hang_up_now(&self, call: CallKey, because: Because) {
+        if self.0.try_send(Command::HangUp { call, because }).is_err() {
+            metrics::counter!("partyline_vru_commands_dropped_total").increment(1);
+        }
+    }
+
+    pub(crate) async fn counters(&self) -> Option<EndpointCounters> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send(Command::Counters(reply)).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// From now on new calls are refused: the VRU is being stopped.
+    pub(crate) async fn take_no_more(&self) {
+        let _ = self.0.send(Command::TakeNoMore).await;
+    }
+}
+
+/// A call for whoever runs calls.
+#[derive(Debug)]
+pub(crate) struct NewCall {
+    pub(crate) key: CallKey,
+    pub(crate) incoming: Box<partyline_sip::endpoint::IncomingCall>,
+    pub(crate) events: mpsc::Receiver<CallEvent>,
+    pub(crate) commands: SipCommands,
+}
+
+/// Takes calls; gives one back that it has no place for.
+pub(crate) type TakeCall = Box<dyn FnMut(NewCall) -> Result<(), NewCall> + Send>;
+
+/// The task's state.
+pub(crate) struct SipTask {
+    endpoint: Endpoint,
+    sockets: BoundSip,
+    streams: Streams,
+    calls: HashMap<CallKey, mpsc::Sender<CallEvent>>,
+    commands: mpsc::Receiver<Command>,
+    handle: SipCommands,
+    take_call: TakeCall,
+    takes_calls: bool,
+}
+
+impl SipTask {
+    pub(crate) fn new(sockets: BoundSip, config: SipSettings, take_call: TakeCall) -> (Self, SipCommands) {
+        let listens = sockets
+            .addresses()
+            .iter()
+            .map(|address| Listen {
+                transport: address.transport,
+                local: address.local,
+                advertised: address.advertised,
+            })
+            .collect();
+        let endpoint = Endpoint::new(EndpointConfig {
+            user_agent: config.user_agent,
+            listens,
+            calls_max: config.calls_max,
+            half_open_max: config.half_open_max,
+            seed: rand::random(),
+        });
+        let (commands, received) = mpsc::channel(COMMANDS_MAX);
+        let handle = SipCommands(commands);
+        let task = Self {
+            endpoint,
+            sockets,
+            streams: Streams::default(),
+            calls: HashMap::new(),
+            commands: received,
+            handle: handle.clone(),
+            take_call,
+            takes_calls: true,
+        };
+        (task, handle)
+    }
+
+    /// Runs until it is closed.
+    pub(crate) async fn run(mut self, closer: CancellationToken) {
+        let (sender, mut inputs) = mpsc::channel(INPUTS_MAX);
+        let _readers = self.sockets.read(&sender, &closer);
+        loop {
+            let due = self.endpoint.poll_timeout();
+            tokio::select! {
+                () = closer.cancelled() => break,
+                Some(input) = inputs.recv() => self.input(input, &sender, &closer),
+                Some(command) = self.commands.recv() => self.command(command),
+                () = sleep_until(due) => self.endpoint.handle_timeout(now()),
+            }
+            self.drain(&sender, &closer);
+        }
+    }
+
+    fn input(&mut self, input: SipInput, sender: &mpsc::Sender<SipInput>, closer: &CancellationToken) {
+        let now = now();
+        match input {
+            SipInput::Datagram { local, remote, bytes } => {
+                self.endpoint.handle_datagram(now, local, remote, &bytes);
+            }
+            SipInput::Accepted { stream, local, remote } => {
+                let connection = self.streams.accept(stream, sender, closer);
+                self.endpoint.handle_accepted(now, connection, local, remote);
+            }
+            SipInput::Connected { connection, local } => {
+                self.endpoint.handle_connected(now, connection, local)
+            }
+            SipInput::Bytes { connection, bytes } => self.endpoint.handle_stream(now, connection, &bytes),
+            SipInput::Disconnected { connection } => {
+                self.streams.forget(connection);
+                self.endpoint.handle_disconnected(now, connection);
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        let now = now();
+        // An error says that the call is over, of which its task hears by `Ended`.
+        match command {
+            Command::Answer { call, capabilities, reply } => {
+                let _ = reply.send(self.endpoint.answer(now, call, &capabilities));
+            }
+            Command::Reject { call, status, because } => {
+                let _ = self.endpoint.reject(now, call, status, &because);
+            }
+            Command::HangUp { call, because } => {
+                let _ = self.endpoint.hang_up(now, call, &because);
+            }
+            Command::Counters(reply) => {
+                let _ = reply.send(self.endpoint.counters());
+            }
+            Command::TakeNoMore => self.takes_calls = false,
+        }
+    }
+
+    fn drain(&mut self, sender: &mpsc::Sender<SipInput>, closer: &CancellationToken) {
+        while let Some(output) = self.endpoint.poll_output() {
+            match output {
+                Output::SendDatagram { local, remote, bytes } => self.sockets.send(local, remote, &bytes),
+                Output::SendStream { connection, bytes } => self.streams.send(connection, bytes),
+                Output::Connect { connection, remote } => {
+                    self.streams.connect(connection, remote, sender, closer);
+                }
+                Output::Disconnect { connection } => self.streams.close(connection),
+                Output::Call(key, event) => self.call_event(key, event),
+            }
+        }
+    }
+
+    fn call_event(&mut self, key: CallKey, event: CallEvent) {
+        if let CallEvent::Incoming(incoming) = event {
+            self.incoming(key, incoming);
+            return;
+        }
+        let is_over = matches!(event, CallEvent::Ended(_));
+        if let Some(call) = self.calls.get(&key)
+            && let Err(mpsc::error::TrySendError::Full(_)) = call.try_send(event)
+        {
+            metrics::counter!("partyline_vru_call_events_dropped_total").increment(1);
+        }
+        if is_over {
+            // A full queue closes behind its last event, which says the same as `Ended`.
+            self.calls.remove(&key);
+        }
+    }
+
+    fn incoming(&mut self, key: CallKey, incoming: Box<partyline_sip::endpoint::IncomingCall>) {
+        let (events, received) = mpsc::channel(CALL_EVENTS_MAX);
+        let call = NewCall { key, incoming, events: received, commands: self.handle.clone() };
+        let is_taken = self.takes_calls && (self.take_call)(call).is_ok();
+        if is_taken {
+            self.calls.insert(key, events);
+            return;
+        }
+        warn!("a call is refused: no more are taken");
+        metrics::counter!("partyline_vru_calls_refused_total").increment(1);
+        let because =
+            Because { text: "no more calls".to_owned(), cause: 503, retry_after: Some(RETRY_AFTER) };
+        let _ = self.endpoint.reject(now(), key, 503, &because);
+    }
+}
+
+/// Settings of the endpoint.
+#[derive(Debug, Clone)]
+pub(crate) struct SipSettings {
+    pub(crate) user_agent: String,
+    pub(crate) calls_max: usize,
+    pub(crate) half_open_max: usize,
+}
+
+/// The time as the brains have it; the runtime's, so that tests can hold it.
+pub(crate) fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+/// Sleeps until then; for ever without a deadline.
+pub(crate) async fn sleep_until(due: Option<std::time::Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(Instant::from_std(due)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How a call's end reads for whoever was in it.
+pub(crate) const fn leave_reason(end: &CallEnd) -> partyline_conference::LeaveReason {
+    use partyline_conference::LeaveReason;
+    match end {
+        CallEnd::TheyHungUp | CallEnd::Cancelled => LeaveReason::HungUp,
+        CallEnd::WeHungUp
+        | CallEnd::Rejected
+        | CallEnd::Refused { .. }
+        | CallEnd::NoAgreement
+        | CallEnd::TimedOut => LeaveReason::CallFailed,
+    }
+}

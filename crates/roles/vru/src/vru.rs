@@ -1,0 +1,210 @@
+//! A VRU: sockets, calls, lease and reports, from start to stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use partyline_engine::Engine;
+use partyline_rpc::{Address, Network};
+use partyline_sip::endpoint::EndpointCounters;
+use partyline_store::StoreReader;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::attempts::Attempts;
+use crate::call::{self, Shared};
+use crate::config::Config;
+use crate::guard::Guard;
+use crate::lease;
+use crate::library::PromptLibrary;
+use crate::proxies::{Mixers, Proxies};
+use crate::sip::{BoundSip, NewCall, SipAddress, SipCommands, SipSettings, SipTask, TakeCall};
+
+/// For calls to end, and for the CMS to hear of it, when the VRU is stopped.
+const GOODBYE_MAX: Duration = Duration::from_secs(3);
+/// For BYEs to be answered.
+const BYE_MAX: Duration = Duration::from_millis(700);
+const POLL: Duration = Duration::from_millis(20);
+
+/// A VRU could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A SIP address could not be bound.
+    #[error("can't take calls at {address}: {error}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// There is no address to take calls on.
+    #[error("a VRU needs at least one address to take calls on")]
+    NoAddress,
+}
+
+/// What a VRU holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Calls and attendances that are not at their end.
+    pub tasks: usize,
+    /// Sources of wrong codes that were forgotten early, because too many others guessed.
+    pub guessers_forgotten: u64,
+    /// What the SIP endpoint holds and has dropped.
+    pub sip: EndpointCounters,
+}
+
+/// A running VRU. Dropping it cuts calls off; `stop` says goodbye.
+pub struct Vru {
+    shared: Arc<Shared>,
+    addresses: Vec<SipAddress>,
+    sip: SipCommands,
+    sip_task: JoinHandle<()>,
+    closer: CancellationToken,
+    helpers: JoinSet<()>,
+    is_lease_held: Arc<AtomicBool>,
+}
+
+impl std::fmt::Debug for Vru {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vru").field("id", &self.shared.config.id).field("addresses", &self.addresses).finish()
+    }
+}
+
+impl Vru {
+    /// Binds the sockets and takes calls from now on.
+    ///
+    /// # Errors
+    /// [`StartError`] where there is no address, or one is in use or not this machine's.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn start(
+        config: Config,
+        network: Network,
+        engine: Engine,
+        store: Arc<dyn StoreReader>,
+        library: PromptLibrary,
+        proxies: Vec<Address>,
+    ) -> Result<Self, StartError> {
+        if config.sip_listen.is_empty() {
+            return Err(StartError::NoAddress);
+        }
+        let sockets = BoundSip::bind(&config.sip_listen, config.external_address)
+            .map_err(|(address, error)| StartError::Bind { address, error })?;
+        let addresses = sockets.addresses().to_vec();
+        library.warn_of_missing(config.language);
+        let closer = CancellationToken::new();
+        let shared = Arc::new(Shared {
+            addresses: addresses.clone(),
+            engine,
+            store,
+            library,
+            proxies: Proxies::new(&network, &proxies),
+            mixers: Mixers::new(network),
+            guard: Mutex::new(Guard::new(config.guess_defence)),
+            attempts: Attempts::default(),
+            goodbye: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            closer: closer.clone(),
+            config,
+        });
+        let (task, sip) = SipTask::new(sockets, settings(&shared.config), take_calls(&shared));
+        let sip_task = tokio::spawn(task.run(closer.clone()));
+        let is_lease_held = Arc::new(AtomicBool::new(false));
+        let helpers = start_helpers(&shared, &is_lease_held);
+        for address in &addresses {
+            info!(vru = %shared.config.id, transport = ?address.transport, local = %address.local, "takes calls");
+        }
+        Ok(Self { shared, addresses, sip, sip_task, closer, helpers, is_lease_held })
+    }
+
+    /// The addresses that take calls, with the ports that were really taken.
+    #[must_use]
+    pub fn sip_addresses(&self) -> &[SipAddress] {
+        &self.addresses
+    }
+
+    /// Whether calls are taken and the CMS knows that this VRU lives.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.sip_task.is_finished() && self.is_lease_held.load(Ordering::Relaxed)
+    }
+
+    /// What it holds now.
+    pub async fn counters(&self) -> Counters {
+        let sip = self.sip.counters().await.unwrap_or_default();
+        Counters {
+            tasks: self.shared.tasks.len(),
+            guessers_forgotten: self.shared.guard.lock().pushed_out(),
+            sip,
+        }
+    }
+
+    /// Takes no more calls, says goodbye to those there are, and ends everything within about 4 s.
+    pub async fn stop(mut self) {
+        self.sip.take_no_more().await;
+        self.shared.goodbye.cancel();
+        self.shared.tasks.close();
+        if tokio::time::timeout(GOODBYE_MAX, self.shared.tasks.wait()).await.is_err() {
+            warn!(vru = %self.shared.config.id, left = self.shared.tasks.len(), "not every caller's leaving was heard of");
+        }
+        let answered = async {
+            while self.sip.counters().await.is_some_and(|counters| counters.calls > 0) {
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        let _ = tokio::time::timeout(BYE_MAX, answered).await;
+        let waits = self.shared.config.waits;
+        let flush = self.shared.attempts.flush(&self.shared.config.id, &self.shared.proxies, waits.report());
+        let _ = tokio::time::timeout(BYE_MAX, flush).await;
+        self.closer.cancel();
+        self.helpers.shutdown().await;
+        // It ends by the closer; an error says that it had ended before.
+        let _ = (&mut self.sip_task).await;
+        info!(vru = %self.shared.config.id, "has stopped");
+    }
+}
+
+impl Drop for Vru {
+    fn drop(&mut self) {
+        self.shared.goodbye.cancel();
+        self.closer.cancel();
+    }
+}
+
+fn settings(config: &Config) -> SipSettings {
+    SipSettings {
+        user_agent: concat!("Partyline/", env!("CARGO_PKG_VERSION")).to_owned(),
+        calls_max: config.calls_max,
+        half_open_max: config.half_open_max,
+    }
+}
+
+/// Calls get a task each, as long as there are places. Callers whose leaving nobody has heard of yet take half as many
+/// again, before they cost new callers theirs.
+fn take_calls(shared: &Arc<Shared>) -> TakeCall {
+    let shared = Arc::clone(shared);
+    let places = Arc::new(Semaphore::new(shared.config.calls_max + shared.config.calls_max / 2));
+    Box::new(move |new: NewCall| {
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            return Err(new);
+        };
+        let running = call::run(Arc::clone(&shared), new, Arc::new(place));
+        shared.tasks.spawn(shared.closer.clone().run_until_cancelled_owned(running));
+        Ok(())
+    })
+}
+
+fn start_helpers(shared: &Arc<Shared>, is_lease_held: &Arc<AtomicBool>) -> JoinSet<()> {
+    let mut helpers = JoinSet::new();
+    let (config, proxies) = (&shared.config, &shared.proxies);
+    let report_max = config.waits.report();
+    helpers.spawn(lease::renew(config.id.clone(), proxies.clone(), report_max, Arc::clone(is_lease_held)));
+    helpers.spawn(shared.attempts.clone().run(config.id.clone(), proxies.clone(), report_max));
+    helpers
+}
