@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use partyline_audio::Player;
-use partyline_rtp::HEADER_OCTETS;
+use partyline_rtp::{HEADER_OCTETS, NtpTime};
 
+use crate::control::Control;
 use crate::frame::{FRAME, FRAME_SAMPLES, Frame, PACKET_OCTETS, Payload, RATE_HZ};
 use crate::line::{Incoming, LegMedia, Outgoing, Received, StreamStart};
 use crate::overlay::Overlay;
@@ -96,7 +97,7 @@ struct Session {
     has_heard: bool,
     last_heard: Instant,
     quiet_told: Duration,
-    round_trip: Option<Duration>,
+    control: Control,
 }
 
 impl Leg {
@@ -124,7 +125,7 @@ impl Leg {
                     has_heard: false,
                     last_heard: now,
                     quiet_told: Duration::ZERO,
-                    round_trip: None,
+                    control: Control::default(),
                 };
                 self.line = Line::Connected(Box::new(session));
             }
@@ -263,6 +264,36 @@ impl Leg {
         session.head(packet)
     }
 
+    /// Takes an RTCP datagram; `wall` is the time of the wall clock. One from elsewhere than the caller's address
+    /// is left alone.
+    pub fn receive_control(&mut self, now: Instant, wall: NtpTime, source: SocketAddr, datagram: &[u8]) {
+        if let Line::Connected(session) = &mut self.line
+            && source.ip() == session.incoming.destination().ip()
+        {
+            session.control.receive(now, wall, session.outgoing.ssrc(), datagram);
+        }
+    }
+
+    /// Makes an RTCP report, to be asked for every five seconds or so: where it goes and its octets, or `None`
+    /// before `connect`. A buffer of 128 octets is enough.
+    pub fn compose_control(
+        &mut self,
+        now: Instant,
+        wall: NtpTime,
+        buffer: &mut [u8],
+    ) -> Option<(SocketAddr, usize)> {
+        let Line::Connected(session) = &mut self.line else {
+            return None;
+        };
+        let mut far = session.incoming.destination();
+        far.set_port(far.port().checked_add(1)?);
+        let block = session.incoming.reception.report_block();
+        let sender = session.outgoing.sender_info(wall);
+        let ssrc = session.outgoing.ssrc();
+        let octets = session.control.write(now, ssrc, sender.as_ref(), block, buffer).ok()?;
+        Some((far, octets))
+    }
+
     /// Passes over frames that could not be ticked in time: sound and time go on without them.
     pub fn skip(&mut self, frames: u32) {
         for _ in 0..frames.min(50) {
@@ -353,7 +384,7 @@ impl Session {
             datagrams_dropped: self.incoming.datagrams_dropped(),
             jitter: reception.jitter,
             depth: FRAME * self.incoming.depth_ticks() / (RATE_HZ / 50),
-            round_trip: self.round_trip,
+            round_trip: self.control.round_trip,
         }
     }
 }

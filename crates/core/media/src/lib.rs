@@ -5,6 +5,7 @@
 //! it may send, and nothing allocates per packet or tick.
 
 mod concealment;
+mod control;
 mod frame;
 mod leg;
 mod line;

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use partyline_codec::{Codec, Decoder, Encoder};
 use partyline_rtp::{
-    Arrival, EventReceiver, Header, JitterBuffer, Packet, Pull, Reception, RtpTime, SeqNo, SourceLatch, Ssrc,
-    Verdict,
+    Arrival, EventReceiver, Header, JitterBuffer, NtpTime, Packet, Pull, Reception, RtpTime, SenderInfo,
+    SeqNo, SourceLatch, Ssrc, Verdict,
 };
 
 use crate::concealment::Concealment;
@@ -228,8 +228,14 @@ impl Outgoing {
         self.ssrc
     }
 
-    pub(crate) const fn timestamp(&self) -> RtpTime {
-        self.timestamp
+    /// What a sender report says; `None` before the first packet.
+    pub(crate) fn sender_info(&self, wall: NtpTime) -> Option<SenderInfo> {
+        (self.packets > 0).then_some(SenderInfo {
+            ntp: wall,
+            rtp: self.timestamp,
+            packets: self.packets as u32,
+            octets: (self.packets as u32).wrapping_mul(FRAME_SAMPLES as u32),
+        })
     }
 
     /// Lets time pass without a packet.

@@ -81,9 +81,13 @@ impl ThreadCounts {
     }
 
     pub(crate) fn panicked(&self) {
-        add(&self.panics, 1);
         self.legs.store(0, Ordering::Relaxed);
         self.mixes.store(0, Ordering::Relaxed);
+        self.panics.fetch_add(1, Ordering::Release);
+    }
+
+    pub(crate) fn panics(&self) -> u64 {
+        self.panics.load(Ordering::Acquire)
     }
 
     pub(crate) fn add_to(&self, stats: &mut EngineStats) {

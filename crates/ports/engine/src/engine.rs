@@ -41,11 +41,18 @@ pub(crate) struct Shared {
     legs_max: usize,
     threads: Vec<ThreadLink>,
     legs: Mutex<HashMap<LegId, Arc<LegInbox>>>,
-    /// Which thread has a mix.
-    mixes: Mutex<HashMap<MixKey, usize>>,
+    mixes: Mutex<HashMap<MixKey, MixPlace>>,
     next_leg: AtomicU64,
     legs_open: AtomicUsize,
     commands_dropped: AtomicU64,
+}
+
+/// Where a mix is.
+#[derive(Debug, Clone, Copy)]
+struct MixPlace {
+    thread: usize,
+    /// The thread's panics when the mix was opened: after another one it is gone.
+    panics: u64,
 }
 
 /// The way to one thread.
@@ -128,21 +135,22 @@ impl Engine {
     /// [`EngineError::Unresponsive`].
     pub fn open_mix(&self, mix: MixKey, legs_max: usize) -> Result<(), EngineError> {
         let mut mixes = self.shared.mixes.lock();
-        if mixes.contains_key(&mix) {
+        if mixes.get(&mix).is_some_and(|place| self.shared.is_there(*place)) {
             return Ok(());
         }
         let thread = self.shared.idlest_for_mix();
         let link = &self.shared.threads[thread];
+        let panics = link.counts.panics();
         link.mailbox.try_send(Command::OpenMix(mix, legs_max)).map_err(|_| EngineError::Unresponsive)?;
         link.counts.mixes.fetch_add(1, Ordering::Relaxed);
-        mixes.insert(mix, thread);
+        mixes.insert(mix, MixPlace { thread, panics });
         Ok(())
     }
 
     /// Closes a mix; its legs stay open, out of any mix, and are told `MixClosed`.
     pub fn close_mix(&self, mix: MixKey) {
-        let thread = self.shared.mixes.lock().remove(&mix);
-        if let Some(thread) = thread {
+        let place = self.shared.mixes.lock().remove(&mix);
+        if let Some(MixPlace { thread, .. }) = place {
             crate::counts::take_one(&self.shared.threads[thread].counts.mixes);
             self.shared.send(thread, Command::CloseMix(mix));
         }
@@ -153,7 +161,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] where the leg or mix is unknown or the mix is full.
     pub async fn attach(&self, leg: LegId, mix: MixKey, attachment: Attachment) -> Result<(), EngineError> {
-        let thread = *self.shared.mixes.lock().get(&mix).ok_or(EngineError::NoMix)?;
+        let thread = self.shared.thread_of(mix).ok_or(EngineError::NoMix)?;
         let inbox = self.shared.inbox(leg).ok_or(EngineError::NoLeg)?;
         let (reply, answer) = oneshot::channel();
         if !inbox.push(LegCommand::Attach { mix, thread, attachment, reply }) {
@@ -239,6 +247,15 @@ impl Shared {
         self.legs.lock().get(&leg).cloned()
     }
 
+    fn is_there(&self, place: MixPlace) -> bool {
+        self.threads[place.thread].counts.panics() == place.panics
+    }
+
+    fn thread_of(&self, mix: MixKey) -> Option<usize> {
+        let place = *self.mixes.lock().get(&mix)?;
+        self.is_there(place).then_some(place.thread)
+    }
+
     fn idlest(&self) -> &ThreadLink {
         let legs = |link: &&ThreadLink| link.counts.legs.load(Ordering::Relaxed);
         self.threads.iter().min_by_key(legs).expect("an engine has a thread")
@@ -253,8 +270,7 @@ impl Shared {
     }
 
     fn send_to_mix(&self, mix: MixKey, command: Command) {
-        let thread = self.mixes.lock().get(&mix).copied();
-        if let Some(thread) = thread {
+        if let Some(thread) = self.thread_of(mix) {
             self.send(thread, command);
         }
     }

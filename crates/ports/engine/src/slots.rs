@@ -41,6 +41,45 @@ pub(crate) struct LegSlot {
     /// The place of its mix among the thread's mixes.
     pub(crate) mix: Option<usize>,
     pub(crate) phase: usize,
+    /// Frames until the next look at RTCP.
+    pub(crate) control: ControlClock,
+}
+
+/// When a leg's RTCP is due, in frames.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ControlClock {
+    frame: u16,
+}
+
+/// What of RTCP is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ControlDue {
+    Nothing,
+    Receive,
+    ReceiveAndSend,
+}
+
+/// RTCP is received every second.
+const RECEIVE_EVERY: u16 = 50;
+/// RTCP is sent every 5 s [RFC 3550 §6.2].
+const SEND_EVERY: u16 = 250;
+
+impl ControlClock {
+    /// Spreads legs by their place, so that their reports do not go out at once.
+    pub(crate) const fn new(place: usize) -> Self {
+        Self { frame: (place * 37 % SEND_EVERY as usize) as u16 }
+    }
+
+    pub(crate) const fn next(&mut self) -> ControlDue {
+        self.frame = (self.frame + 1) % SEND_EVERY;
+        if self.frame == 0 {
+            ControlDue::ReceiveAndSend
+        } else if self.frame.is_multiple_of(RECEIVE_EVERY) {
+            ControlDue::Receive
+        } else {
+            ControlDue::Nothing
+        }
+    }
 }
 
 /// A mix at home.

@@ -34,6 +34,9 @@ pub(crate) enum Command {
     SetSolo(MixKey, Option<Box<Player>>),
     /// Wakes a thread so that it sees that it is to stop.
     Stop,
+    /// Makes the thread panic.
+    #[cfg(test)]
+    Panic,
 }
 
 /// Starts so many threads.
@@ -82,7 +85,7 @@ fn run(index: usize, mailbox: &Receiver<Command>, links: &[ThreadLink], counts: 
                 let Ok(command) = mailbox.recv() else {
                     return;
                 };
-                world.command(command, Instant::now());
+                world.command(command);
             }
         });
         if catch_unwind(run).is_ok() {
@@ -103,7 +106,7 @@ fn run_awake(world: &mut World<'_, PlainIo>, mailbox: &Receiver<Command>, counts
         }
         clock.sleep_until(schedule.deadline());
         let now = clock.now();
-        mailbox.try_iter().take(MAILBOX_MAX).for_each(|command| world.command(command, now));
+        mailbox.try_iter().take(MAILBOX_MAX).for_each(|command| world.command(command));
         let due = schedule.next(now);
         counts.tick(due.lateness, due.frames_missed);
         world.tick(now, due.phase, due.frames_missed);
@@ -199,5 +202,22 @@ mod tests {
     fn a_schedule_lasts_for_years() {
         let schedule = Schedule { start: Instant::now(), at: 100_000_000, missed: [0; PHASES] };
         assert_eq!(schedule.deadline() - schedule.start, Duration::from_millis(500_000_000));
+    }
+
+    #[test]
+    fn a_thread_that_panics_counts_it_and_goes_on() {
+        let links = start(1, &[], Scheduling { pins: false, priority: None }).unwrap();
+        let link = &links[0];
+        for panics in 1..=3 {
+            link.mailbox.send(Command::OpenMix(MixKey(1), 1)).unwrap();
+            link.mailbox.send(Command::Panic).unwrap();
+            while link.counts.panics() < panics {
+                std::thread::yield_now();
+            }
+        }
+        link.counts.stop();
+        link.mailbox.send(Command::Stop).unwrap();
+        while link.mailbox.send(Command::Stop).is_ok() {}
+        assert_eq!(link.counts.panics(), 3);
     }
 }

@@ -1,19 +1,25 @@
 //! The legs and mixes of one thread, and their tick.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use partyline_audio::Player;
 use partyline_media::{Attachment, Leg, LegOutput, Legs, Mix, PACKET_OCTETS, SeatKey};
+use partyline_rtp::NtpTime;
 use partyline_udp::{MediaIo, SocketKey};
 use slab::Slab;
 
 use crate::counts::{ThreadCounts, take_one};
 use crate::engine::ThreadLink;
 use crate::inbox::{LegCommand, Reply};
-use crate::slots::{Destination, LegSlot, MixSlot, Traveller, event_of};
+use crate::slots::{ControlClock, ControlDue, Destination, LegSlot, MixSlot, Traveller, event_of};
 use crate::thread::{Command, PHASES};
 use crate::types::{EngineError, LegEvent, MixKey};
+
+/// The longest RTCP datagram that is read whole.
+const CONTROL_OCTETS: usize = 1_500;
+/// Most RTCP datagrams read from a leg at once; they come every few seconds.
+const CONTROLS_MAX: usize = 4;
 
 /// Everything on one thread.
 pub(crate) struct World<'a, Io> {
@@ -55,6 +61,27 @@ impl<Io: MediaIo> Desk<Io> {
         }
     }
 
+    /// Receives and sends RTCP where that is due.
+    fn control(&mut self, place: usize, now: Instant) {
+        let slot = &mut self.legs[place];
+        let due = slot.control.next();
+        if due == ControlDue::Nothing {
+            return;
+        }
+        let (wall, mut buffer) = (wall(), [0; CONTROL_OCTETS]);
+        for _ in 0..CONTROLS_MAX {
+            let Some((octets, source)) = self.io.receive_control(slot.socket, &mut buffer) else {
+                break;
+            };
+            slot.leg.receive_control(now, wall, source, &buffer[..octets]);
+        }
+        if due == ControlDue::ReceiveAndSend
+            && let Some((far, octets)) = slot.leg.compose_control(now, wall, &mut buffer)
+        {
+            self.io.send_control(slot.socket, far, &buffer[..octets]);
+        }
+    }
+
     /// Tells and does what a leg wants told and done.
     fn settle(&mut self, place: usize, counts: &ThreadCounts) {
         let slot = &mut self.legs[place];
@@ -76,6 +103,11 @@ impl<Io: MediaIo> Desk<Io> {
             }
         }
     }
+}
+
+/// The wall clock as RTCP counts it.
+fn wall() -> NtpTime {
+    NtpTime::from_unix(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 impl<Io: MediaIo> Legs for Desk<Io> {
@@ -111,7 +143,7 @@ impl<'a, Io: MediaIo> World<'a, Io> {
     }
 
     /// Carries out a command to the thread.
-    pub(crate) fn command(&mut self, command: Command, now: Instant) {
+    pub(crate) fn command(&mut self, command: Command) {
         match command {
             Command::Adopt(traveller) => self.adopt(*traveller),
             Command::OpenMix(key, legs_max) => self.open_mix(key, legs_max),
@@ -121,8 +153,9 @@ impl<'a, Io: MediaIo> World<'a, Io> {
                 self.with_mix(key, |mix| mix.set_solo(player.map(|player: Box<Player>| *player)));
             }
             Command::Stop => {}
+            #[cfg(test)]
+            Command::Panic => panic!("as the test wants"),
         }
-        let _ = now;
     }
 
     /// Ticks a phase, after passing over so many frames.
@@ -143,6 +176,7 @@ impl<'a, Io: MediaIo> World<'a, Io> {
         }
         for &place in &due.legs {
             self.desk.settle(place, self.counts);
+            self.desk.control(place, now);
         }
         self.desk.io.flush();
         self.counts.io(self.desk.io.counts());
@@ -256,7 +290,9 @@ impl<'a, Io: MediaIo> World<'a, Io> {
         let Traveller { id, leg, sockets, inbox, events, destination } = traveller;
         let socket = self.desk.io.add(sockets);
         let phase = self.emptiest_phase();
-        let place = self.desk.legs.insert(LegSlot { id, leg, socket, inbox, events, mix: None, phase });
+        let control = ControlClock::new(self.desk.legs.vacant_key());
+        let place =
+            self.desk.legs.insert(LegSlot { id, leg, socket, inbox, events, mix: None, phase, control });
         self.enter_phase(place, phase);
         if let Some(Destination { mix, attachment, reply }) = destination {
             let result = self.seat(place, mix, attachment, None);

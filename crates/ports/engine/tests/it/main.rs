@@ -2,6 +2,8 @@
 //!
 //! Waits end by what happens, with generous ceilings; nothing here asserts how fast.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should end")]
+
 mod commands;
 mod hearing;
 mod phone;
