@@ -10,7 +10,7 @@ use crate::ear::PacketReport;
 use crate::error::WaitError;
 use crate::leg::{LegKey, Look};
 use crate::media::{Command as MediaCommand, Media};
-use crate::meter::{level_dbov, tone_level_dbov};
+use crate::meter::{level_dbov, tone_level_dbov, tone_levels_dbov};
 use crate::plan::Source;
 use crate::signalling::Command;
 use crate::sound_file::write_sound;
@@ -23,6 +23,8 @@ const UNHEARD_DBOV: f32 = -60.0;
 const GLANCE: Duration = Duration::from_millis(400);
 /// How often waits look.
 const GLANCE_EVERY: Duration = Duration::from_millis(50);
+/// Sound that is this old may still be on its way: a packet, and the slot in which it is read.
+const ON_ITS_WAY: Duration = Duration::from_millis(60);
 /// The rate of all sound here.
 pub(crate) const RATE_HZ: u32 = 8_000;
 
@@ -171,7 +173,20 @@ impl Caller {
     /// The level in dBov at which each of these tones was heard in the last `window`.
     pub async fn hears(&self, tones: &[f32], window: Duration) -> Vec<f32> {
         let heard = self.look(window).await.heard;
-        tones.iter().map(|&hz| tone_level_dbov(&heard, RATE_HZ, hz)).collect()
+        tone_levels_dbov(&heard, RATE_HZ, tones)
+    }
+
+    /// The level in dBov at which each of these tones is heard in the `window` that begins now: as [`Self::hears`],
+    /// but nothing of what was before gets in.
+    pub async fn hears_from_now(&self, tones: &[f32], window: Duration) -> Vec<f32> {
+        tokio::time::sleep(window + ON_ITS_WAY).await;
+        self.hears(tones, window).await
+    }
+
+    /// The level in dBov of all that is heard in the `window` that begins now.
+    pub async fn level_from_now(&self, window: Duration) -> f32 {
+        tokio::time::sleep(window + ON_ITS_WAY).await;
+        self.level(window).await
     }
 
     /// The level in dBov of all that was heard in the last `window`.
@@ -290,6 +305,16 @@ impl Caller {
         }
         look.await.unwrap_or_default()
     }
+}
+
+/// Who hears whom, in the `window` that begins now: for each listener, the level in dBov of each tone.
+pub async fn who_hears_whom(listeners: &[&Caller], tones: &[f32], window: Duration) -> Vec<Vec<f32>> {
+    tokio::time::sleep(window + ON_ITS_WAY).await;
+    let mut levels = Vec::with_capacity(listeners.len());
+    for listener in listeners {
+        levels.push(listener.hears(tones, window).await);
+    }
+    levels
 }
 
 impl Drop for Caller {

@@ -10,6 +10,7 @@ mod caller;
 mod ear;
 mod error;
 mod leg;
+pub mod load;
 mod media;
 pub mod meter;
 mod mouth;
@@ -19,7 +20,7 @@ mod signalling;
 mod sound_file;
 
 pub use bench::{Bench, BenchConfig};
-pub use caller::{Caller, Progress};
+pub use caller::{Caller, Progress, who_hears_whom};
 pub use ear::PacketReport;
 pub use error::{BenchError, WaitError};
 pub use media::TickReport;

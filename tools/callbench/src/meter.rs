@@ -16,16 +16,23 @@ pub fn level_dbov(samples: &[i16]) -> f32 {
 }
 
 /// The level of one frequency in dBov: that of a sine of this frequency, seen through a Hann window, which tells
-/// frequencies apart that are four periods of the whole length away.
+/// frequencies apart that are two periods of the whole length away.
 #[must_use]
 pub fn tone_level_dbov(samples: &[i16], rate_hz: u32, hz: f32) -> f32 {
-    if samples.len() < 2 {
-        return SILENCE_DBOV;
-    }
-    let step = TAU / (samples.len() as f32);
-    let windowed =
-        samples.iter().enumerate().map(|(n, &sample)| f32::from(sample) * (1.0 - (step * n as f32).cos()));
-    dbov(power(windowed, samples.len(), rate_hz, hz))
+    tone_levels_dbov(samples, rate_hz, &[hz])[0]
+}
+
+/// The levels of several frequencies: see [`tone_level_dbov`].
+#[must_use]
+pub fn tone_levels_dbov(samples: &[i16], rate_hz: u32, tones: &[f32]) -> Vec<f32> {
+    let step = TAU / (samples.len().max(1) as f32);
+    let windowed: Vec<f32> = samples
+        .iter()
+        .enumerate()
+        .map(|(n, &sample)| f32::from(sample) * (1.0 - (step * n as f32).cos()))
+        .collect();
+    let level = |&hz: &f32| dbov(power(windowed.iter().copied(), windowed.len(), rate_hz, hz));
+    tones.iter().map(level).collect()
 }
 
 /// The share of a short piece's energy that lies at these frequencies: near 1 for tones, small for speech.
@@ -54,7 +61,7 @@ fn power(samples: impl Iterator<Item = f32>, count: usize, rate_hz: u32, hz: f32
         last = next;
     }
     let squared = last * last + before * before - coefficient * last * before;
-    let peak_squared = squared * (2.0 / count as f64).powi(2);
+    let peak_squared = squared * (2.0 / count.max(1) as f64).powi(2);
     (peak_squared / 2.0) as f32 / (FULL_SCALE * FULL_SCALE)
 }
 

@@ -1,0 +1,274 @@
+//! `callbench`: calls a conference from outside, alone or by the hundred, and says what it heard.
+
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use callbench::load::{LoadPlan, read_rooms};
+use callbench::{Bench, BenchConfig, CallPlan, Caller, Codec, ProcessMeter, meter, read_sound, write_sound};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Calls a conference from outside, over SIP and RTP, and says what it heard.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Cli {
+    /// Local address for signalling and media
+    #[arg(long, global = true, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "ADDRESS")]
+    local: IpAddr,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Make one call
+    ///
+    /// callbench call sip:conference@127.0.0.1:5060 --code 12345678 --tone 440 --seconds 20 --record heard.wav
+    Call(CallArguments),
+    /// Make many calls into many rooms, and measure
+    ///
+    /// callbench load --target sip:127.0.0.1:5060 --rooms rooms.txt --callers 500 --seconds 60 --server-pid 4711
+    Load(LoadArguments),
+}
+
+#[derive(Args)]
+struct CallArguments {
+    /// Whom to call, such as sip:CODE@127.0.0.1:5060 or sip:conference@host;transport=tcp
+    target: String,
+    /// Code to enter by keys after the answer (a # is added)
+    #[arg(long)]
+    code: Option<String>,
+    /// More keys to press, as SECONDS=KEYS after the answer; may be given again
+    #[arg(long, value_name = "SECONDS=KEYS", value_parser = keys)]
+    keys: Vec<(Duration, String)>,
+    /// WAV file to play after the code, once
+    #[arg(long, value_name = "FILE")]
+    play: Option<PathBuf>,
+    /// WAV file for what is heard (8 kHz; the last ten minutes at most)
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// How long to stay; without it, until the other side hangs up or Ctrl-C
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Tone to send, in Hz
+    #[arg(long, value_name = "HZ")]
+    tone: Option<f32>,
+    /// Caller's number: the user part of From
+    #[arg(long, default_value = "callbench", value_name = "USER")]
+    from: String,
+    /// Codec to offer; both without it
+    #[arg(long)]
+    codec: Option<CodecArgument>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum CodecArgument {
+    Pcmu,
+    Pcma,
+}
+
+#[derive(Args)]
+struct LoadArguments {
+    /// Whom to call, such as sip:127.0.0.1:5060 (then the user part is "conference")
+    #[arg(long)]
+    target: String,
+    /// Rooms: codes, HOST:PARTICIPANT pairs of codes, or files with one of these a line
+    #[arg(long, num_args = 1.., required = true, value_name = "CODE|FILE")]
+    rooms: Vec<String>,
+    /// Callers over all rooms
+    #[arg(long, default_value_t = 100)]
+    callers: usize,
+    /// Callers in each room who send a tone (the first ones)
+    #[arg(long, default_value_t = 2)]
+    talkers_per_room: usize,
+    /// Calls begun each second
+    #[arg(long, default_value_t = 10.0, value_name = "CPS")]
+    rate: f64,
+    /// Length of the measured window, after everybody is in
+    #[arg(long, default_value_t = 60.0)]
+    seconds: f64,
+    /// Process of the server, whose CPU time and memory are then told
+    #[arg(long, value_name = "PID")]
+    server_pid: Option<u32>,
+    /// First key so many milliseconds after the answer
+    #[arg(long, default_value_t = 300, value_name = "MS")]
+    keys_after: u64,
+    /// Signal over TCP
+    #[arg(long)]
+    tcp: bool,
+    /// Print the figures as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn keys(text: &str) -> Result<(Duration, String), String> {
+    let (after, keys) = text.split_once('=').ok_or("expected SECONDS=KEYS, such as 5=*6")?;
+    let after = after.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
+    let after = after.ok_or("expected a number of seconds before =")?;
+    if keys.is_empty() || !keys.chars().all(|key| partyline_rtp::event_of_key(key).is_some()) {
+        return Err("keys are 0-9, *, # and A-D".to_owned());
+    }
+    Ok((after, keys.to_owned()))
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    match cli.what {
+        What::Call(arguments) => call(cli.local, arguments).await,
+        What::Load(arguments) => load(cli.local, arguments).await,
+    }
+}
+
+async fn call(local: IpAddr, arguments: CallArguments) -> anyhow::Result<()> {
+    let bench = Bench::start(BenchConfig::new(local)).await?;
+    let stay = arguments.seconds.map(Duration::try_from_secs_f64).transpose().context("--seconds")?;
+    let memory = if arguments.record.is_some() { Duration::from_secs(600) } else { Duration::from_secs(10) };
+    let mut plan = CallPlan::new(arguments.target.clone()).from_user(arguments.from.clone()).memory(memory);
+    if let Some(code) = &arguments.code {
+        plan = plan.digits(format!("{}#", code.trim_end_matches('#')));
+    }
+    if let Some(hz) = arguments.tone {
+        plan = plan.tone(hz);
+    }
+    if let Some(codec) = arguments.codec {
+        plan = plan.codec(match codec {
+            CodecArgument::Pcmu => Codec::Pcmu,
+            CodecArgument::Pcma => Codec::Pcma,
+        });
+    }
+    let sound = arguments.play.as_deref().map(read_sound).transpose()?;
+    let caller = bench.call(plan).await?;
+    let took = caller.wait_answered().await?;
+    say(&format!("answered after {:.1} ms", took.as_secs_f64() * 1000.0))?;
+    if arguments.code.is_some() {
+        caller.wait_digits_sent().await?;
+        say("the code is entered")?;
+    }
+    if let Some(sound) = sound {
+        caller.say(sound);
+    }
+    stay_on(&caller, stay, &arguments.keys).await;
+    tell_heard(&caller, arguments.record.as_deref()).await?;
+    caller.hang_up();
+    bench.stop().await;
+    Ok(())
+}
+
+/// Stays until the time is over, the other side hangs up, or somebody presses Ctrl-C.
+async fn stay_on(caller: &Caller, stay: Option<Duration>, keys: &[(Duration, String)]) {
+    let mut keys: Vec<_> = keys.iter().collect();
+    keys.sort_by_key(|(after, _)| *after);
+    let start = tokio::time::Instant::now();
+    let press = async {
+        for (after, keys) in keys {
+            tokio::time::sleep_until(start + *after).await;
+            caller.send_digits(keys);
+        }
+        std::future::pending::<()>().await;
+    };
+    let time_is_up = async {
+        match stay {
+            Some(stay) => tokio::time::sleep(stay).await,
+            None => std::future::pending().await,
+        }
+    };
+    let they_hung_up = async { while caller.wait_ended().await.is_err() {} };
+    tokio::select! {
+        () = press => {}
+        () = time_is_up => {}
+        () = they_hung_up => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+async fn tell_heard(caller: &Caller, record: Option<&std::path::Path>) -> anyhow::Result<()> {
+    let packets = caller.packets().await;
+    say(&format!(
+        "{} packets received, {} lost, {} sent; longest gap {} ms, jitter {:.1} ms",
+        packets.received,
+        packets.lost,
+        packets.sent,
+        packets.longest_gap.as_millis(),
+        packets.jitter.as_secs_f64() * 1000.0
+    ))?;
+    let heard = caller.samples(Duration::from_secs(600)).await;
+    let last = &heard[heard.len().saturating_sub(80_000)..];
+    say(&format!("heard at {:.1} dBov in the last ten seconds", meter::level_dbov(last)))?;
+    if let Some(end) = caller.ended() {
+        say(&format!("ended: {end:?}"))?;
+    }
+    if let Some(path) = record {
+        write_sound(path, &heard).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+async fn load(local: IpAddr, arguments: LoadArguments) -> anyhow::Result<()> {
+    if arguments.callers == 0 || arguments.rate.is_nan() || arguments.rate <= 0.0 {
+        bail!("--callers and --rate must be above 0");
+    }
+    let plan = LoadPlan {
+        target: with_user(&arguments.target, arguments.tcp),
+        rooms: read_rooms(&arguments.rooms)?,
+        callers: arguments.callers,
+        talkers_per_room: arguments.talkers_per_room,
+        calls_per_second: arguments.rate,
+        steady: Duration::try_from_secs_f64(arguments.seconds).context("--seconds")?,
+        server: arguments.server_pid.map(ProcessMeter::new),
+        digits_after: Duration::from_millis(arguments.keys_after),
+    };
+    let report = callbench::load::run(BenchConfig::new(local), &plan).await?;
+    if arguments.json {
+        say(&serde_json::to_string_pretty(&report)?)?;
+    } else {
+        say(report.to_string().trim_end())?;
+    }
+    if report.is_void {
+        bail!("the load maker was late: this run says nothing");
+    }
+    Ok(())
+}
+
+/// A target without a user part calls the conferencing application.
+fn with_user(target: &str, is_tcp: bool) -> String {
+    let mut target = match target.strip_prefix("sip:") {
+        Some(host) if !host.contains('@') => format!("sip:conference@{host}"),
+        Some(_) | None => target.to_owned(),
+    };
+    if is_tcp {
+        target.push_str(";transport=tcp");
+    }
+    target
+}
+
+fn say(line: &str) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{line}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_a_time_and_keys() {
+        assert_eq!(keys("2.5=*6"), Ok((Duration::from_millis(2_500), "*6".to_owned())));
+        for wrong in ["*6", "x=1", "1=", "1=z", "-1=5", "inf=1"] {
+            assert!(keys(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_target_without_a_user_is_the_conferencing_application() {
+        assert_eq!(with_user("sip:127.0.0.1:5060", false), "sip:conference@127.0.0.1:5060");
+        assert_eq!(with_user("sip:7@h", true), "sip:7@h;transport=tcp");
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}
