@@ -106,10 +106,14 @@ impl Dialog {
         }
     }
 
-    /// A target refresh of theirs: a re-INVITE or UPDATE with another Contact.
-    pub(crate) fn refresh_target(&mut self, headers: &Headers<'_>) {
-        if let Some(target) = contact_uri(headers) {
+    /// A target refresh of theirs: a re-INVITE or UPDATE with another Contact, or by another way.
+    pub(crate) fn follow(&mut self, request: &Request<'_>, source: Path) {
+        if let Some(target) = contact_uri(&request.headers) {
             self.target = target;
+        }
+        if source.transport() == self.path.transport() && source.local == self.path.local {
+            self.path = source;
+            self.is_behind_nat = request.core.via.is_sent_from_elsewhere(source.remote.ip());
         }
     }
 

@@ -1,5 +1,7 @@
 //! What a phone meets that calls an endpoint: the server's side of transactions, dialogs and refusals.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod harness;
 
 use std::time::Duration;
@@ -193,9 +195,8 @@ fn hold_and_resume_change_the_direction_and_a_refresh_changes_nothing() {
         assert_eq!(phone.say(world, &ack), NOTHING);
         answer
     };
-    let direction = |world: &World| match last_event(world) {
-        CallEvent::Changed(agreement) => Some(agreement.direction),
-        _ => None,
+    let direction = |world: &World| {
+        if let CallEvent::Changed(agreement) = last_event(world) { Some(agreement.direction) } else { None }
     };
     assert!(negotiate(&mut world, 2, OFFER).contains("a=sendrecv"));
     assert_eq!(direction(&world), None);
@@ -479,4 +480,57 @@ fn an_answer_follows_our_order_of_codecs() {
     let ours = Capabilities { codecs: vec![codec("PCMA", 8), codec("PCMU", 0)], ..capabilities(4_000) };
     let agreement = world.agents[0].endpoint.answer(now, call, &ours).unwrap().unwrap();
     assert_eq!((agreement.codec.encoding.as_str(), agreement.event_payload_type), ("PCMA", Some(101)));
+}
+
+#[test]
+fn a_phone_that_moves_is_followed_once_it_says_so_within_the_call() {
+    let (mut world, mut phone) = world_and_phone();
+    phone.call_up(&mut world);
+    let moved = phone
+        .with_sdp("INVITE", 2, "moved", OFFER)
+        .replace("127.0.0.1:7000;branch", "10.0.0.1:5060;rport;branch");
+    world.inject("127.0.0.5:7005".parse().unwrap(), 0, moved.as_bytes());
+    assert_eq!(harness::status(&world.sent.last().unwrap().1), 200);
+    world.inject("127.0.0.5:7005".parse().unwrap(), 0, phone.request("ACK", 2, "ack2", "", "").as_bytes());
+    let (call, now) = (world.incoming(0), world.now);
+    world.agents[0].endpoint.hang_up(now, call, &Because::default()).unwrap();
+    world.run(Duration::from_millis(1));
+    let (to, bye) = world.astray.last().unwrap();
+    assert_eq!(to.to_string(), "127.0.0.5:7005");
+    assert!(start_line(bye).starts_with("BYE "));
+}
+
+#[test]
+fn a_refusal_without_ack_is_repeated_ten_times_and_given_up() {
+    let (mut world, mut phone) = world_and_phone();
+    let invite = phone.with_sdp("INVITE", 1, "a", OFFER);
+    phone.say(&mut world, &invite);
+    let (call, now) = (world.incoming(0), world.now);
+    world.agents[0].endpoint.reject(now, call, 603, &Because::default()).unwrap();
+    world.run(Duration::from_millis(31_900));
+    assert_eq!(phone.heard(&world).len(), 11, "at 0, 0.5, 1.5, 3.5 and then each 4 s");
+    assert_eq!(world.counters(0).transactions, 1);
+    world.run(Duration::from_millis(200));
+    assert_eq!(world.counters(0).transactions, 0, "timer H");
+    assert!(phone.heard(&world).is_empty());
+}
+
+#[test]
+fn an_old_agent_without_branches_and_contact_is_understood() {
+    let mut world = World::new(1, 1, FAIR);
+    let mut phone = Phone::new("old");
+    let old = |text: String| {
+        text.replace(";branch=z9hG4bKx", "").replace("Contact: <sip:bob@127.0.0.1:7000>\r\n", "")
+    };
+    let invite = old(phone.with_sdp("INVITE", 1, "x", OFFER));
+    assert_eq!(phone.say(&mut world, &invite), [100]);
+    assert_eq!(phone.say(&mut world, &invite), [100], "the same one");
+    let call = world.incoming(0);
+    world.answer(0, call);
+    phone.heard(&world);
+    let ack = old(phone.request("ACK", 1, "x", "", ""));
+    phone.say(&mut world, &ack);
+    assert_eq!(*last_event(&world), CallEvent::Confirmed(None));
+    let bye = old(phone.request("BYE", 2, "x", "", ""));
+    assert_eq!(phone.say(&mut world, &bye), [200]);
 }

@@ -1,5 +1,7 @@
 //! What an endpoint does that calls somebody: the client's side, against a callee written byte by byte.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod harness;
 
 use std::net::SocketAddr;
@@ -279,4 +281,18 @@ fn bye_opens_a_new_connection_where_the_old_one_is_gone() {
     world.agents[0].endpoint.hang_up(now, ours, &Because::default()).unwrap();
     world.run(Duration::from_millis(5));
     assert_eq!(world.events(1, theirs).last(), Some(&CallEvent::Ended(CallEnd::TheyHungUp)));
+}
+
+#[test]
+fn a_bye_that_nobody_answers_is_sent_eleven_times_and_given_up() {
+    let (mut world, callee, call) = calling(false);
+    callee.respond(&mut world, "200 OK", "x", OFFER);
+    let before = world.sent.len();
+    let now = world.now;
+    world.agents[0].endpoint.hang_up(now, call, &Because::default()).unwrap();
+    world.run(Duration::from_millis(31_900));
+    assert_eq!(world.sent.len() - before, 11, "at 0, 0.5, 1.5, 3.5 and then each 4 s");
+    assert_eq!(world.counters(0).calls, 0, "to its user it is over at once");
+    world.run(Duration::from_millis(200));
+    assert_eq!(world.counters(0).transactions, 0, "timers F and M");
 }

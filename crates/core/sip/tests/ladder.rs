@@ -1,5 +1,7 @@
 //! Whole calls between two endpoints, as ladders.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod harness;
 
 use std::time::Duration;

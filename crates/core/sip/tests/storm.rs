@@ -1,5 +1,7 @@
 //! Calls through a bad network: whatever is lost, doubled or late, every call ends, on both sides, and nothing stays.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod harness;
 
 use std::time::Duration;

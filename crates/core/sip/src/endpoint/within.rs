@@ -11,6 +11,15 @@ use crate::message::{HeaderName, Method, Request, decimal};
 use crate::sdp::Agreement;
 use crate::timer::{Owner, T1, Timer};
 
+/// What an offer within a call came to.
+struct Renegotiated {
+    /// The body of the 200.
+    description: Vec<u8>,
+    /// The same as our offer, where they made none and ACK has to bring the answer.
+    ours: Option<Vec<u8>>,
+    agreement: Option<Agreement>,
+}
+
 impl Endpoint {
     pub(super) fn handle_within(&mut self, now: Instant, asked: &Asked<'_, '_>) {
         let core = &asked.request.core;
@@ -31,7 +40,18 @@ impl Endpoint {
             Method::Invite => self.handle_reinvite(now, key, asked),
             Method::Update => self.handle_update(now, key, asked),
             Method::Info => self.handle_info(now, key, asked),
-            _ => self.handle_options(now, asked),
+            Method::Options => self.handle_options(now, asked),
+            // The screen has refused these.
+            Method::Ack
+            | Method::Cancel
+            | Method::Prack
+            | Method::Refer
+            | Method::Subscribe
+            | Method::Notify
+            | Method::Message
+            | Method::Register
+            | Method::Publish
+            | Method::Other(_) => self.reply(now, asked, &Reply::new(405)),
         }
     }
 
@@ -92,30 +112,23 @@ impl Endpoint {
     }
 
     fn handle_reinvite(&mut self, now: Instant, key: CallKey, asked: &Asked<'_, '_>) {
-        let outcome = self.renegotiate(key, asked);
-        let (reply, ours, agreement) = match outcome {
-            Ok((description, ours, agreement)) => (Reply::new(200).with_sdp(description), ours, agreement),
+        let Renegotiated { description, ours, agreement } = match self.renegotiate(key, asked) {
+            Ok(renegotiated) => renegotiated,
             Err(refusal) => {
                 self.reply(now, asked, &refusal);
                 return;
             }
         };
+        self.follow(key, asked);
         let Some(call) = self.calls.of(key) else { return };
-        call.dialog.refresh_target(&asked.request.headers);
-        let reply = reply.with("Contact", &call.dialog.contact);
+        let reply = Reply::new(200).with_sdp(description).with("Contact", &call.dialog.contact);
         let response = self.written(&asked.head, &reply, None);
         self.transactions.respond(&mut self.wire, now, asked.transaction, 200, response.clone());
         let path = response_path(asked.request, asked.source);
+        let cseq = asked.request.core.cseq;
         if let Some(call) = self.calls.of(key) {
-            call.unacked = Some(Unacked {
-                cseq: asked.request.core.cseq,
-                response,
-                path,
-                gap: T1,
-                offer: ours,
-                is_first: false,
-                bye: None,
-            });
+            call.unacked =
+                Some(Unacked { cseq, response, path, gap: T1, offer: ours, is_first: false, bye: None });
         }
         self.await_ack(now, key);
         if let Some(agreement) = agreement {
@@ -123,13 +136,18 @@ impl Endpoint {
         }
     }
 
-    /// The description for a re-INVITE's 200: with our offer and no agreement yet where they made none.
-    #[expect(clippy::type_complexity, reason = "description, our offer, agreement: used by one caller")]
-    fn renegotiate(
-        &mut self,
-        key: CallKey,
-        asked: &Asked<'_, '_>,
-    ) -> Result<(Vec<u8>, Option<Vec<u8>>, Option<Agreement>), Reply> {
+    /// They may have moved: their new Contact, and the way that this request came, hold from now on.
+    fn follow(&mut self, key: CallKey, asked: &Asked<'_, '_>) {
+        let Some(call) = self.calls.of(key) else { return };
+        let before = call.dialog.path;
+        call.dialog.follow(asked.request, asked.source);
+        let after = call.dialog.path;
+        self.wire.count_call(&before, false);
+        self.wire.count_call(&after, true);
+    }
+
+    /// The description that answers an offer within the call; where there is none, one that makes ours.
+    fn renegotiate(&mut self, key: CallKey, asked: &Asked<'_, '_>) -> Result<Renegotiated, Reply> {
         let offer = description(asked.request)?;
         let call = self.calls.of(key).ok_or_else(|| Reply::new(481))?;
         match (&call.phase, &call.unacked) {
@@ -141,10 +159,12 @@ impl Endpoint {
         }
         let Some(offer) = offer else {
             let ours = call.session.offer();
-            return Ok((ours.clone(), Some(ours), None));
+            return Ok(Renegotiated { description: ours.clone(), ours: Some(ours), agreement: None });
         };
         match call.session.answer(offer) {
-            Ok((description, agreement)) => Ok((description, None, Some(agreement))),
+            Ok((description, agreement)) => {
+                Ok(Renegotiated { description, ours: None, agreement: Some(agreement) })
+            }
             // The call stays as it was (RFC 3261 §14.2).
             Err(why) => Err(self.no_agreement(key, why)),
         }
@@ -160,12 +180,13 @@ impl Endpoint {
         match reply {
             Err(refusal) => self.reply(now, asked, &refusal),
             Ok(outcome) => {
+                self.follow(key, asked);
                 let Some(call) = self.calls.of(key) else { return };
-                call.dialog.refresh_target(&asked.request.headers);
                 let mut reply = Reply::new(200).with("Contact", &call.dialog.contact);
-                let (description, agreement) = outcome
-                    .map_or((None, None), |(description, _, agreement)| (Some(description), agreement));
-                reply.body = description;
+                let agreement = outcome.and_then(|renegotiated| {
+                    reply.body = Some(renegotiated.description);
+                    renegotiated.agreement
+                });
                 self.reply(now, asked, &reply);
                 if let Some(agreement) = agreement {
                     self.changed(key, agreement);

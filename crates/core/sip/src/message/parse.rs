@@ -158,9 +158,12 @@ pub fn parse(bytes: &[u8]) -> Result<Message<'_>, Dropped<'_>> {
             let early =
                 if head.len() > HEAD_MAX { Some((513, "Message Too Large")) } else { fault.or(header_fault) };
             let early = early.or(head_end.is_none().then_some(bad("No End Of Headers")));
-            request(method, uri, &headers, body, early).map_err(|(status, why)| match method {
-                Method::Ack => Dropped::Silently,
-                _ => Dropped::Answer(Box::new(Refusal { status, why, headers })),
+            request(method, uri, &headers, body, early).map_err(|(status, why)| {
+                if method == Method::Ack {
+                    Dropped::Silently
+                } else {
+                    Dropped::Answer(Box::new(Refusal { status, why, headers }))
+                }
             })
         }
     }

@@ -82,9 +82,8 @@ impl Phone {
 
 /// A header's value.
 pub fn header(bytes: &[u8], name: &str) -> Option<String> {
-    let text = String::from_utf8_lossy(bytes);
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned));
-    value
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned))
 }
 
 /// The body.
