@@ -55,7 +55,8 @@ pub enum CommitError {
     /// The account's limit was reached by another room meanwhile: decide again.
     #[error("the account's limit is reached")]
     AccountFull,
-    /// The database failed; nothing was written.
+    /// The database failed, or (`Unknown`, `Taken`) the decision names what is not there or may not be: a bug of who
+    /// decided, for which deciding again is no cure. Nothing was written.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

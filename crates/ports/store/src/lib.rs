@@ -4,6 +4,10 @@
 //! it, PostgreSQL to come; one conformance suite for both. It knows no rules, RPC or SIP: it carries out
 //! the [`partyline_conference::Change`]s of a decision in one transaction against a room version.
 //!
+//! Layers, bottom up: `db` (connection, values, rows: the one place that knows which database it is), `rows`, `words`,
+//! `events` (rows as values of the domain), one file per concern with its queries, `writer` (the one writer that groups
+//! commits), `sqlite` (the store itself).
+//!
 //! **Invariant:** a commit is applied whole, events included, on exactly the version it was decided on,
 //! or not at all; one room never has two live conferences (a partial unique index besides).
 

@@ -113,6 +113,8 @@ const APPLICATION_ID: i64 = 0x5072_7479;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// How long another process may keep the file locked: its transactions take milliseconds.
 const BUSY_MAX: Duration = Duration::from_secs(5);
+/// The same while the file is only looked at: whoever keeps it from being read that long will not let go soon.
+const BUSY_AT_START_MAX: Duration = Duration::from_secs(2);
 
 /// Opens the file; answers with the options for more connections, and the first one.
 pub(crate) async fn open(
@@ -182,7 +184,7 @@ async fn inspect(path: &Path, mode: Mode) -> Result<(), OpenError> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
-        .busy_timeout(BUSY_MAX)
+        .busy_timeout(BUSY_AT_START_MAX)
         .disable_statement_logging();
     let mut connection = options.connect().await.map_err(|error| from_sqlx(path, &error))?;
     let looked = look_inside(&mut connection, path, mode).await;

@@ -89,7 +89,7 @@ impl SqliteStore {
     }
 
     /// Lets the database grow to so many pages (of 4 KiB) and no further: beyond, writes answer `Unavailable` as on a
-    /// full disk. It can be raised again at any time.
+    /// full disk. It can be raised again at any time; 0 changes nothing.
     pub fn limit_pages(&self, pages: u32) {
         self.writer.limit_pages(pages);
     }

@@ -17,8 +17,8 @@ const VIEWS: &str = "SELECT attendance.*, room.has_music, \
        COALESCE(mixer.address, '') AS mix_address, \
        lobby.id AS lobby_id, lobby.mixer AS lobby_mixer, lobby.epoch AS lobby_epoch, \
        COALESCE(lobby_mixer.address, '') AS lobby_address, \
-       (SELECT COUNT(*) FROM conferee AS other WHERE other.conference = seat.conference \
-          AND other.id <> seat.id AND other.state IN ('placed', 'joined')) AS others \
+       CASE WHEN EXISTS (SELECT 1 FROM conferee AS other WHERE other.conference = seat.conference \
+          AND other.id <> seat.id AND other.state IN ('placed', 'joined')) THEN 0 ELSE 1 END AS is_alone \
      FROM attendance \
      JOIN room ON room.id = attendance.room \
      LEFT JOIN conferee AS seat ON seat.id = attendance.conferee \
@@ -68,7 +68,7 @@ fn standing(row: &Row) -> Result<Standing, StoreError> {
             order,
             role: row.read("seat_role")?,
             state,
-            is_alone: row.read::<u32>("others")? == 0,
+            is_alone: row.read("is_alone")?,
             music: row.read("has_music")?,
             is_locked: row.read("is_locked")?,
             mix: MixView {

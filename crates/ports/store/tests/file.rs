@@ -31,6 +31,18 @@ impl Place {
         self.directory.path().join("partyline.db")
     }
 
+    /// A copy of the files as they are now.
+    fn as_a_killed_process_leaves_it(&self) -> Self {
+        let after = Self::new();
+        for file in std::fs::read_dir(self.directory.path()).unwrap() {
+            let file = file.unwrap();
+            if !file.file_name().to_string_lossy().ends_with("-shm") {
+                std::fs::copy(file.path(), after.directory.path().join(file.file_name())).unwrap();
+            }
+        }
+        after
+    }
+
     async fn open(&self) -> Arc<SqliteStore> {
         SqliteStore::open(&self.path(), keys(&["k1"])).await.unwrap()
     }
@@ -145,18 +157,29 @@ async fn what_was_committed_survives_a_process_that_never_closed() {
     let store = place.open().await;
     let room = store.create_room(&new_room(1)).await.unwrap();
     store.commit(arrival(room.id, room.version, 1, "5551")).await.unwrap();
-    // A copy of the files as they are now is what a killed process leaves.
-    let after = Place::new();
-    for file in std::fs::read_dir(place.directory.path()).unwrap() {
-        let file = file.unwrap();
-        if !file.file_name().to_string_lossy().ends_with("-shm") {
-            std::fs::copy(file.path(), after.directory.path().join(file.file_name())).unwrap();
-        }
-    }
+    let after = place.as_a_killed_process_leaves_it();
     let again = after.open().await;
     assert_eq!(waiting(&again, room.id).await, 1);
     drop(store);
     assert_eq!(waiting(&*place.open().await, room.id).await, 1);
+}
+
+#[tokio::test]
+async fn a_commit_that_was_torn_by_a_crash_is_gone_whole() {
+    let place = Place::new();
+    let store = place.open().await;
+    let room = store.create_room(&new_room(1)).await.unwrap();
+    store.commit(arrival(room.id, room.version, 1, "5551")).await.unwrap();
+    store.commit(arrival(room.id, room.version.next(), 2, "5552")).await.unwrap();
+    let after = place.as_a_killed_process_leaves_it();
+    let journal = after.directory.path().join("partyline.db-wal");
+    let bytes = std::fs::read(&journal).unwrap();
+    std::fs::write(&journal, &bytes[..bytes.len() - 100]).unwrap();
+    let again = after.open().await;
+    assert_eq!(waiting(&again, room.id).await, 1);
+    assert_eq!(again.room_versions(&[room.id]).await.unwrap(), [(room.id, room.version.next())]);
+    let events = again.events(room.id, partyline_conference::EventSequence(0), 10).await.unwrap().events;
+    assert_eq!(events.len(), 1);
 }
 
 #[tokio::test]
