@@ -158,24 +158,30 @@ pub fn parse(bytes: &[u8]) -> Result<Message<'_>, Dropped<'_>> {
             let early =
                 if head.len() > HEAD_MAX { Some((513, "Message Too Large")) } else { fault.or(header_fault) };
             let early = early.or(head_end.is_none().then_some(bad("No End Of Headers")));
-            request(method, uri, &headers, body, early).map_err(|(status, why)| {
-                if method == Method::Ack {
-                    Dropped::Silently
-                } else {
-                    Dropped::Answer(Box::new(Refusal { status, why, headers }))
-                }
-            })
+            match request(method, uri, &headers, body, early) {
+                Ok((uri_parts, core, body)) => Ok(Message::Request(Request {
+                    method,
+                    uri_bytes: uri,
+                    uri: uri_parts,
+                    core,
+                    headers,
+                    body,
+                })),
+                Err(_) if method == Method::Ack => Err(Dropped::Silently),
+                Err((status, why)) => Err(Dropped::Answer(Box::new(Refusal { status, why, headers }))),
+            }
         }
     }
 }
 
+/// The parts of a request that is right.
 fn request<'a>(
     method: Method<'a>,
     uri_bytes: &'a [u8],
     headers: &Headers<'a>,
     body: &'a [u8],
     early: Option<Fault>,
-) -> Result<Message<'a>, Fault> {
+) -> Result<(Uri<'a>, Core<'a>, &'a [u8]), Fault> {
     if let Some(fault) = early {
         return Err(fault);
     }
@@ -198,7 +204,7 @@ fn request<'a>(
         }
     }
     let body = body_of(headers, body)?;
-    Ok(Message::Request(Request { method, uri_bytes, uri, core, headers: headers.clone(), body }))
+    Ok((uri, core, body))
 }
 
 fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
