@@ -1,10 +1,117 @@
-//! `cargo xtask bench`: the figures of docs/benchmarks.md.
+//! `cargo xtask bench`: the figures of docs/benchmarks.md, against a release build on this machine.
+//!
+//! Each figure is printed with the command that gives it again. Nothing here is asserted: a figure is read, and
+//! compared with another of the same run.
+
+mod server;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::Value;
+
+use crate::run;
+use server::BenchServer;
 
 /// What to measure.
 #[derive(clap::Args)]
-pub(crate) struct Arguments {}
+pub(crate) struct Arguments {
+    /// Only these: start, load, entry.
+    #[arg(long = "only")]
+    only: Vec<String>,
+    /// Participants of the load.
+    #[arg(long, default_value_t = 500)]
+    participants: u32,
+    /// Rooms of the load.
+    #[arg(long, default_value_t = 50)]
+    rooms: u32,
+    /// Measured seconds of the load.
+    #[arg(long, default_value_t = 60)]
+    seconds: u32,
+    /// Runs of each; the median is told.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+}
 
 /// Measures.
-pub(crate) fn run(_arguments: &Arguments) -> anyhow::Result<()> {
-    anyhow::bail!("not here yet")
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    run::run("cargo", &["build", "--release", "--package", "partyline", "--package", "callbench"])?;
+    let wants = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
+    if wants("start") {
+        start(arguments)?;
+    }
+    if wants("load") {
+        load(arguments)?;
+    }
+    if wants("entry") {
+        entry(arguments)?;
+    }
+    Ok(())
+}
+
+/// From a built binary to "ready" with an empty data folder; size, and memory when idle.
+fn start(arguments: &Arguments) -> anyhow::Result<()> {
+    let size = std::fs::metadata(server::binary("partyline"))?.len();
+    let mut ready = Vec::new();
+    let mut idle = Vec::new();
+    for _ in 0..arguments.runs {
+        let server = BenchServer::start()?;
+        ready.push(server.ready_after.as_secs_f64() * 1000.0);
+        std::thread::sleep(Duration::from_secs(5));
+        idle.push(server.resident()? as f64 / MEGABYTE);
+    }
+    run::say(&format!("binary: {:.1} MB", size as f64 / MEGABYTE));
+    run::say(&format!("first start to ready: {:.0} ms (median of {})", median(&mut ready), arguments.runs));
+    run::say(&format!("resident, idle after 5 s: {:.1} MB", median(&mut idle)));
+    Ok(())
+}
+
+const MEGABYTE: f64 = 1_000_000.0;
+
+/// Many participants in many rooms, two talkers each.
+fn load(arguments: &Arguments) -> anyhow::Result<()> {
+    let mut cost = Vec::new();
+    for nth in 1..=arguments.runs {
+        let report = one_load(arguments.participants, arguments.rooms, 50, arguments.seconds)?;
+        run::say(&format!("load, run {nth}: {report}"));
+        if report["is_void"] == Value::Bool(false) {
+            cost.extend(report["server"]["cpu_us_per_participant_second"].as_f64());
+        }
+    }
+    let (valid, median) = (cost.len(), median(&mut cost));
+    run::say(&format!("server CPU per participant-second: {median:.0} µs (median of {valid} valid runs)"));
+    Ok(())
+}
+
+/// From the last key to the first mixed audio, at 10 calls a second.
+fn entry(arguments: &Arguments) -> anyhow::Result<()> {
+    for nth in 1..=arguments.runs {
+        let report = one_load(200, 20, 10, 10)?;
+        run::say(&format!("entry, run {nth}: {} {}", report["entry"], report["run"]));
+    }
+    Ok(())
+}
+
+fn one_load(participants: u32, rooms: u32, calls_per_second: u32, seconds: u32) -> anyhow::Result<Value> {
+    let server = BenchServer::start()?;
+    let codes = server.rooms(rooms)?;
+    let mut bench = run::command(&server::binary("callbench").display().to_string(), &["load", "--json"]);
+    bench.args(["--target", &format!("sip:{}:5060", server.address())]);
+    bench.arg("--rooms").arg(codes);
+    bench.args(["--callers", &participants.to_string(), "--talkers-per-room", "2"]);
+    bench.args(["--rate", &calls_per_second.to_string(), "--seconds", &seconds.to_string()]);
+    bench.args(["--server-pid", &server.pid().to_string()]);
+    let output = bench.output().context("callbench could not be started")?;
+    serde_json::from_slice(&output.stdout).with_context(|| {
+        format!(
+            "callbench: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )
+    })
+}
+
+fn median(figures: &mut [f64]) -> f64 {
+    figures.sort_unstable_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -17,10 +17,8 @@ pub(crate) const SIP_PEERS: &[Peer] =
     &[Peer { program: "sipp", package: "sip-tester" }, Peer { program: "baresip", package: "baresip-core" }];
 
 /// What the prompts are made with.
-pub(crate) const VOICE: &[Peer] = &[
-    Peer { program: "text2wave", package: "festival" },
-    Peer { program: "sox", package: "sox" },
-];
+pub(crate) const VOICE: &[Peer] =
+    &[Peer { program: "text2wave", package: "festival" }, Peer { program: "sox", package: "sox" }];
 
 /// The package of the voice itself, which has no program of its own.
 pub(crate) const VOICE_PACKAGE: &str = "festvox-us-slt-hts";
@@ -35,7 +33,9 @@ pub(crate) fn ensure(peers: &[Peer], more_packages: &[&str]) -> anyhow::Result<(
     let packages: Vec<&str> = missing.into_iter().chain(more_packages.iter().copied()).collect();
     let by_hand = format!("sudo apt-get install --no-install-recommends {}", packages.join(" "));
     if !(run::is_installed("apt-get") && is_root()) {
-        bail!("these tests call with real programs that are not installed here. Install them, then try again:\n  {by_hand}");
+        bail!(
+            "these tests call with real programs that are not installed here. Install them, then try again:\n  {by_hand}"
+        );
     }
     run::say(&format!("installing {}", packages.join(" ")));
     // An old package list finds nothing; a failed update may still find what a recent one listed.
@@ -46,8 +46,5 @@ pub(crate) fn ensure(peers: &[Peer], more_packages: &[&str]) -> anyhow::Result<(
 }
 
 fn is_root() -> bool {
-    std::process::Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+    std::process::Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }

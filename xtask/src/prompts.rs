@@ -83,7 +83,8 @@ pub(crate) fn run(all: bool) -> anyhow::Result<()> {
     made.retain(|name, _| file.prompts.contains_key(name));
     for found in std::fs::read_dir(&folder)? {
         let path = found?.path();
-        let is_named = path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|stem| made.contains_key(stem));
+        let is_named =
+            path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|stem| made.contains_key(stem));
         if path.extension().is_some_and(|ending| ending == "wav") && !is_named {
             std::fs::remove_file(&path)?;
         }

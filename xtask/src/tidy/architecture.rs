@@ -11,12 +11,15 @@ use super::files;
 const LINES_MAX: usize = 400;
 
 /// Folders under which a name with a slash is taken for a path of ours.
-const ROOTS: &[&str] =
-    &["proto", "crates", "core", "ports", "roles", "bin", "prompts", "tools", "tests", "fuzz", "xtask", "docs", ".ci"];
+const ROOTS: &[&str] = &[
+    "proto", "crates", "core", "ports", "roles", "bin", "prompts", "tools", "tests", "fuzz", "xtask", "docs",
+    ".ci",
+];
 
 /// Names what ARCHITECTURE.md says and the tree does not have.
 pub(super) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
-    let text = std::fs::read_to_string(root.join("ARCHITECTURE.md")).context("ARCHITECTURE.md can't be read")?;
+    let text =
+        std::fs::read_to_string(root.join("ARCHITECTURE.md")).context("ARCHITECTURE.md can't be read")?;
     let mut wrong = Vec::new();
     let lines = text.lines().count();
     if lines > LINES_MAX {
@@ -25,7 +28,8 @@ pub(super) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     let defined = defined_types(root)?;
     for word in code_words(&text) {
         if let Some(path) = as_path(&word) {
-            let found = [path.to_owned(), format!("crates/{path}")].iter().any(|place| root.join(place).exists());
+            let found =
+                [path.to_owned(), format!("crates/{path}")].iter().any(|place| root.join(place).exists());
             if !found {
                 wrong.push(format!("ARCHITECTURE.md names the path {word}, which does not exist"));
             }
@@ -76,7 +80,8 @@ fn defined_types(root: &Path) -> anyhow::Result<BTreeSet<String>> {
     let mut defined = BTreeSet::new();
     let mut collect = |text: &str| {
         for line in text.lines() {
-            let mut words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+            let mut words =
+                line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
             if let Some(first) = words.clone().next()
                 && first.starts_with(|letter: char| letter.is_ascii_uppercase())
             {

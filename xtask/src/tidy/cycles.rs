@@ -18,7 +18,8 @@ pub(super) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
         }
     }
     let cycles = crates.iter().flat_map(|(package, graph)| {
-        first_cycle(graph).map(|cycle| format!("{package}: modules import in a circle: {}", cycle.join(" → ")))
+        first_cycle(graph)
+            .map(|cycle| format!("{package}: modules import in a circle: {}", cycle.join(" → ")))
     });
     Ok(cycles.collect())
 }
@@ -28,7 +29,9 @@ fn imports(text: &str) -> BTreeSet<String> {
     let production = text.split("#[cfg(test)]").next().unwrap_or_default();
     let code = production.lines().filter(|line| !line.trim_start().starts_with("//"));
     code.flat_map(|line| line.split("crate::").skip(1))
-        .map(|rest| rest.chars().take_while(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_').collect())
+        .map(|rest| {
+            rest.chars().take_while(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_').collect()
+        })
         .filter(|module: &String| !module.is_empty())
         .collect()
 }

@@ -19,7 +19,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("partyline-media", &["partyline-rtp", "partyline-codec", "partyline-audio"]),
     // ports: contracts and mechanics of I/O
     ("partyline-udp", &[]),
-    ("partyline-engine", &["partyline-media", "partyline-rtp", "partyline-codec", "partyline-audio", "partyline-udp"]),
+    (
+        "partyline-engine",
+        &["partyline-media", "partyline-rtp", "partyline-codec", "partyline-audio", "partyline-udp"],
+    ),
     ("partyline-rpc", &["partyline-conference"]),
     ("partyline-store", &["partyline-conference"]),
     ("partyline-telemetry", &[]),
@@ -42,18 +45,24 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("partyline-proxy", &["partyline-conference", "partyline-rpc", "partyline-store", "partyline-telemetry"]),
     ("partyline-cms", &["partyline-conference", "partyline-rpc", "partyline-store", "partyline-telemetry"]),
-    ("partyline-linetest", &["partyline-conference", "partyline-rpc", "partyline-store", "partyline-telemetry"]),
+    (
+        "partyline-linetest",
+        &["partyline-conference", "partyline-rpc", "partyline-store", "partyline-telemetry"],
+    ),
     (
         "partyline-mixer",
-        &["partyline-conference", "partyline-rpc", "partyline-engine", "partyline-audio", "partyline-telemetry"],
+        &[
+            "partyline-conference",
+            "partyline-rpc",
+            "partyline-engine",
+            "partyline-audio",
+            "partyline-telemetry",
+        ],
     ),
     ("partyline-console", &["partyline-conference", "partyline-store", "partyline-telemetry"]),
     // the binary composes, tools and tests call from outside
     ("partyline", &["*"]),
-    (
-        "callbench",
-        &["partyline-sip", "partyline-rtp", "partyline-codec", "partyline-audio", "partyline-udp"],
-    ),
+    ("callbench", &["partyline-sip", "partyline-rtp", "partyline-codec", "partyline-audio", "partyline-udp"]),
     ("partyline-claims", &["callbench", "partyline-rpc", "partyline-conference"]),
     ("partyline-interop", &["callbench", "partyline-claims", "partyline-audio"]),
     ("partyline-sim", &["partyline-conference", "partyline-call", "partyline-sip", "partyline-rtp"]),
@@ -71,7 +80,8 @@ pub(super) fn check() -> anyhow::Result<Vec<String>> {
         .exec()
         .context("cargo metadata")?;
     let allowed: BTreeMap<&str, &[&str]> = ALLOWED.iter().copied().collect();
-    let ours: BTreeSet<&str> = metadata.workspace_packages().iter().map(|package| package.name.as_str()).collect();
+    let ours: BTreeSet<&str> =
+        metadata.workspace_packages().iter().map(|package| package.name.as_str()).collect();
     let mut wrong = Vec::new();
     for package in metadata.workspace_packages() {
         let Some(may_use) = allowed.get(package.name.as_str()) else {
@@ -86,9 +96,11 @@ pub(super) fn check() -> anyhow::Result<Vec<String>> {
             }
         }
         if package.manifest_path.as_str().contains("/crates/core/") {
-            wrong.extend(runtimes_under(&metadata, &package.id).into_iter().map(|runtime| {
-                format!("{} is a brain, but reaches {runtime}", package.name)
-            }));
+            wrong.extend(
+                runtimes_under(&metadata, &package.id)
+                    .into_iter()
+                    .map(|runtime| format!("{} is a brain, but reaches {runtime}", package.name)),
+            );
         }
     }
     Ok(wrong)

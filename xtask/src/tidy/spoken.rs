@@ -13,7 +13,9 @@ pub(super) fn check() -> anyhow::Result<Vec<String>> {
         if !folder.join(format!("{name}.wav")).is_file() {
             wrong.push(format!("prompt {name} has no audio: run `cargo xtask prompts`"));
         } else if made.get(name) != Some(&prompts::source_of(entry)) {
-            wrong.push(format!("prompt {name}: the audio was made from another text: run `cargo xtask prompts`"));
+            wrong.push(format!(
+                "prompt {name}: the audio was made from another text: run `cargo xtask prompts`"
+            ));
         }
     }
     Ok(wrong)

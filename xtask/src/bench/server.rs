@@ -1,0 +1,123 @@
+//! A release server of its own for each measurement.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use crate::run;
+
+/// On loopback, away from whatever else listens there.
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 1);
+
+/// A server that ends, with its folder, when it is dropped.
+pub(super) struct BenchServer {
+    child: Child,
+    folder: PathBuf,
+    /// From the start of the process to the first 200 of `/readyz`.
+    pub(super) ready_after: Duration,
+}
+
+/// A binary of the release build.
+pub(super) fn binary(name: &str) -> PathBuf {
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| run::root().join("target"), PathBuf::from);
+    target.join("release").join(name)
+}
+
+impl BenchServer {
+    /// Starts one with an empty folder, and waits until it is ready.
+    pub(super) fn start() -> anyhow::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("partyline-bench-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder)?;
+        let log = std::fs::File::create(folder.join("output.txt"))?;
+        let started = Instant::now();
+        let child = Command::new(binary("partyline"))
+            .arg("serve")
+            .arg("--data-dir")
+            .arg(folder.join("data"))
+            .args(["--sip-listen", &format!("{ADDRESS}:5060"), "--http-listen", &format!("{ADDRESS}:8080")])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?;
+        let mut server = Self { child, folder, ready_after: Duration::ZERO };
+        while !is_ready() {
+            if started.elapsed() > Duration::from_secs(30) || server.child.try_wait()?.is_some() {
+                bail!("not ready: {}", std::fs::read_to_string(server.folder.join("output.txt"))?);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        server.ready_after = started.elapsed();
+        Ok(server)
+    }
+
+    pub(super) const fn address(&self) -> Ipv4Addr {
+        ADDRESS
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Resident memory, in octets.
+    pub(super) fn resident(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
+        let kilobytes: u64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
+        Ok(kilobytes * 1024)
+    }
+
+    /// Makes rooms; a file with a `HOST:PARTICIPANT` pair of codes on each line.
+    pub(super) fn rooms(&self, count: u32) -> anyhow::Result<PathBuf> {
+        let mut codes = String::new();
+        for nth in 0..count {
+            let output = Command::new(binary("partyline"))
+                .args([
+                    "room",
+                    "create",
+                    &format!("bench-{nth}"),
+                    "--entry",
+                    "start",
+                    "--announce",
+                    "silence",
+                    "--json",
+                ])
+                .arg("--data-dir")
+                .arg(self.folder.join("data"))
+                .output()?;
+            let room: serde_json::Value = serde_json::from_slice(&output.stdout)
+                .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+            let code = |key: &str| room[key].as_str().map(str::to_owned).context("no code");
+            codes.push_str(&format!("{}:{}\n", code("host_code")?, code("participant_code")?));
+        }
+        let path = self.folder.join("rooms.txt");
+        std::fs::write(&path, codes)?;
+        Ok(path)
+    }
+}
+
+fn is_ready() -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let address = SocketAddr::from((ADDRESS, 8080));
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        write!(stream, "GET /readyz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer.starts_with("HTTP/1.1 200"))
+    };
+    ask().unwrap_or(false)
+}
+
+impl Drop for BenchServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
