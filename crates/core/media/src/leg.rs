@@ -323,10 +323,9 @@ impl Leg {
         self.outputs.pop_front()
     }
 
-    /// How many outputs were dropped because nobody took them.
-    #[must_use]
-    pub const fn outputs_dropped(&self) -> u64 {
-        self.outputs_dropped
+    /// How many outputs were dropped since this was last asked, because nobody took them.
+    pub const fn take_outputs_dropped(&mut self) -> u64 {
+        std::mem::replace(&mut self.outputs_dropped, 0)
     }
 
     /// What the leg has seen.

@@ -58,7 +58,6 @@ pub struct Mix {
     limiter: Limiter,
     shared: Shared,
     programs: VecDeque<Player>,
-    programs_dropped: u64,
     solo: Option<Player>,
 }
 
@@ -99,7 +98,6 @@ impl Mix {
             limiter: Limiter::default(),
             shared: Shared::new(),
             programs: VecDeque::new(),
-            programs_dropped: 0,
             solo: None,
         }
     }
@@ -160,19 +158,14 @@ impl Mix {
             .map(|seat| seat.key)
     }
 
-    /// Plays to all, over what they hear, after what was given before. What is too much is dropped and counted.
-    pub fn play(&mut self, player: Player) {
-        if self.programs.len() < PROGRAMS_MAX {
-            self.programs.push_back(player);
-        } else {
-            self.programs_dropped += 1;
-        }
-    }
-
-    /// How many programs were dropped.
+    /// Plays to all, over what they hear, after what was given before; whether there was room.
     #[must_use]
-    pub const fn programs_dropped(&self) -> u64 {
-        self.programs_dropped
+    pub fn play(&mut self, player: Player) -> bool {
+        let has_room = self.programs.len() < PROGRAMS_MAX;
+        if has_room {
+            self.programs.push_back(player);
+        }
+        has_room
     }
 
     /// What is played while exactly one leg is in; it should repeat.

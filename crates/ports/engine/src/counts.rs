@@ -22,7 +22,7 @@ pub struct EngineStats {
     pub frames_skipped: u64,
     /// Events that nobody took in time.
     pub events_dropped: u64,
-    /// Commands dropped because an inbox or mailbox was full.
+    /// Commands and programs dropped because an inbox, mailbox or mix was full.
     pub commands_dropped: u64,
     /// Datagrams that the system did not take.
     pub sends_failed: u64,
@@ -44,6 +44,7 @@ pub(crate) struct ThreadCounts {
     lateness_max_nanos: AtomicU64,
     frames_skipped: AtomicU64,
     events_dropped: AtomicU64,
+    commands_dropped: AtomicU64,
     sends_failed: AtomicU64,
     receives_failed: AtomicU64,
     panics: AtomicU64,
@@ -68,8 +69,12 @@ impl ThreadCounts {
         self.receives_failed.store(counts.receives_failed, Ordering::Relaxed);
     }
 
-    pub(crate) fn event_dropped(&self) {
-        add(&self.events_dropped, 1);
+    pub(crate) fn events_dropped(&self, count: u64) {
+        add(&self.events_dropped, count);
+    }
+
+    pub(crate) fn command_dropped(&self) {
+        add(&self.commands_dropped, 1);
     }
 
     pub(crate) fn stop(&self) {
@@ -98,6 +103,7 @@ impl ThreadCounts {
         stats.lateness_max = stats.lateness_max.max(Duration::from_nanos(read(&self.lateness_max_nanos)));
         stats.frames_skipped += read(&self.frames_skipped);
         stats.events_dropped += read(&self.events_dropped);
+        stats.commands_dropped += read(&self.commands_dropped);
         stats.sends_failed += read(&self.sends_failed);
         stats.receives_failed += read(&self.receives_failed);
         stats.panics += read(&self.panics);

@@ -24,6 +24,9 @@ use crate::types::{
 /// Most events of a leg that wait for its VRU.
 const EVENTS_MAX: usize = 64;
 
+/// Most mixes at once: more than a machine has callers for.
+const MIXES_MAX: usize = 65_536;
+
 /// Engines are numbered within the process.
 static ENGINES: AtomicU64 = AtomicU64::new(1);
 
@@ -102,7 +105,8 @@ impl Engine {
     }
 
     /// Opens a leg: a socket on `local` at a free port of the range. It sends nothing until `connect`.
-    /// The leg closes when its [`LegControl`] is dropped.
+    /// The leg closes when its [`LegControl`] is dropped. The events end before that if the leg is lost with its
+    /// thread.
     ///
     /// # Errors
     /// [`OpenLegError`] where no leg, port or socket is left.
@@ -132,11 +136,14 @@ impl Engine {
     /// Opens a mix for at most `legs_max` legs. A known key changes nothing.
     ///
     /// # Errors
-    /// [`EngineError::Unresponsive`].
+    /// [`EngineError::Unresponsive`], also for more mixes than any machine could tick.
     pub fn open_mix(&self, mix: MixKey, legs_max: usize) -> Result<(), EngineError> {
         let mut mixes = self.shared.mixes.lock();
         if mixes.get(&mix).is_some_and(|place| self.shared.is_there(*place)) {
             return Ok(());
+        }
+        if mixes.len() >= MIXES_MAX {
+            return Err(EngineError::Unresponsive);
         }
         let thread = self.shared.idlest_for_mix();
         let link = &self.shared.threads[thread];
@@ -165,6 +172,9 @@ impl Engine {
         let inbox = self.shared.inbox(leg).ok_or(EngineError::NoLeg)?;
         let (reply, answer) = oneshot::channel();
         if !inbox.push(LegCommand::Attach { mix, thread, attachment, reply }) {
+            if inbox.is_closed() {
+                return Err(EngineError::NoLeg);
+            }
             self.shared.command_dropped();
             return Err(EngineError::Unresponsive);
         }
@@ -186,6 +196,7 @@ impl Engine {
     }
 
     /// Plays a program to all in a mix, over what they hear; one at a time, later ones queue up (16 at most).
+    /// Clips of other rates than [`RATE_HZ`] are resampled in this call.
     pub fn play_to_mix(&self, mix: MixKey, program: Program) {
         self.shared.send_to_mix(mix, Command::PlayToMix(mix, Box::new(Player::new(&program, RATE_HZ))));
     }

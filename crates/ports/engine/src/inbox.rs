@@ -39,10 +39,10 @@ pub(crate) struct LegInbox {
 }
 
 impl LegInbox {
-    /// Leaves a command; whether there was room.
+    /// Leaves a command; whether there was room and the leg is open.
     pub(crate) fn push(&self, command: LegCommand) -> bool {
         let mut commands = self.commands.lock();
-        if commands.len() >= COMMANDS_MAX {
+        if commands.len() >= COMMANDS_MAX || self.is_closed() {
             return false;
         }
         commands.push_back(command);
@@ -99,5 +99,6 @@ mod tests {
         let inbox = LegInbox::default();
         inbox.close();
         assert!(inbox.needs_attention() && inbox.is_closed());
+        assert!(!inbox.push(LegCommand::Stop));
     }
 }

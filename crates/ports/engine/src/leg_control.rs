@@ -50,6 +50,7 @@ impl LegControl {
     }
 
     /// Plays a program over whatever the caller hears (which is ducked), instead of the one that plays now.
+    /// Clips of other rates than [`RATE_HZ`] are resampled in this call: better once, when they are loaded.
     pub fn play(&self, play: PlayId, program: Program) {
         self.command(LegCommand::Play(play, Player::new(&program, RATE_HZ)));
     }

@@ -20,7 +20,7 @@ mod world;
 pub use counts::EngineStats;
 pub use engine::Engine;
 pub use leg_control::LegControl;
-pub use partyline_media::{Attachment, LegMedia, LegReport, PlayId};
+pub use partyline_media::{Attachment, LegMedia, LegReport, PlayId, RATE_HZ};
 pub use types::{
     EngineConfig, EngineError, EngineId, Key, LegEvent, LegId, MixKey, OpenLegError, Scheduling, StartError,
 };

@@ -93,7 +93,7 @@ pub(crate) struct MixSlot {
 impl LegSlot {
     pub(crate) fn tell(&self, event: LegEvent, counts: &ThreadCounts) {
         if let Err(TrySendError::Full(_)) = self.events.try_send(event) {
-            counts.event_dropped();
+            counts.events_dropped(1);
         }
     }
 }

@@ -85,6 +85,10 @@ impl<Io: MediaIo> Desk<Io> {
     /// Tells and does what a leg wants told and done.
     fn settle(&mut self, place: usize, counts: &ThreadCounts) {
         let slot = &mut self.legs[place];
+        let dropped = slot.leg.take_outputs_dropped();
+        if dropped > 0 {
+            counts.events_dropped(dropped);
+        }
         while let Some(output) = slot.leg.poll_output() {
             match output {
                 LegOutput::Bind(source) => {
@@ -148,7 +152,14 @@ impl<'a, Io: MediaIo> World<'a, Io> {
             Command::Adopt(traveller) => self.adopt(*traveller),
             Command::OpenMix(key, legs_max) => self.open_mix(key, legs_max),
             Command::CloseMix(key) => self.close_mix(key),
-            Command::PlayToMix(key, player) => self.with_mix(key, |mix| mix.play(*player)),
+            Command::PlayToMix(key, player) => {
+                let counts = self.counts;
+                self.with_mix(key, |mix| {
+                    if !mix.play(*player) {
+                        counts.command_dropped();
+                    }
+                });
+            }
             Command::SetSolo(key, player) => {
                 self.with_mix(key, |mix| mix.set_solo(player.map(|player: Box<Player>| *player)));
             }
@@ -201,6 +212,8 @@ impl<'a, Io: MediaIo> World<'a, Io> {
 
     fn read_inbox(&mut self, place: usize, now: Instant) {
         if self.desk.legs[place].inbox.is_closed() {
+            // Who waits for an answer learns by this that there will be none.
+            while self.desk.legs[place].inbox.pop().is_some() {}
             self.remove(place);
             return;
         }

@@ -191,7 +191,7 @@ fn outputs_that_nobody_takes_are_bounded_and_counted() {
         caller.leg.receive(caller.now, Some(address(4_000)), &packet);
     }
     let taken = caller.outputs().len() as u64;
-    assert_eq!(taken + caller.leg.outputs_dropped(), 102, "a hundred keys, Bind and FirstPacket");
+    assert_eq!(taken + caller.leg.take_outputs_dropped(), 102, "a hundred keys, Bind and FirstPacket");
     assert!(taken <= 16);
 }
 

@@ -222,7 +222,7 @@ fn four_who_shout_together_do_not_clip() {
 }
 
 #[test]
-fn programs_are_played_to_all_one_after_the_other_and_too_many_are_dropped() {
+fn programs_are_played_to_all_one_after_the_other_and_too_many_are_refused() {
     let clip = |value: i16| {
         Player::new(
             &Program { steps: vec![Step::Clip(Clip::new(RATE_HZ, vec![value; 160]))], repeats: false },
@@ -231,9 +231,9 @@ fn programs_are_played_to_all_one_after_the_other_and_too_many_are_dropped() {
     };
     let mut world = World::of(2);
     for value in 0..PROGRAMS_MAX as i16 + 3 {
-        world.mix.play(clip(1_000 * (value + 1)));
+        let has_room = value < PROGRAMS_MAX as i16;
+        assert_eq!(world.mix.play(clip(1_000 * (value + 1))), has_room);
     }
-    assert_eq!(world.mix.programs_dropped(), 3);
     for value in 0..PROGRAMS_MAX as i16 {
         let heard = world.tick(&[SILENT, SILENT]);
         assert_eq!(heard, [through(Codec::Pcmu, &[1_000 * (value + 1); 160]); 2]);
