@@ -6,6 +6,8 @@
 //! mixers and VRUs die. A small [`model`] says who should be with whom, and is compared after every commit with the
 //! store, and once all has calmed down with the legs in the mixes.
 //!
+//! Beside it, phones and a server speak SIP over a network that loses, doubles and reorders.
+//!
 //! **Invariant:** a run is a function of its seed.
 
 #![expect(
@@ -22,7 +24,9 @@ mod mixers;
 mod model;
 mod office;
 mod streams;
+mod telephony;
 mod vru;
 mod world;
 
+pub use telephony::{CallsReport, run_calls};
 pub use world::{Report, run};

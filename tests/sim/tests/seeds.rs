@@ -3,7 +3,7 @@
 
 use std::env;
 
-use partyline_sim::run;
+use partyline_sim::{run, run_calls};
 
 /// Seeds in CI.
 const SEEDS: u64 = 200;
@@ -21,25 +21,43 @@ fn seeds() -> Vec<u64> {
     }
 }
 
+/// Fails with the seeds that failed, each with how to run it again.
+fn assert_none_failed(failures: &[(u64, String)]) {
+    let told: Vec<_> =
+        failures.iter().take(5).map(|(seed, why)| format!("PARTYLINE_SIM_SEED={seed}: {why}")).collect();
+    assert!(failures.is_empty(), "{} seeds failed\n{}", failures.len(), told.join("\n\n"));
+}
+
 #[test]
 fn whatever_goes_wrong_callers_end_up_with_whom_they_should() {
-    let mut failures = Vec::new();
-    let mut together = 0;
+    let (mut failures, mut together) = (Vec::new(), 0);
     for seed in seeds() {
         match run(seed) {
             Ok(report) => together += report.together,
             Err(why) => failures.push((seed, why)),
         }
     }
-    let told: Vec<_> =
-        failures.iter().take(5).map(|(seed, why)| format!("PARTYLINE_SIM_SEED={seed}: {why}")).collect();
-    assert!(failures.is_empty(), "{} seeds failed\n{}", failures.len(), told.join("\n\n"));
-    assert!(together > 0, "nobody was there to be looked at");
+    assert_none_failed(&failures);
+    assert!(together > 0 || seeds().len() == 1, "nobody was there to be looked at");
+}
+
+#[test]
+fn whatever_the_network_does_every_call_ends_once_at_both_sides() {
+    let (mut failures, mut answered) = (Vec::new(), 0);
+    for seed in seeds() {
+        match run_calls(seed) {
+            Ok(report) => answered += report.answered,
+            Err(why) => failures.push((seed, why)),
+        }
+    }
+    assert_none_failed(&failures);
+    assert!(answered > 0 || seeds().len() == 1, "nobody was answered");
 }
 
 #[test]
 fn a_run_is_a_function_of_its_seed() {
     for seed in [1, 2, 3] {
         assert_eq!(run(seed), run(seed), "seed {seed}");
+        assert_eq!(run_calls(seed), run_calls(seed), "seed {seed}");
     }
 }
