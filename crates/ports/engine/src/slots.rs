@@ -109,3 +109,18 @@ pub(crate) const fn event_of(output: LegOutput) -> Option<LegEvent> {
         LegOutput::Bind(_) | LegOutput::Unbind => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leg_looks_at_rtcp_every_second_and_reports_every_five() {
+        for place in [0, 1, 6, 1_000] {
+            let mut clock = ControlClock::new(place);
+            let dues: Vec<ControlDue> = (0..2_500).map(|_| clock.next()).collect();
+            let count = |due: ControlDue| dues.iter().filter(|&&other| other == due).count();
+            assert_eq!((count(ControlDue::ReceiveAndSend), count(ControlDue::Receive)), (10, 40));
+        }
+    }
+}

@@ -167,3 +167,30 @@ async fn an_engine_that_is_dropped_closes_its_legs() {
     let closed = async { while call.events.recv().await.is_some() {} };
     tokio::time::timeout(crate::phone::CEILING, closed).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_report_comes_by_the_next_port() {
+    let engine = engine(1);
+    // The seventh leg of a thread reports first: half a second after it was opened.
+    let _others: Vec<_> = (0..6).map(|_| engine.open_leg(LOCAL).unwrap()).collect();
+    let (leg, _events) = engine.open_leg(LOCAL).unwrap();
+    let (rtp, rtcp) = eventually("two free ports", || {
+        let rtp = UdpSocket::bind((LOCAL, 0)).unwrap();
+        let next = rtp.local_addr().unwrap().port().checked_add(1)?;
+        UdpSocket::bind((LOCAL, next)).ok().map(|rtcp| (rtp, rtcp))
+    });
+    leg.connect(LegMedia {
+        remote: rtp.local_addr().unwrap(),
+        codec: Codec::Pcmu,
+        payload_type: 0,
+        event_payload_type: None,
+        sends: true,
+        receives: true,
+    });
+    rtcp.set_read_timeout(Some(crate::phone::CEILING)).unwrap();
+    let mut buffer = [0; 1_500];
+    let (octets, source) = rtcp.recv_from(&mut buffer).unwrap();
+    assert_eq!(source.port(), leg.local_port() + 1);
+    let report = partyline_rtp::Compound::parse(&buffer[..octets]).unwrap().next();
+    assert!(matches!(report, Some(partyline_rtp::RtcpPacket::SenderReport { .. })), "{report:?}");
+}

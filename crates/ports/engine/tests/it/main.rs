@@ -7,3 +7,4 @@
 mod commands;
 mod hearing;
 mod phone;
+mod turmoil;
