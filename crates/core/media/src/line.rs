@@ -240,7 +240,7 @@ impl Outgoing {
 
     /// Lets time pass without a packet.
     pub(crate) const fn pause(&mut self, frames: u32) {
-        self.timestamp = self.timestamp.plus(FRAME_SAMPLES as u32 * frames);
+        self.timestamp = self.timestamp.plus((FRAME_SAMPLES as u32).wrapping_mul(frames));
         self.is_after_pause = true;
     }
 

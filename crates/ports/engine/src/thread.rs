@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use partyline_audio::Player;
+use partyline_media::FRAME;
 use partyline_udp::{MediaClock, PlainIo};
 
 use crate::counts::ThreadCounts;
@@ -21,9 +22,6 @@ pub(crate) const PHASES: usize = 4;
 const PHASE: Duration = Duration::from_millis(5);
 /// Most commands that wait for a thread, and that are taken before one phase.
 const MAILBOX_MAX: usize = 1_024;
-/// A thread that is this many phases behind passes over whole frames instead of sending them in a burst.
-const BEHIND_MAX: u64 = PHASES as u64;
-
 /// A command to a thread.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -104,7 +102,7 @@ fn run_awake(world: &mut World<'_, PlainIo>, mailbox: &Receiver<Command>, counts
         if counts.is_stopping() {
             return false;
         }
-        clock.sleep_until(schedule.deadline());
+        clock.sleep_until(schedule.deadline);
         let now = clock.now();
         mailbox.try_iter().take(MAILBOX_MAX).for_each(|command| world.command(command));
         let due = schedule.next(now);
@@ -114,12 +112,11 @@ fn run_awake(world: &mut World<'_, PlainIo>, mailbox: &Receiver<Command>, counts
     !counts.is_stopping()
 }
 
-/// When which phase is due.
+/// When which phase is due. Deadlines are added up from the first one, so that lateness does not.
 #[derive(Debug)]
 struct Schedule {
-    start: Instant,
-    /// Phases since the start.
-    at: u64,
+    deadline: Instant,
+    phase: usize,
     /// Frames that each phase has still to pass over.
     missed: [u32; PHASES],
 }
@@ -134,26 +131,19 @@ struct Due {
 
 impl Schedule {
     const fn new(start: Instant) -> Self {
-        Self { start, at: 0, missed: [0; PHASES] }
-    }
-
-    fn deadline(&self) -> Instant {
-        self.start + PHASE * u32::try_from(self.at % u64::from(u32::MAX)).unwrap_or(0)
+        Self { deadline: start, phase: 0, missed: [0; PHASES] }
     }
 
     /// The phase that is due now. Where a frame or more was missed, it is passed over by all phases.
     fn next(&mut self, now: Instant) -> Due {
-        let lateness = now.saturating_duration_since(self.deadline());
-        let behind = (lateness.as_nanos() / PHASE.as_nanos()) as u64;
-        if behind >= BEHIND_MAX {
-            let frames = behind / PHASES as u64;
-            self.at += frames * PHASES as u64;
-            for missed in &mut self.missed {
-                *missed += u32::try_from(frames).unwrap_or(u32::MAX);
-            }
+        let lateness = now.saturating_duration_since(self.deadline);
+        let frames = u32::try_from(lateness.as_nanos() / FRAME.as_nanos()).unwrap_or(u32::MAX);
+        for missed in &mut self.missed {
+            *missed = missed.saturating_add(frames);
         }
-        let phase = (self.at % PHASES as u64) as usize;
-        self.at += 1;
+        let phase = self.phase;
+        self.phase = (phase + 1) % PHASES;
+        self.deadline += FRAME * frames + PHASE;
         Due { phase, frames_missed: std::mem::take(&mut self.missed[phase]), lateness }
     }
 }
@@ -167,7 +157,7 @@ mod tests {
         let start = Instant::now();
         let mut schedule = Schedule::new(start);
         for step in 0..10 {
-            assert_eq!(schedule.deadline(), start + PHASE * step);
+            assert_eq!(schedule.deadline, start + PHASE * step);
             let due = schedule.next(start + PHASE * step);
             assert_eq!(
                 due,
@@ -184,7 +174,7 @@ mod tests {
         let phases: Vec<_> =
             (0..3).map(|_| schedule.next(late)).map(|due| (due.phase, due.frames_missed)).collect();
         assert_eq!(phases, [(0, 0), (1, 0), (2, 0)]);
-        assert_eq!(schedule.deadline(), start + PHASE * 3);
+        assert_eq!(schedule.deadline, start + PHASE * 3);
     }
 
     #[test]
@@ -195,13 +185,16 @@ mod tests {
         let dues: Vec<_> = (0..5).map(|_| schedule.next(late)).collect();
         assert_eq!(dues.iter().map(|due| due.phase).collect::<Vec<_>>(), [0, 1, 2, 3, 0]);
         assert_eq!(dues.iter().map(|due| due.frames_missed).collect::<Vec<_>>(), [3, 3, 3, 3, 0]);
-        assert!(schedule.deadline() > late);
+        assert!(schedule.deadline > late);
     }
 
     #[test]
-    fn a_schedule_lasts_for_years() {
-        let schedule = Schedule { start: Instant::now(), at: 100_000_000, missed: [0; PHASES] };
-        assert_eq!(schedule.deadline() - schedule.start, Duration::from_millis(500_000_000));
+    fn a_machine_that_slept_for_a_year_goes_on_with_the_next_frame() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start);
+        let year = start + Duration::from_secs(365 * 24 * 3_600);
+        assert_eq!(schedule.next(year).frames_missed, 365 * 24 * 3_600 * 50);
+        assert_eq!(schedule.deadline, year + PHASE);
     }
 
     #[test]
