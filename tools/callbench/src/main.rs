@@ -95,6 +95,9 @@ struct LoadArguments {
     /// First key so many milliseconds after the answer
     #[arg(long, default_value_t = 300, value_name = "MS")]
     keys_after: u64,
+    /// Wait so many seconds for prompts and tones to end, between the last entry and the window
+    #[arg(long, default_value_t = 4.0, value_name = "SECONDS")]
+    settle: f64,
     /// Signal over TCP
     #[arg(long)]
     tcp: bool,
@@ -219,6 +222,8 @@ async fn load(local: IpAddr, arguments: LoadArguments) -> anyhow::Result<()> {
         steady: Duration::try_from_secs_f64(arguments.seconds).context("--seconds")?,
         server: arguments.server_pid.map(ProcessMeter::new),
         digits_after: Duration::from_millis(arguments.keys_after),
+        entry_max: Duration::from_secs(30),
+        settle: Duration::try_from_secs_f64(arguments.settle).context("--settle")?,
     };
     let report = callbench::load::run(BenchConfig::new(local), &plan).await?;
     if arguments.json {

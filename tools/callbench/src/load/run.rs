@@ -17,10 +17,6 @@ use crate::process::ProcessMeter;
 
 /// What each caller remembers, and the piece that is looked at for who hears whom.
 const MEMORY: Duration = Duration::from_secs(1);
-/// After the last caller is in, prompts and tones die away before the window begins.
-const SETTLE: Duration = Duration::from_secs(4);
-/// How long the last caller may take to be in.
-const ENTRY_MAX: Duration = Duration::from_secs(30);
 /// A room's first talker must have keyed this long before, for a caller's entry time to be the server's.
 const TALKER_AHEAD: Duration = Duration::from_secs(3);
 /// Reasons of failed calls that are told.
@@ -45,6 +41,10 @@ pub struct LoadPlan {
     pub server: Option<ProcessMeter>,
     /// The first key comes so long after the answer.
     pub digits_after: Duration,
+    /// How long to wait, after the last call was answered, for everybody to hear their room.
+    pub entry_max: Duration,
+    /// After the last caller is in, prompts and entry tones die away for so long before the window begins.
+    pub settle: Duration,
 }
 
 /// A run could not be made.
@@ -87,7 +87,7 @@ pub async fn run(config: BenchConfig, plan: &LoadPlan) -> Result<LoadReport, Loa
     let bench = Bench::start(config).await?;
     let mut conferees = call_all(&bench, plan, &tones).await?;
     let (answer, entry) = wait_until_in(&conferees, plan).await;
-    tokio::time::sleep(SETTLE).await;
+    tokio::time::sleep(plan.settle).await;
 
     let failed = take_failed(&mut conferees);
     for conferee in &mut conferees {
@@ -170,7 +170,7 @@ async fn wait_until_in(conferees: &[Conferee], plan: &LoadPlan) -> (SetUpFigures
     for conferee in conferees {
         answers.extend(conferee.caller.wait_answered().await.ok());
     }
-    let deadline = Instant::now() + ENTRY_MAX;
+    let deadline = Instant::now() + plan.entry_max;
     let mut looks = vec![Look::default(); conferees.len()];
     loop {
         let mut waiting = 0;

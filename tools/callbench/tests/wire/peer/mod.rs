@@ -1,4 +1,7 @@
-//! A peer to call: answers, sends back what it hears, and has habits.
+//! A peer to call: answers, is an echo or a small conference, and has habits.
+
+mod conference;
+mod echo;
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -6,7 +9,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use callbench::{Codec, TransportKind};
-use partyline_rtp::{EventReceiver, Header, Packet, SeqNo, Ssrc};
 use partyline_sip::endpoint::{
     Because, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, Listen, Output,
 };
@@ -25,6 +27,12 @@ pub(crate) struct Habits {
     pub(crate) refuses: Option<u16>,
     /// Hangs up when this key is pressed.
     pub(crate) hangs_up_on: Option<char>,
+    /// Puts callers into the room of the code they key, instead of sending their own sound back.
+    pub(crate) mixes: bool,
+    /// Leaves the second talker of each room out of the mix.
+    pub(crate) forgets_a_talker: bool,
+    /// Mixes all rooms into one.
+    pub(crate) mixes_rooms_up: bool,
 }
 
 #[derive(Default)]
@@ -34,12 +42,12 @@ struct Seen {
 }
 
 /// The running peer; its task ends with the test's runtime.
-pub(crate) struct Echo {
+pub(crate) struct Peer {
     address: SocketAddr,
     seen: Arc<Mutex<Seen>>,
 }
 
-struct Peer {
+struct Shell {
     endpoint: Endpoint,
     udp: UdpSocket,
     habits: Habits,
@@ -47,9 +55,10 @@ struct Peer {
     callers: HashMap<CallKey, String>,
     streams: HashMap<ConnectionId, OwnedWriteHalf>,
     keys: mpsc::UnboundedSender<(CallKey, char)>,
+    conference: conference::Conference,
 }
 
-impl Echo {
+impl Peer {
     pub(crate) async fn start(habits: Habits) -> Self {
         let (udp, listener) = loop {
             let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -68,7 +77,9 @@ impl Echo {
         });
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (keys, pressed) = mpsc::unbounded_channel();
-        let peer = Peer {
+        let conference = conference::Conference::start(habits.clone());
+        let shell = Shell {
+            conference,
             endpoint,
             udp,
             habits,
@@ -77,7 +88,7 @@ impl Echo {
             streams: HashMap::new(),
             keys,
         };
-        tokio::spawn(peer.run(listener, pressed));
+        tokio::spawn(shell.run(listener, pressed));
         Self { address, seen }
     }
 
@@ -108,7 +119,7 @@ async fn wait(is_so: impl Fn() -> bool) {
     }
 }
 
-impl Peer {
+impl Shell {
     async fn run(mut self, listener: TcpListener, mut pressed: mpsc::UnboundedReceiver<(CallKey, char)>) {
         let local = listener.local_addr().unwrap();
         let (bytes_in, mut streams_in) = mpsc::channel(64);
@@ -179,7 +190,11 @@ impl Peer {
                 let capabilities = capabilities(rtp.local_addr().unwrap());
                 self.endpoint.ring(now, call).unwrap();
                 self.endpoint.answer(now, call, &capabilities).unwrap();
-                tokio::spawn(echo(rtp, call, self.habits.drops_every, self.keys.clone()));
+                if self.habits.mixes {
+                    self.conference.take(rtp);
+                } else {
+                    tokio::spawn(echo::echo(rtp, call, self.habits.drops_every, self.keys.clone()));
+                }
             }
             CallEvent::Confirmed(_) => {
                 self.seen.lock().unwrap().confirmed.extend(self.callers.get(&call).cloned());
@@ -204,39 +219,5 @@ fn capabilities(address: SocketAddr) -> Capabilities {
         port: address.port(),
         codecs: vec![codec(Codec::Pcmu), codec(Codec::Pcma)],
         telephone_event: true,
-    }
-}
-
-/// Sends audio back where it came from, numbered anew; hears keys.
-async fn echo(
-    rtp: UdpSocket,
-    call: CallKey,
-    drops_every: Option<u16>,
-    keys: mpsc::UnboundedSender<(CallKey, char)>,
-) {
-    let (mut sequence, mut events) = (0u16, EventReceiver::new());
-    let mut buffer = [0; 2_048];
-    while let Ok((octets, source)) = rtp.recv_from(&mut buffer).await {
-        let packet = Packet::parse(&buffer[..octets]).unwrap();
-        if packet.payload.len() == 4 {
-            if let Some(key) = events.handle(packet.timestamp, packet.payload) {
-                let _ = keys.send((call, key));
-            }
-            continue;
-        }
-        sequence = sequence.wrapping_add(1);
-        if drops_every.is_some_and(|every| sequence % every == 0) {
-            continue;
-        }
-        let header = Header {
-            marker: packet.marker,
-            payload_type: packet.payload_type,
-            sequence: SeqNo(sequence),
-            timestamp: packet.timestamp,
-            ssrc: Ssrc(1),
-        };
-        let mut answer = [0; 2_048];
-        let octets = header.write(packet.payload, &mut answer).unwrap();
-        let _ = rtp.send_to(&answer[..octets], source).await;
     }
 }

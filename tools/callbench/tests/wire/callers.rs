@@ -1,13 +1,10 @@
 //! Callers against a peer that answers, echoes, drops packets and hangs up.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails here should")]
-
-mod echo;
-
 use std::time::Duration;
 
 use callbench::{Bench, BenchConfig, CallEnd, CallPlan, Codec, TransportKind, WaitError};
-use echo::{Echo, Habits};
+
+use crate::peer::{Habits, Peer};
 
 async fn bench() -> Bench {
     let mut config = BenchConfig::new([127, 0, 0, 1].into());
@@ -17,7 +14,7 @@ async fn bench() -> Bench {
 
 #[tokio::test]
 async fn a_caller_is_answered_hears_its_echo_and_hangs_up() {
-    let (bench, echo) = (bench().await, Echo::start(Habits::default()).await);
+    let (bench, echo) = (bench().await, Peer::start(Habits::default()).await);
     for (plan, hz) in [
         (CallPlan::new(echo.uri("1")).tone(1000.0), 1000.0),
         (CallPlan::new(echo.uri("1")).tone(440.0).codec(Codec::Pcma), 440.0),
@@ -39,7 +36,7 @@ async fn a_caller_is_answered_hears_its_echo_and_hangs_up() {
 
 #[tokio::test]
 async fn keys_arrive_as_they_were_pressed() {
-    let (bench, echo) = (bench().await, Echo::start(Habits::default()).await);
+    let (bench, echo) = (bench().await, Peer::start(Habits::default()).await);
     let caller = bench.call(CallPlan::new(echo.uri("1")).digits("12345678#")).await.unwrap();
     caller.wait_answered().await.unwrap();
     assert!(caller.wait_digits_sent().await.unwrap().is_some());
@@ -51,7 +48,7 @@ async fn keys_arrive_as_they_were_pressed() {
 #[tokio::test]
 async fn packets_that_the_peer_keeps_are_lost() {
     let habits = Habits { drops_every: Some(10), ..Habits::default() };
-    let (bench, echo) = (bench().await, Echo::start(habits).await);
+    let (bench, echo) = (bench().await, Peer::start(habits).await);
     let caller = bench.call(CallPlan::new(echo.uri("1")).tone(700.0)).await.unwrap();
     caller.wait_answered().await.unwrap();
     let mut packets = caller.packets().await;
@@ -65,7 +62,7 @@ async fn packets_that_the_peer_keeps_are_lost() {
 
 #[tokio::test]
 async fn a_caller_that_never_sends_rtp_hears_nothing_of_itself() {
-    let (bench, echo) = (bench().await, Echo::start(Habits::default()).await);
+    let (bench, echo) = (bench().await, Peer::start(Habits::default()).await);
     let caller = bench.call(CallPlan::new(echo.uri("1")).tone(700.0).without_rtp()).await.unwrap();
     caller.wait_answered().await.unwrap();
     caller.wait_quieter(-80.0, Duration::from_millis(300)).await.unwrap();
@@ -76,12 +73,12 @@ async fn a_caller_that_never_sends_rtp_hears_nothing_of_itself() {
 #[tokio::test]
 async fn a_refusal_is_told_with_its_status_and_a_hang_up_as_theirs() {
     let bench = bench().await;
-    let busy = Echo::start(Habits { refuses: Some(486), ..Habits::default() }).await;
+    let busy = Peer::start(Habits { refuses: Some(486), ..Habits::default() }).await;
     let caller = bench.call(CallPlan::new(busy.uri("1"))).await.unwrap();
     let error = caller.wait_answered().await.unwrap_err();
     assert!(matches!(&error, WaitError::Ended { end: CallEnd::Refused { status: 486 }, .. }), "{error}");
 
-    let rude = Echo::start(Habits { hangs_up_on: Some('9'), ..Habits::default() }).await;
+    let rude = Peer::start(Habits { hangs_up_on: Some('9'), ..Habits::default() }).await;
     let caller = bench.call(CallPlan::new(rude.uri("1")).digits("9")).await.unwrap();
     assert_eq!(caller.wait_ended().await.unwrap(), CallEnd::TheyHungUp);
 }
@@ -91,7 +88,7 @@ async fn a_wait_in_vain_says_what_was_heard_instead() {
     let mut config = BenchConfig::new([127, 0, 0, 1].into());
     config.patience = Duration::from_millis(300);
     config.raises_priority = false;
-    let (bench, echo) = (Bench::start(config).await.unwrap(), Echo::start(Habits::default()).await);
+    let (bench, echo) = (Bench::start(config).await.unwrap(), Peer::start(Habits::default()).await);
     let caller = bench.call(CallPlan::new(echo.uri("1")).from_user("anna")).await.unwrap();
     caller.wait_answered().await.unwrap();
     let error = caller.wait_hears(1000.0).await.unwrap_err().to_string();
@@ -100,7 +97,7 @@ async fn a_wait_in_vain_says_what_was_heard_instead() {
 
 #[tokio::test]
 async fn the_peer_learns_of_an_ack_unless_it_is_held_back() {
-    let (bench, echo) = (bench().await, Echo::start(Habits::default()).await);
+    let (bench, echo) = (bench().await, Peer::start(Habits::default()).await);
     let polite = bench.call(CallPlan::new(echo.uri("1")).from_user("polite")).await.unwrap();
     let rude = bench.call(CallPlan::new(echo.uri("1")).from_user("rude").without_ack()).await.unwrap();
     polite.wait_answered().await.unwrap();
@@ -111,7 +108,7 @@ async fn the_peer_learns_of_an_ack_unless_it_is_held_back() {
 
 #[tokio::test]
 async fn a_stopped_bench_has_hung_up() {
-    let (bench, echo) = (bench().await, Echo::start(Habits::default()).await);
+    let (bench, echo) = (bench().await, Peer::start(Habits::default()).await);
     let caller = bench.call(CallPlan::new(echo.uri("1"))).await.unwrap();
     caller.wait_answered().await.unwrap();
     bench.stop().await;
