@@ -1,0 +1,162 @@
+//! Conference commands: they read the database itself, beside a running server or without one.
+
+use anyhow::{Context as _, bail};
+use partyline_conference::{ConferenceId, Timestamp};
+use partyline_store::{ConfereeRecord, ConferenceFilter, ConferenceRecord, StoreReader};
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, table};
+use crate::moment::rfc3339;
+
+/// `conference list`.
+pub(crate) async fn list(
+    store: &dyn StoreReader,
+    is_live: bool,
+    room: Option<&str>,
+    limit: u32,
+) -> anyhow::Result<Answer> {
+    let room = match room {
+        None => None,
+        Some(name) => {
+            let name = crate::rooms::room_name(name)?;
+            let found = store.room_named(&name).await?;
+            Some(found.with_context(|| format!("there is no room \"{name}\""))?.room.id)
+        }
+    };
+    let conferences = store.conferences(&ConferenceFilter { room, is_live, limit }).await?;
+    let json = Value::Array(conferences.iter().map(json).collect());
+    if conferences.is_empty() {
+        let live = if is_live { "live " } else { "" };
+        return Ok(Answer::new(format!("There are no {live}conferences.\n"), json));
+    }
+    let rows: Vec<Vec<String>> = conferences
+        .iter()
+        .map(|conference| {
+            vec![
+                conference.id.to_string(),
+                room_name(conference).to_owned(),
+                rfc3339(conference.started_at),
+                state(conference),
+                conference.seated.to_string(),
+                conference.mixer.to_string(),
+            ]
+        })
+        .collect();
+    Ok(Answer::new(table(&["CONFERENCE", "ROOM", "STARTED", "STATE", "SEATED", "MIXER"], &rows), json))
+}
+
+/// `conference show`.
+pub(crate) async fn show(store: &dyn StoreReader, which: &str) -> anyhow::Result<Answer> {
+    let id = match which.parse::<ConferenceId>() {
+        Ok(id) => id,
+        Err(_) => live_in_room(store, which).await?,
+    };
+    let found = store.conference(id).await?;
+    let conference = found.with_context(|| {
+        format!("there is no conference {id}; `partyline conference list` shows those there are")
+    })?;
+    Ok(Answer::new(text(&conference), json(&conference)))
+}
+
+async fn live_in_room(store: &dyn StoreReader, name: &str) -> anyhow::Result<ConferenceId> {
+    let Ok(name) = partyline_conference::RoomName::new(name) else {
+        bail!("\"{name}\" is neither a conference's identifier (26 characters) nor the name of a room");
+    };
+    let room = store
+        .room_named(&name)
+        .await?
+        .with_context(|| format!("there is no conference and no room \"{name}\""))?;
+    room.conference.with_context(|| format!("the room \"{name}\" has no live conference"))
+}
+
+fn text(conference: &ConferenceRecord) -> String {
+    let lines = [
+        ("Conference", conference.id.to_string()),
+        ("Room", room_name(conference).to_owned()),
+        ("Created by code", format!("…{}", conference.code_ends)),
+        ("Mix", format!("{} (placed {} times)", conference.mix, conference.epoch)),
+        ("Mixer", conference.mixer.to_string()),
+        ("Started", rfc3339(conference.started_at)),
+        ("State", state(conference)),
+        ("Locked", if conference.is_locked { "yes" } else { "no" }.to_owned()),
+        ("Seated", conference.seated.to_string()),
+    ];
+    let mut text: String = lines.iter().map(|(label, value)| format!("{label:<16} {value}\n")).collect();
+    if conference.conferees.is_empty() {
+        return text;
+    }
+    let rows: Vec<Vec<String>> = conference
+        .conferees
+        .iter()
+        .map(|conferee| {
+            vec![
+                conferee.order.to_string(),
+                conferee.role.as_str().to_owned(),
+                match &conferee.leave_reason {
+                    Some(reason) => format!("{} ({reason})", conferee.state),
+                    None => conferee.state.clone(),
+                },
+                if conferee.caller_number.is_empty() {
+                    "withheld".to_owned()
+                } else {
+                    conferee.caller_number.clone()
+                },
+                conferee.vru.to_string(),
+                rfc3339(conferee.placed_at),
+            ]
+        })
+        .collect();
+    text.push('\n');
+    text.push_str(&table(&["ORDER", "ROLE", "STATE", "CALLER", "VRU", "ENTERED"], &rows));
+    text
+}
+
+fn room_name(conference: &ConferenceRecord) -> &str {
+    if conference.room_name.is_empty() { "(deleted)" } else { &conference.room_name }
+}
+
+fn state(conference: &ConferenceRecord) -> String {
+    match (&conference.ended_at, &conference.end) {
+        (None, _) => "live".to_owned(),
+        (Some(at), Some(end)) => format!("ended {} ({end})", rfc3339(*at)),
+        (Some(at), None) => format!("ended {}", rfc3339(*at)),
+    }
+}
+
+fn moment(at: Option<Timestamp>) -> Option<String> {
+    at.map(rfc3339)
+}
+
+fn json(conference: &ConferenceRecord) -> Value {
+    json!({
+        "id": conference.id.to_string(),
+        "room_id": conference.room.to_string(),
+        "room": conference.room_name,
+        "code_ends": conference.code_ends,
+        "mix": conference.mix.to_string(),
+        "mixer": conference.mixer.as_str(),
+        "epoch": conference.epoch.0,
+        "started_at": rfc3339(conference.started_at),
+        "ended_at": moment(conference.ended_at),
+        "end": conference.end,
+        "is_live": conference.ended_at.is_none(),
+        "is_locked": conference.is_locked,
+        "seated": conference.seated,
+        "conferees": conference.conferees.iter().map(conferee_json).collect::<Vec<_>>(),
+    })
+}
+
+fn conferee_json(conferee: &ConfereeRecord) -> Value {
+    json!({
+        "id": conferee.id.to_string(),
+        "order": conferee.order.0,
+        "role": conferee.role.as_str(),
+        "state": conferee.state,
+        "caller": conferee.caller_number,
+        "vru": conferee.vru.as_str(),
+        "placed_at": rfc3339(conferee.placed_at),
+        "joined_at": moment(conferee.joined_at),
+        "left_at": moment(conferee.left_at),
+        "leave_reason": conferee.leave_reason,
+    })
+}

@@ -1,0 +1,159 @@
+//! Every setting with its words: what the environment may name, and what the reference is made from.
+
+/// How the environment spells a setting's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// As it is.
+    Text,
+    /// A whole number.
+    Number,
+    /// Several, with commas between.
+    List,
+    /// A TOML value.
+    Toml,
+    /// A key within a repeated table; the environment gives the whole table.
+    Inner,
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting {
+    /// Its key; `[]` stands for each entry of a repeated table.
+    pub(crate) key: &'static str,
+    /// How the environment spells it.
+    pub(crate) kind: Kind,
+    /// The flag that sets it.
+    pub(crate) flag: Option<&'static str>,
+    /// What it is for.
+    pub(crate) doc: &'static str,
+    /// The default in words, where it has no value of its own.
+    pub(crate) unset: &'static str,
+    /// A value for the sample file, where the default shows nothing.
+    pub(crate) example: &'static str,
+}
+
+impl Setting {
+    /// The environment variable that sets it; none for what stands within a repeated table.
+    pub(crate) fn variable(&self) -> Option<String> {
+        (self.kind != Kind::Inner)
+            .then(|| format!("PARTYLINE_{}", self.key.replace('.', "__").to_uppercase()))
+    }
+}
+
+const fn setting(key: &'static str, kind: Kind, doc: &'static str) -> Setting {
+    Setting { key, kind, flag: None, doc, unset: "", example: "" }
+}
+
+impl Setting {
+    const fn flag(self, flag: &'static str) -> Self {
+        Self { flag: Some(flag), ..self }
+    }
+
+    const fn unset(self, unset: &'static str, example: &'static str) -> Self {
+        Self { unset, example, ..self }
+    }
+}
+
+/// The variable that names the file itself; it is no setting of the file.
+pub(crate) const FILE_VARIABLE: &str = "PARTYLINE_CONFIG";
+
+/// All of them, in the order of the sample file.
+pub(crate) const SETTINGS: &[Setting] = &[
+    setting("data_dir", Kind::Text, "Where the database, the secrets and the admin socket are kept. Made at the first start, for its owner only.")
+        .flag("--data-dir"),
+    setting("sip.listen", Kind::List, "Addresses on which calls come in, each on UDP and TCP. Port 0 takes any free port. Used by the VRU that has no `sip_listen` of its own.")
+        .flag("--sip-listen"),
+    setting("sip.external_address", Kind::Text, "The address that callers reach us at, where a router translates ours. It is written into SIP and SDP.")
+        .unset("the address that a call came in on", "\"203.0.113.7\""),
+    setting("sip.calls_max", Kind::Number, "Most calls at once for each VRU, 1 to 100000; further ones are refused with 503."),
+    setting("guess_defence.free", Kind::Number, "Wrong codes from one source that cost no time, 0 to 100: people mistype."),
+    setting("guess_defence.delay", Kind::Text, "The delay behind the next wrong code; each further one doubles it."),
+    setting("guess_defence.delay_max", Kind::Text, "The longest delay."),
+    setting("guess_defence.lockout_after", Kind::Number, "Wrong codes after which no code is taken from that source, 1 to 1000."),
+    setting("guess_defence.lockout", Kind::Text, "How long a source is locked out."),
+    setting("guess_defence.forget", Kind::Text, "How long a wrong code counts."),
+    setting("rtp.ports", Kind::Text, "UDP ports for audio, both ends included; a call takes two. Keep them below the kernel's ephemeral ports (`sysctl net.ipv4.ip_local_port_range`).")
+        .flag("--rtp-ports"),
+    setting("rtp.threads", Kind::Number, "Media threads, 1 to 64.")
+        .unset("one for each core", "2"),
+    setting("http.listen", Kind::Text, "Where `/readyz`, `/healthz` and `/metrics` are answered. There is no password: keep it on an address that only your monitoring reaches.")
+        .flag("--http-listen"),
+    setting("cms.interface_servers", Kind::Number, "Interface servers of conferencing, 1 to 16. Two keep taking callers while one is stopped."),
+    setting("linetest.interface_servers", Kind::Number, "Interface servers of the line test, 1 to 16."),
+    setting("prompts.language", Kind::Text, "The language of prompts where the dialled number says nothing."),
+    setting("prompts.directory", Kind::Text, "A folder of WAV files (mono, 16 bit) that replace our prompts by name: `welcome.wav` or `en/welcome.wav`.")
+        .unset("none", "\"/etc/partyline/prompts\""),
+    setting("prompts.asterisk_pack", Kind::Text, "The folder of an installed `asterisk-core-sounds-*` pack, whose sounds replace ours where a name of theirs fits.")
+        .unset("none", "\"/usr/share/asterisk/sounds/en\""),
+    setting("retention.conferences", Kind::Text, "How long ended conferences are kept, with their conferees; \"none\" keeps them for ever."),
+    setting("retention.events", Kind::Text, "How long events are kept."),
+    setting("retention.attempts", Kind::Text, "How long refused tries are kept."),
+    setting("retention.commands", Kind::Text, "How long commands are kept."),
+    setting("log.format", Kind::Text, "\"text\" for people, \"json\" for machines. The log goes to standard error."),
+    setting("log.filter", Kind::Text, "What is logged: a level, or levels by part (`info,partyline_vru=debug`)."),
+    setting("dnis", Kind::Toml, "What a dialled number leads to: an application (`conferencing`, `linetest`), or a table with `application`, `language`, `room` (codes of other rooms are unknown there) and `code` (callers enter without being asked for one). A number that is not here, and is no room's code, leads to conferencing.")
+        .unset("empty", "{ linetest = \"linetest\", 18005551234 = { language = \"en\", room = \"demo\" } }"),
+    setting("mixer", Kind::Toml, "The mixers of this process, one table each.")
+        .unset("one, \"mixer-1\" of class \"standard\"", ""),
+    setting("mixer[].id", Kind::Inner, "The mixer's name, unique among all roles.").unset("must be given", "\"mixer-1\""),
+    setting("mixer[].class", Kind::Inner, "The class of rooms whose conferences it takes.").unset("\"standard\"", "\"standard\""),
+    setting("mixer[].seats_max", Kind::Inner, "Most callers on it at once, 1 to 100000.").unset("1000", "1000"),
+    setting("vru", Kind::Toml, "The VRUs of this process, one table each.")
+        .unset("one, \"vru-1\" on `sip.listen`", ""),
+    setting("vru[].id", Kind::Inner, "The VRU's name, unique among all roles.").unset("must be given", "\"vru-1\""),
+    setting("vru[].sip_listen", Kind::Inner, "Addresses on which its calls come in. One VRU may leave it out and takes `sip.listen`.")
+        .unset("`sip.listen`", "[\"0.0.0.0:5070\"]"),
+];
+
+/// The setting that a variable names.
+pub(crate) fn by_variable(variable: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.variable().as_deref() == Some(variable))
+}
+
+/// The known variable that is spelled most like this one, if any is near.
+pub(crate) fn nearest_variable(variable: &str) -> Option<String> {
+    SETTINGS
+        .iter()
+        .filter_map(Setting::variable)
+        .chain([FILE_VARIABLE.to_owned()])
+        .map(|known| (distance(variable, &known), known))
+        .min()
+        .filter(|(distance, _)| *distance <= 8)
+        .map(|(_, known)| known)
+}
+
+/// Single-letter edits between two short texts (Levenshtein).
+fn distance(from: &str, to: &str) -> usize {
+    let to = to.as_bytes();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    // A variable is at most as long as the environment allows; 256 is beyond every near one.
+    for (line, byte) in from.bytes().take(256).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, other) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(byte != *other);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_in_a_variable_finds_the_one_that_was_meant() {
+        assert_eq!(nearest_variable("PARTYLINE_SIP_LISTEN").as_deref(), Some("PARTYLINE_SIP__LISTEN"));
+        assert_eq!(nearest_variable("PARTYLINE_DATADIR").as_deref(), Some("PARTYLINE_DATA_DIR"));
+        assert_eq!(nearest_variable("PARTYLINE_SOMETHING_ELSE_ENTIRELY"), None);
+    }
+
+    #[test]
+    fn only_what_stands_within_a_table_has_no_variable() {
+        for setting in SETTINGS {
+            assert_eq!(setting.variable().is_none(), setting.key.contains("[]"), "{}", setting.key);
+        }
+    }
+}

@@ -1,0 +1,248 @@
+use std::fs;
+
+use toml::Value;
+
+use super::*;
+
+const FILE: &str = "partyline.toml";
+
+/// Loads a file's text, an environment and flags; errors read as a person sees them, without the folder.
+fn loaded(
+    file: &str,
+    environment: &[(&str, &str)],
+    flags: &[(&'static str, &'static str, Value)],
+) -> Result<Loaded, String> {
+    let dir = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = dir.path().join(FILE);
+    fs::write(&path, file).expect("a temporary file can be written");
+    let inputs = Inputs {
+        file: Some(path),
+        environment: environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+        flags: flags.iter().map(|(flag, key, value)| FlagValue { flag, key, value: value.clone() }).collect(),
+    };
+    load(&inputs).map_err(|error| error.to_string().replace(&format!("{}/", dir.path().display()), ""))
+}
+
+fn refused(file: &str) -> String {
+    loaded(file, &[], &[]).expect_err("the file is wrong")
+}
+
+fn refused_variable(name: &str, value: &str) -> String {
+    loaded("", &[(name, value)], &[]).expect_err("the variable is wrong")
+}
+
+#[test]
+fn nothing_at_all_is_a_configuration() {
+    let config = load(&Inputs::default()).unwrap().config;
+    assert_eq!(config.data_dir, PathBuf::from("./partyline-data"));
+    assert_eq!(config.vrus[0].listen, ["0.0.0.0:5060".parse().unwrap()]);
+    assert_eq!(config.rtp_ports.to_string(), "16384-32767");
+    assert_eq!(config.http_listen, "127.0.0.1:8080".parse().unwrap());
+    assert_eq!((config.cms.len(), config.linetest.len(), config.mixers.len()), (2, 2, 1));
+    assert_eq!(config.mixers[0].class.as_str(), "standard");
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_flags_over_both() {
+    let file =
+        "data_dir = \"/file\"\n[sip]\nlisten = [\"127.0.0.1:1000\"]\n[http]\nlisten = \"127.0.0.1:1001\"\n";
+    let environment =
+        [("PARTYLINE_DATA_DIR", "/environment"), ("PARTYLINE_SIP__LISTEN", "127.0.0.1:2000,[::1]:2000")];
+    let flags = [("--data-dir", "data_dir", Value::String("/flag".into()))];
+    let loaded = loaded(file, &environment, &flags).unwrap();
+    assert_eq!(loaded.config.data_dir, PathBuf::from("/flag"));
+    assert_eq!(
+        loaded.config.vrus[0].listen,
+        ["127.0.0.1:2000".parse().unwrap(), "[::1]:2000".parse().unwrap()]
+    );
+    assert_eq!(loaded.config.http_listen, "127.0.0.1:1001".parse().unwrap());
+    assert_eq!(loaded.origins.of("data_dir"), Origin::Flag("--data-dir"));
+    assert_eq!(loaded.origins.of("sip.listen"), Origin::Variable("PARTYLINE_SIP__LISTEN".into()));
+    assert!(matches!(loaded.origins.of("http.listen"), Origin::Line(_, 5)));
+    assert_eq!(loaded.origins.of("rtp.ports"), Origin::Default);
+}
+
+#[test]
+fn mixers_vrus_and_dialled_numbers_are_read() {
+    let file = r#"
+[[mixer]]
+id = "mixer-a"
+[[mixer]]
+id = "mixer-b"
+class = "large"
+seats_max = 500
+[[vru]]
+id = "vru-a"
+[[vru]]
+id = "vru-b"
+sip_listen = ["0.0.0.0:5070"]
+[dnis]
+echo = "linetest"
+18005551234 = { language = "en", room = "demo", code = "12345678" }
+"#;
+    let config = loaded(file, &[], &[]).unwrap().config;
+    assert_eq!(
+        config.mixers[1],
+        Mixer {
+            id: MixerId::new("mixer-b").unwrap(),
+            class: MixerClass::new("large").unwrap(),
+            seats_max: 500
+        }
+    );
+    assert_eq!(config.vrus[0].listen, ["0.0.0.0:5060".parse().unwrap()]);
+    assert_eq!(config.vrus[1].listen, ["0.0.0.0:5070".parse().unwrap()]);
+    assert_eq!(config.dnis["echo"].application, Application::Linetest);
+    assert_eq!(config.dnis["18005551234"].room, Some(RoomName::new("demo").unwrap()));
+}
+
+#[test]
+fn tables_can_come_from_the_environment() {
+    let config =
+        loaded("", &[("PARTYLINE_MIXER", "[{ id = \"m\", class = \"large\" }]")], &[]).unwrap().config;
+    assert_eq!(config.mixers[0].class.as_str(), "large");
+}
+
+#[test]
+fn unknown_keys_are_refused_with_their_line_and_the_keys_there_are() {
+    assert_eq!(
+        refused("[http]\nlisten = \"127.0.0.1:80\"\n[sip]\nport = 5060\n"),
+        "partyline.toml:4: unknown field `port`, expected one of `listen`, `external_address`, `calls_max`\n  | port = 5060"
+    );
+    assert!(
+        refused("[mixers]\n")
+            .starts_with("partyline.toml:1: unknown field `mixers`, expected one of `data_dir`")
+    );
+    assert_eq!(
+        refused("[[mixer]]\nid = \"m\"\nseat_max = 5\n"),
+        "partyline.toml:3: unknown field `seat_max`, expected one of `id`, `class`, `seats_max`\n  | seat_max = 5"
+    );
+}
+
+#[test]
+fn nonsense_is_refused_with_its_line_and_what_was_expected() {
+    for (file, message) in [
+        (
+            "[sip]\nlisten = [\"5060\"]\n",
+            "partyline.toml:2: invalid value: string \"5060\", expected an address with a port, such as \"0.0.0.0:5060\" or \"[::]:5060\"\n  | listen = [\"5060\"]",
+        ),
+        (
+            "[cms]\ninterface_servers = 0\n",
+            "partyline.toml:2: invalid value: integer `0`, expected a whole number from 1 to 16\n  | interface_servers = 0",
+        ),
+        (
+            "[rtp]\nports = \"32767-16384\"\n",
+            "partyline.toml:2: invalid value: string \"32767-16384\", expected two ports from 1024 to 65535, the lower first, that hold an even port and its next, such as \"16384-32767\"\n  | ports = \"32767-16384\"",
+        ),
+        (
+            "[retention]\n\nevents = 30\n",
+            "partyline.toml:3: invalid type: integer `30`, expected a time with a unit, such as \"90s\", \"30m\" or \"365d\", or \"none\" for no limit\n  | events = 30",
+        ),
+        (
+            "[dnis]\n600 = \"echo\"\n",
+            "partyline.toml:2: invalid value: string \"echo\", expected \"conferencing\", \"linetest\", or a table such as { application = \"conferencing\", language = \"en\", room = \"demo\" }\n  | 600 = \"echo\"",
+        ),
+        ("[sip\n", "partyline.toml:1: unclosed table, expected `]`\n  | [sip"),
+    ] {
+        assert_eq!(refused(file), message);
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_refused_with_the_line_of_the_later() {
+    assert_eq!(
+        refused("[[mixer]]\nid = \"one\"\n[[mixer]]\nid = \"one\"\n"),
+        "partyline.toml:4: mixer[1].id: \"one\" is the name of another role; expected a name of its own"
+    );
+    assert_eq!(
+        refused("[sip]\nlisten = [\"0.0.0.0:20000\"]\n"),
+        "partyline.toml:2: sip.listen: port 20000 is one of rtp.ports (16384-32767); expected a port outside"
+    );
+    assert_eq!(
+        refused("[[vru]]\nid = \"a\"\n[[vru]]\nid = \"b\"\n").lines().next().unwrap(),
+        "partyline.toml:3: vru[1]: expected sip_listen: only one VRU can take the addresses of sip.listen"
+    );
+}
+
+#[test]
+fn unknown_variables_are_refused_with_the_one_that_was_meant() {
+    assert_eq!(
+        refused_variable("PARTYLINE_SIP_LISTEN", "0.0.0.0:5060"),
+        "environment variable PARTYLINE_SIP_LISTEN: no setting has this name; did you mean PARTYLINE_SIP__LISTEN?"
+    );
+    assert_eq!(
+        refused_variable("PARTYLINE_WHAT_EVER_THIS_IS", "1"),
+        "environment variable PARTYLINE_WHAT_EVER_THIS_IS: no setting has this name; `partyline config show` lists the settings; a dot of a key is written as two underscores"
+    );
+}
+
+#[test]
+fn nonsense_in_a_variable_names_the_variable() {
+    assert_eq!(
+        refused_variable("PARTYLINE_CMS__INTERFACE_SERVERS", "two"),
+        "environment variable PARTYLINE_CMS__INTERFACE_SERVERS: invalid value: string \"two\", expected a whole number"
+    );
+    assert_eq!(
+        refused_variable("PARTYLINE_LOG__FORMAT", "xml"),
+        "environment variable PARTYLINE_LOG__FORMAT: invalid value: string \"xml\", expected a format of log lines, \"text\" or \"json\""
+    );
+}
+
+#[test]
+fn a_file_that_is_missing_or_no_text_is_named() {
+    let missing =
+        load(&Inputs { file: Some("/nowhere/partyline.toml".into()), ..Inputs::default() }).unwrap_err();
+    assert_eq!(
+        missing.to_string(),
+        "/nowhere/partyline.toml: the file can't be read: No such file or directory (os error 2)"
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(FILE);
+    fs::write(&path, [0xff, 0xfe, 0x00]).unwrap();
+    let garbage = load(&Inputs { file: Some(path), ..Inputs::default() }).unwrap_err();
+    assert!(
+        garbage.to_string().ends_with("the file is not UTF-8; expected a TOML file of settings"),
+        "{garbage}"
+    );
+}
+
+#[test]
+fn a_code_in_the_settings_is_masked_when_they_are_shown() {
+    let loaded = loaded("[dnis]\nboard = { code = \"12345678\" }\n", &[], &[]).unwrap();
+    assert!(loaded.config.dnis["board"].code.is_some());
+    for shown in [show::text(&loaded), show::json(&loaded).to_string()] {
+        assert!(!shown.contains("12345678"), "{shown}");
+        assert!(shown.contains("********"), "{shown}");
+    }
+}
+
+#[test]
+fn the_sample_reads_as_the_defaults_and_so_does_every_line_of_it() {
+    let sample = reference::sample();
+    assert_eq!(loaded(&sample, &[], &[]).unwrap().config, load(&Inputs::default()).unwrap().config);
+    let is_setting = |line: &str| {
+        line.strip_prefix("# ").is_some_and(|line| {
+            line.starts_with("[")
+                || line.split_once(" = ").is_some_and(|(key, _)| {
+                    key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+                })
+        })
+    };
+    let uncommented: Vec<&str> = sample
+        .lines()
+        .map(|line| if is_setting(line) { &line[2..] } else { line })
+        .filter(|line| !line.starts_with("sip_listen ="))
+        .collect();
+    let config =
+        loaded(&uncommented.join("\n"), &[], &[]).unwrap_or_else(|error| panic!("{error}\n{sample}")).config;
+    assert!(config.external_address.is_some() && config.dnis.len() == 2);
+}
+
+#[test]
+fn the_reference_in_docs_is_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/config.md");
+    let written = fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        written == reference::markdown(),
+        "docs/config.md is out of date; write it anew: cargo run -p partyline -- config reference > docs/config.md"
+    );
+}

@@ -1,0 +1,65 @@
+//! Why a server did not start, and what to do.
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::doctor::network::advice_on;
+
+/// A server did not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// An address can't be listened on.
+    #[error("{what} can't listen on {address}: {source}; {advice}")]
+    Listen {
+        /// `SIP` or `HTTP`.
+        what: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+        /// What to do.
+        advice: String,
+    },
+    /// A role failed.
+    #[error("the role {name} can't start: {source}")]
+    Role {
+        /// The role.
+        name: String,
+        /// What it said.
+        source: anyhow::Error,
+    },
+}
+
+impl StartError {
+    /// Whether something else holds what we need.
+    pub(crate) fn is_taken(&self) -> bool {
+        match self {
+            Self::Listen { source, .. } => source.kind() == io::ErrorKind::AddrInUse,
+            Self::Role { .. } => false,
+        }
+    }
+
+    fn listen(what: &'static str, address: SocketAddr, source: io::Error) -> Self {
+        let advice = advice_on(address, &source);
+        Self::Listen { what, address, source, advice }
+    }
+
+    /// The HTTP listener failed.
+    pub(crate) fn http(error: partyline_console::StartError) -> Self {
+        let partyline_console::StartError::Listen { address, source } = error;
+        Self::listen("HTTP", address, source)
+    }
+
+    /// A VRU failed.
+    pub(crate) fn vru(name: &str, error: partyline_vru::StartError) -> Self {
+        match error {
+            partyline_vru::StartError::Bind { address, error } => Self::listen("SIP", address, error),
+            error @ partyline_vru::StartError::NoAddress => Self::role(name, error),
+        }
+    }
+
+    /// Another role failed.
+    pub(crate) fn role(name: &str, error: impl Into<anyhow::Error>) -> Self {
+        Self::Role { name: name.to_owned(), source: error.into() }
+    }
+}
