@@ -1,7 +1,7 @@
 //! One batch: snapshot → rules → conditional commit, again while others are quicker.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use partyline_conference::rules::decide;
 use partyline_conference::{
@@ -66,7 +66,7 @@ impl Office {
         let mut named: Vec<AttendanceId> = intents.iter().filter_map(attendance_of).collect();
         named.sort_unstable();
         named.dedup();
-        let live = self.live_mixers.lock().ids();
+        let live = self.live_mixers.lock().ids(Instant::now());
         self.store.snapshot(room, clock::now(), &named, &live).await
     }
 
@@ -80,7 +80,7 @@ impl Office {
         };
         let version = self.store.commit(commit).await?;
         metrics::counter!("partyline_cms_commits_total").increment(1);
-        effects.number_sounds(version);
+        effects.stamp(version);
         Ok(effects)
     }
 

@@ -1,9 +1,10 @@
 //! What follows from a decision at the mixers. Pure: read off the snapshot and the changes.
 
 use partyline_conference::{
-    Announce, Change, Decision, EventKind, LiveMix, MixerId, RoomSnapshot, RoomVersion,
+    Announce, AttendanceId, AttendanceState, Change, Decision, EventKind, LeaveReason, LiveMix, MixerId,
+    RoomSnapshot, RoomVersion, WaitingKind,
 };
-use partyline_rpc::mixing::{EndMix, PlaySound, Sound};
+use partyline_rpc::mixing::{EndMix, PlaySound, SetLeg, Sound};
 
 /// Sounds of one commit: at most one of each kind, however many came or left at once.
 const SOUNDS_PER_COMMIT: u64 = 2;
@@ -11,8 +12,12 @@ const SOUNDS_PER_COMMIT: u64 = 2;
 /// Orders to mixers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Effects {
-    /// Placements that are over.
+    /// Placements that are over, with all who were in them.
     pub(crate) ended: Vec<(MixerId, EndMix)>,
+    /// Placements that others have taken the place of: callers are on their way there.
+    pub(crate) replaced: Vec<(MixerId, EndMix)>,
+    /// Callers who left without their VRU saying so to the mixer.
+    pub(crate) removed: Vec<(MixerId, SetLeg)>,
     /// Tones.
     pub(crate) sounds: Vec<(MixerId, PlaySound)>,
 }
@@ -22,30 +27,54 @@ impl Effects {
     pub(crate) fn of(snapshot: &RoomSnapshot, decision: &Decision) -> Self {
         let before: Vec<&LiveMix> =
             snapshot.conference.iter().map(|live| &live.mix).chain(snapshot.lobby.as_ref()).collect();
-        let mut ended = Vec::new();
+        let mut effects = Self { sounds: sounds(snapshot, decision), ..Self::default() };
         let end = |mix: &LiveMix| (mix.mixer.clone(), EndMix { mix: mix.mix, epoch: mix.epoch });
         for change in &decision.changes {
             if let Change::EndConference { conference, .. } = change {
-                ended.extend(
-                    snapshot
-                        .conference
-                        .iter()
-                        .filter(|live| live.id == *conference)
-                        .map(|live| end(&live.mix)),
-                );
+                let over = snapshot.conference.iter().filter(|live| live.id == *conference);
+                effects.ended.extend(over.map(|live| end(&live.mix)));
             } else if let Change::CloseLobby { mix } | Change::Move { mix, .. } = change {
-                ended.extend(before.iter().filter(|live| live.mix == *mix).map(|live| end(live)));
+                effects.replaced.extend(before.iter().filter(|live| live.mix == *mix).map(|live| end(live)));
+            } else if let Change::Leave { attendance, reason } = change
+                && !is_told_by_vru(*reason)
+                && let Some(mix) = mix_of(snapshot, *attendance)
+            {
+                effects.removed.push((mix.mixer.clone(), removal(mix, *attendance)));
             }
         }
-        Self { ended, sounds: sounds(snapshot, decision) }
+        effects
     }
 
-    /// Gives each sound a number that no other sound of the room has: made of the version that the commit brought.
-    pub(crate) fn number_sounds(&mut self, version: RoomVersion) {
+    /// Stamps orders with the version that the commit brought: settings, so that the newest wins, and sounds, so that
+    /// each has a number that no other sound of the room has.
+    pub(crate) fn stamp(&mut self, version: RoomVersion) {
+        for (_, setting) in &mut self.removed {
+            setting.version = version.0;
+        }
         for (nth, (_, sound)) in (0..).zip(&mut self.sounds) {
             sound.play = version.0.wrapping_mul(SOUNDS_PER_COMMIT).wrapping_add(nth);
         }
     }
+}
+
+/// Whether the VRU itself takes the leg out of the mix. Of the others it may know nothing, or be no more.
+const fn is_told_by_vru(reason: LeaveReason) -> bool {
+    !matches!(reason, LeaveReason::Deleted | LeaveReason::NeverJoined | LeaveReason::VruLost)
+}
+
+/// The mix that a caller sat in.
+fn mix_of(snapshot: &RoomSnapshot, attendance: AttendanceId) -> Option<&LiveMix> {
+    match snapshot.attendances.get(&attendance)?.state {
+        AttendanceState::Seated { .. } => snapshot.conference.as_ref().map(|live| &live.mix),
+        AttendanceState::Waiting(WaitingKind::Lobby) => snapshot.lobby.as_ref(),
+        AttendanceState::Waiting(WaitingKind::Held)
+        | AttendanceState::Refused(_)
+        | AttendanceState::Left(_) => None,
+    }
+}
+
+fn removal(mix: &LiveMix, attendance: AttendanceId) -> SetLeg {
+    SetLeg { mix: mix.mix, epoch: mix.epoch, attendance, is_muted: false, is_removed: true, version: 0 }
 }
 
 fn sounds(snapshot: &RoomSnapshot, decision: &Decision) -> Vec<(MixerId, PlaySound)> {
@@ -101,8 +130,7 @@ mod tests {
 
     use partyline_conference::{
         AccountId, AccountUse, ConfereeId, ConferenceEnd, ConferenceId, EntryPolicy, Epoch, HostLeaves,
-        LeaveReason, LiveConference, LockScope, MixId, MixKind, MixerClass, Order, Room, RoomId, RoomName,
-        Timestamp,
+        LiveConference, LockScope, MixId, MixKind, MixerClass, Order, Room, RoomId, RoomName, Timestamp,
     };
 
     use super::*;
@@ -188,9 +216,9 @@ mod tests {
     fn each_sound_has_a_number_of_its_own() {
         let decision = Decision { events: vec![joined(false), left()], ..Decision::default() };
         let mut effects = Effects::of(&snapshot(Announce::Name), &decision);
-        effects.number_sounds(RoomVersion(8));
+        effects.stamp(RoomVersion(8));
         let mut next = Effects::of(&snapshot(Announce::Name), &decision);
-        next.number_sounds(RoomVersion(9));
+        next.stamp(RoomVersion(9));
         let mut numbers: Vec<u64> =
             effects.sounds.iter().chain(&next.sounds).map(|(_, sound)| sound.play).collect();
         numbers.sort_unstable();
@@ -205,10 +233,11 @@ mod tests {
             kind: MixKind::Conference,
             to: mixer("m-2"),
             epoch: Epoch(2),
+            reserved: 8,
         };
         let decision = Decision { changes: vec![moved], events: vec![left()], ..Decision::default() };
         let effects = Effects::of(&snapshot(Announce::Tone), &decision);
-        assert_eq!(effects.ended, [(mixer("m-1"), EndMix { mix: MixId::from_bits(5), epoch: Epoch(1) })]);
+        assert_eq!(effects.replaced, [(mixer("m-1"), EndMix { mix: MixId::from_bits(5), epoch: Epoch(1) })]);
         assert_eq!(effects.sounds[0].0, mixer("m-2"));
         assert_eq!(effects.sounds[0].1.epoch, Epoch(2));
     }

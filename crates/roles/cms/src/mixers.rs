@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use partyline_conference::{ConferenceId, Epoch, MixId, MixView, MixerId};
-use partyline_rpc::mixing::{EndMix, EnsureMix, PlaySound};
+use partyline_rpc::mixing::{EndMix, EnsureMix, PlaySound, SetLeg};
 use partyline_rpc::{Address, Network, clients};
 use partyline_store::MixerLease;
 use tonic::transport::Channel;
@@ -21,6 +21,10 @@ const ENSURE_ATTEMPTS: u32 = 3;
 const ENSURE_PAUSE: Duration = Duration::from_millis(100);
 /// Placements remembered as known to their mixer; beyond it all are forgotten and asked for again.
 const ENSURED_MAX: usize = 65_536;
+/// How long a mixer is given nothing after it could not carry a mix. Long enough to look at every other one.
+const AVOIDED_FOR: Duration = Duration::from_secs(3);
+/// How long a mix lives on that others have taken the place of: whoever is in it hears the others until they are moved.
+const REPLACED_LIVES: Duration = Duration::from_secs(2);
 /// Mixers that are connected to; beyond it all connections are opened anew.
 const CHANNELS_MAX: usize = 1024;
 
@@ -106,15 +110,20 @@ impl Mixers {
         self.ensured.lock().retain(|_, (known, _)| known != mixer);
     }
 
-    async fn end(&self, address: &Address, end: EndMix) -> Result<(), Status> {
+    async fn end(&self, address: Address, end: EndMix) -> Result<(), Status> {
         self.ensured.lock().retain(|mix, (_, epoch)| *mix != end.mix || *epoch > end.epoch);
-        let mut client = clients::mixing(self.channel(address));
+        let mut client = clients::mixing(self.channel(&address));
         self.within(client.end(tonic::Request::new(end.into()))).await.map(drop)
     }
 
-    async fn play(&self, address: &Address, sound: PlaySound) -> Result<(), Status> {
-        let mut client = clients::mixing(self.channel(address));
+    async fn play(&self, address: Address, sound: PlaySound) -> Result<(), Status> {
+        let mut client = clients::mixing(self.channel(&address));
         self.within(client.play(tonic::Request::new(sound.into()))).await.map(drop)
+    }
+
+    async fn set(&self, address: Address, setting: SetLeg) -> Result<(), Status> {
+        let mut client = clients::mixing(self.channel(&address));
+        self.within(client.set(tonic::Request::new(setting.into()))).await.map(drop)
     }
 }
 
@@ -127,19 +136,36 @@ impl Office {
         }
         let office = Arc::clone(self);
         self.tasks.spawn(async move {
-            for (mixer, sound) in effects.sounds {
-                let Some(address) = office.address_of(&mixer) else { continue };
-                if let Err(status) = office.mixers.play(&address, sound).await {
-                    tracing::info!(%mixer, mix = %sound.mix, %status, "a tone was not played");
-                }
+            for (mixer, sound) in &effects.sounds {
+                office.order(mixer, |mixers, address| mixers.play(address, *sound)).await;
             }
-            for (mixer, end) in effects.ended {
-                let Some(address) = office.address_of(&mixer) else { continue };
-                if let Err(status) = office.mixers.end(&address, end).await {
-                    tracing::info!(%mixer, mix = %end.mix, %status, "a mix was not ended by order");
-                }
+            for (mixer, setting) in &effects.removed {
+                office.order(mixer, |mixers, address| mixers.set(address, *setting)).await;
+            }
+            for (mixer, end) in &effects.ended {
+                office.order(mixer, |mixers, address| mixers.end(address, *end)).await;
+            }
+            if effects.replaced.is_empty() {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(REPLACED_LIVES) => {}
+                () = office.stopping.cancelled() => {}
+            }
+            for (mixer, end) in &effects.replaced {
+                office.order(mixer, |mixers, address| mixers.end(address, *end)).await;
             }
         });
+    }
+
+    async fn order<'a, F>(&'a self, mixer: &MixerId, order: impl FnOnce(&'a Mixers, Address) -> F)
+    where
+        F: Future<Output = Result<(), Status>>,
+    {
+        let Some(address) = self.address_of(mixer) else { return };
+        if let Err(status) = order(&self.mixers, address).await {
+            tracing::info!(%mixer, %status, "an order to the mixer was not carried out");
+        }
     }
 
     fn address_of(&self, mixer: &MixerId) -> Option<Address> {
@@ -152,14 +178,17 @@ impl Office {
 pub(crate) struct LiveMixers {
     leases: BTreeMap<MixerId, MixerLease>,
     dead: BTreeSet<MixerId>,
+    /// Those that could not carry a mix lately: a room that leaves one must not be given back to it at once.
+    avoided_until: BTreeMap<MixerId, Instant>,
 }
 
 impl LiveMixers {
     /// Those that may be given something.
-    pub(crate) fn ids(&self) -> Vec<MixerId> {
+    pub(crate) fn ids(&self, now: Instant) -> Vec<MixerId> {
         self.leases
             .values()
             .filter(|lease| !lease.is_draining && !self.dead.contains(&lease.id))
+            .filter(|lease| self.avoided_until.get(&lease.id).is_none_or(|until| *until <= now))
             .map(|lease| lease.id.clone())
             .collect()
     }
@@ -173,9 +202,16 @@ impl LiveMixers {
             leases.iter().filter(|lease| is_new(lease)).map(|lease| lease.id.clone()).collect();
         for mixer in &anew {
             self.dead.remove(mixer);
+            self.avoided_until.remove(mixer);
         }
         self.leases = leases.into_iter().map(|lease| (lease.id.clone(), lease)).collect();
         anew
+    }
+
+    /// A mixer could not carry a mix: it is given nothing for a while.
+    pub(crate) fn avoid(&mut self, now: Instant, mixer: MixerId) {
+        self.avoided_until.retain(|_, until| *until > now);
+        self.avoided_until.insert(mixer, now + AVOIDED_FOR);
     }
 
     /// Takes the judgement of the watch.
@@ -213,8 +249,17 @@ mod tests {
         let mut live = LiveMixers::default();
         live.list(vec![lease("a", "1", false), lease("b", "1", true), lease("c", "1", false)]);
         live.judge(&[MixerId::new("c").unwrap()]);
-        assert_eq!(live.ids(), [MixerId::new("a").unwrap()]);
+        assert_eq!(live.ids(Instant::now()), [MixerId::new("a").unwrap()]);
         assert_eq!(live.draining(), [MixerId::new("b").unwrap()]);
+    }
+
+    #[test]
+    fn a_mixer_that_could_not_carry_a_mix_is_given_nothing_for_a_while() {
+        let (mut live, now) = (LiveMixers::default(), Instant::now());
+        live.list(vec![lease("a", "1", false), lease("b", "1", false)]);
+        live.avoid(now, MixerId::new("a").unwrap());
+        assert_eq!(live.ids(now), [MixerId::new("b").unwrap()]);
+        assert_eq!(live.ids(now + AVOIDED_FOR).len(), 2);
     }
 
     #[test]
@@ -223,7 +268,7 @@ mod tests {
         assert!(live.list(vec![lease("a", "1", false)]).is_empty());
         live.judge(&[MixerId::new("a").unwrap()]);
         assert_eq!(live.list(vec![lease("a", "2", false)]), [MixerId::new("a").unwrap()]);
-        assert_eq!(live.ids(), [MixerId::new("a").unwrap()]);
+        assert_eq!(live.ids(Instant::now()), [MixerId::new("a").unwrap()]);
         assert!(live.list(vec![lease("a", "2", false)]).is_empty());
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use partyline_conference::{ConferenceId, Intent, MixView, RoomId, Standing};
 use partyline_store::StoreError;
@@ -74,6 +74,7 @@ impl Office {
         }
         for mixer in lost {
             tracing::warn!(%room, %mixer, "the room leaves a mixer that can't carry it");
+            self.live_mixers.lock().avoid(Instant::now(), mixer.clone());
             // Where this fails, the versions that are compared every 2 s bring us back here.
             let _ = self.ask(room, vec![Intent::MixerLost { mixer }]).await;
         }

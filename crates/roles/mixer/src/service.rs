@@ -15,6 +15,9 @@ use tonic::{Request, Response, Status};
 use crate::mixes::{Mixes, Setting};
 use crate::sounds::Sounds;
 
+/// Legs that have left and that the engine has not taken out yet.
+const LEAVING_MAX: usize = 64;
+
 type Answer = Result<Response<wire::Done>, Status>;
 
 /// What the tasks of one mixer share.
@@ -56,8 +59,8 @@ impl Desk {
         }
         if let Some(key) = ensured.open {
             tracing::info!(mix = %order.mix, epoch = %order.epoch, conference = ?order.conference, "a mix opens");
-            // As many as the mixer has seats: the conference's own limit is the conference management system's.
-            let legs_max = usize::try_from(self.seats_max).unwrap_or(usize::MAX);
+            // Seats are counted here; a leg that has left may be in the engine's mix for a moment still.
+            let legs_max = usize::try_from(self.seats_max).unwrap_or(usize::MAX).saturating_add(LEAVING_MAX);
             if let Err(error) = self.engine.open_mix(key, legs_max) {
                 let _ = mixes.end(&EndMix { mix: order.mix, epoch: order.epoch });
                 return Err(engine_status(error));

@@ -1,0 +1,107 @@
+//! Broken streams, stopped servers, mixers that can't.
+
+use partyline_conference::{EntryPolicy, Generation, LeaveReason, Refusal};
+use partyline_rpc::conferencing::{AttendDown, JoinedMix};
+use partyline_rpc::services;
+use partyline_store::StoreReader;
+use tonic::Code;
+
+use crate::scene::{HOST_CODE, Order, PARTICIPANT_CODE, Scene, eventually, room};
+
+#[tokio::test]
+async fn a_broken_stream_is_attended_again_and_nothing_is_lost() {
+    let (scene, mixer, _a, _b) = Scene::usual(EntryPolicy::Start).await;
+    let first = scene.call("cms-1", 1, PARTICIPANT_CODE).await;
+    first.joins().await;
+    scene.until_joined(first.placed().conference, 1).await;
+    let second = scene.call("cms-1", 2, PARTICIPANT_CODE).await;
+    let before = second.placed().clone();
+    drop(second);
+
+    let mut again = scene.hello(2, PARTICIPANT_CODE);
+    again.generation = Generation(2);
+    again.joined = Some(JoinedMix { mix: before.mix.mix, epoch: before.mix.epoch });
+    let again = scene.attend("cms-2", again).await.unwrap();
+
+    assert_eq!((again.placed().conferee, again.placed().order), (before.conferee, before.order));
+    let record = scene.store.conference(before.conference).await.unwrap().unwrap();
+    assert_eq!(record.seated, 2);
+    eventually("the joining that was told with the hello", || mixer.plays().len() == 1).await;
+}
+
+#[tokio::test]
+async fn a_caller_who_left_during_a_break_is_gone_after_the_next_hello() {
+    let (scene, _mixer, _a, _b) = Scene::usual(EntryPolicy::Start).await;
+    let caller = scene.call("cms-1", 1, PARTICIPANT_CODE).await;
+    let conference = caller.placed().conference;
+    drop(caller);
+
+    let mut goodbye = scene.hello(1, PARTICIPANT_CODE);
+    goodbye.generation = Generation(2);
+    goodbye.left = Some(LeaveReason::HungUp);
+    let goodbye = scene.attend("cms-2", goodbye).await.unwrap();
+
+    assert_eq!(goodbye.now, None);
+    let record = scene.store.conference(conference).await.unwrap().unwrap();
+    assert_eq!((record.seated, record.end.as_deref()), (0, Some("last_left")));
+}
+
+#[tokio::test]
+async fn the_stream_of_an_older_generation_is_let_go_and_ends_nothing() {
+    let (scene, _mixer, _a, _b) = Scene::usual(EntryPolicy::Start).await;
+    let mut old = scene.call("cms-1", 1, PARTICIPANT_CODE).await;
+    let mut newer = scene.hello(1, PARTICIPANT_CODE);
+    newer.generation = Generation(2);
+    let newer = scene.attend("cms-2", newer).await.unwrap();
+
+    assert_eq!(old.next().await.unwrap_err().code(), Code::Aborted);
+    let late = scene.attend("cms-2", scene.hello(1, PARTICIPANT_CODE)).await;
+    assert_eq!(late.err().map(|status| status.code()), Some(Code::Aborted));
+    let record = scene.store.conference(newer.placed().conference).await.unwrap().unwrap();
+    assert_eq!(record.seated, 1);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_sheds_its_streams_and_another_takes_them() {
+    let (scene, _mixer, a, _b) = Scene::usual(EntryPolicy::Hold).await;
+    let mut caller = scene.call("cms-1", 1, PARTICIPANT_CODE).await;
+
+    let (_, shed) = tokio::join!(a.stop(), caller.next());
+    assert_eq!(shed.unwrap_err().code(), Code::Unavailable);
+    let servers = scene.store.interface_servers(&services::name(services::CONFERENCING)).await.unwrap();
+    let names: Vec<_> = servers.iter().map(|lease| lease.id.as_str()).collect();
+    assert_eq!(names, ["cms-2"]);
+
+    let mut again = scene.hello(1, PARTICIPANT_CODE);
+    again.generation = Generation(2);
+    assert_eq!(scene.attend("cms-2", again).await.unwrap().now, Some(AttendDown::Held));
+}
+
+#[tokio::test]
+async fn a_mixer_without_a_seat_or_an_answer_is_passed_over_before_anybody_is_told() {
+    let mut scene = Scene::new(room(EntryPolicy::Start)).await;
+    let full = scene.mixer("a-full", true).await;
+    scene.lease("b-silent", 0).await;
+    let good = scene.mixer("c-good", false).await;
+    let _server = scene.server("cms-1").await;
+
+    let host = scene.call("cms-1", 1, HOST_CODE).await;
+
+    assert_eq!(host.placed().mix.mixer.as_str(), "c-good");
+    let epoch = host.placed().mix.epoch;
+    assert!(epoch.0 > 1, "{epoch}");
+    assert!(matches!(full.orders()[0], Order::Ensure(_)));
+    assert!(matches!(good.orders()[0], Order::Ensure(mix) if mix.epoch == epoch));
+}
+
+#[tokio::test]
+async fn without_any_mixer_callers_are_refused_and_one_that_comes_is_found_at_once() {
+    let mut scene = Scene::new(room(EntryPolicy::Start)).await;
+    let _server = scene.server("cms-1").await;
+    let early = scene.call("cms-1", 1, HOST_CODE).await;
+    assert_eq!(early.now, Some(AttendDown::Refused(Refusal::NoMixer)));
+
+    scene.mixer("mixer-1", false).await;
+    let late = scene.call("cms-1", 2, HOST_CODE).await;
+    assert_eq!(late.placed().mix.mixer.as_str(), "mixer-1");
+}
