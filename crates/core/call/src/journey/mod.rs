@@ -1,13 +1,14 @@
 //! The conferencing journey: greeting → code → admission → (held, lobby, conference) → goodbye.
 //!
-//! What happens before entry is in `arrival`, what happens after it in `attending`. Here are the doors, the
-//! timers that span stages, and the goodbye.
+//! What happens before entry is in `arrival`, what happens after it in `attending`, what spans them in `limits`.
+//! Here are the doors and the goodbye.
 //!
 //! **Invariant:** nothing is played between a decision and the audio of the mix: whoever is placed joins first
 //! and hears what there is to say over it.
 
 mod arrival;
 mod attending;
+mod limits;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -22,6 +23,7 @@ use crate::prompt::Prompt;
 use crate::script::{Player, Script};
 use crate::wish::{Ending, Rejection, Wish};
 use attending::Attending;
+use limits::{CallLimit, RtpExpected};
 
 /// The caller's telephone needs a moment from the answer to its loudspeaker.
 const ANSWER_PAUSE: Duration = Duration::from_millis(300);
@@ -105,21 +107,6 @@ enum Media {
     Unanswered,
     Answering,
     Up { since: Instant },
-}
-
-#[derive(Debug, Clone, Copy)]
-enum CallLimit {
-    None,
-    WarnAt { warn: Instant, end: Instant },
-    EndAt(Instant),
-}
-
-#[derive(Debug, Clone, Copy)]
-enum RtpExpected {
-    Always,
-    /// After a hold, silence counts from here.
-    Since(Instant),
-    NotOnHold,
 }
 
 impl Journey {
@@ -264,68 +251,6 @@ impl Journey {
         self.stage = Stage::Over;
     }
 
-    fn quiet(&mut self, now: Instant, quiet_for: Duration) {
-        let is_too_long = match self.rtp_expected {
-            RtpExpected::Always => quiet_for >= self.no_rtp_max,
-            RtpExpected::Since(since) => quiet_for >= self.no_rtp_max && now >= since + self.no_rtp_max,
-            RtpExpected::NotOnHold => false,
-        };
-        if is_too_long && !self.is_over() {
-            self.leave(now, LeaveReason::NoRtp);
-        }
-    }
-
-    /// From here on the room's limits hold.
-    fn take_limits(&mut self, now: Instant, found: &CodeMatch) {
-        self.entry_deadline = None;
-        self.no_rtp_max = found.no_rtp_max;
-        let Some(call_max) = found.call_max else {
-            return;
-        };
-        let began = match self.media {
-            Media::Up { since } => since,
-            Media::Unanswered | Media::Answering => now,
-        };
-        let end = began + call_max;
-        // A warning is worth something only to a call that is longer than two of them.
-        self.call_limit = if call_max > self.patience.call_warning * 2 {
-            CallLimit::WarnAt { warn: end.checked_sub(self.patience.call_warning).unwrap_or(end), end }
-        } else {
-            CallLimit::EndAt(end)
-        };
-    }
-
-    fn check_call_limit(&mut self, now: Instant) {
-        match self.call_limit {
-            CallLimit::EndAt(end) if end <= now => {
-                self.call_limit = CallLimit::None;
-                if !matches!(self.stage, Stage::Leaving { .. }) {
-                    self.leave(now, LeaveReason::CallTooLong);
-                }
-            }
-            CallLimit::WarnAt { warn, end } if warn <= now => {
-                self.call_limit = CallLimit::EndAt(end);
-                if let Stage::Attending(_) = self.stage {
-                    self.play(Script::say([Prompt::CallEndsSoon]));
-                }
-            }
-            CallLimit::None | CallLimit::EndAt(_) | CallLimit::WarnAt { .. } => {}
-        }
-    }
-
-    fn check_entry_limit(&mut self, now: Instant) {
-        let is_leaving = matches!(self.stage, Stage::Leaving { .. });
-        if is_leaving || self.entry_deadline.is_none_or(|deadline| now < deadline) {
-            return;
-        }
-        self.entry_deadline = None;
-        if self.is_answered() {
-            self.say_goodbye(now, Ending::NoCode, vec![Prompt::EntryTooLong]);
-        } else {
-            self.hang_up(Ending::NoCode);
-        }
-    }
-
     fn stage_deadline(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Checking { give_up_at, .. } | Stage::CheckingPin { give_up_at, .. } => Some(*give_up_at),
@@ -363,12 +288,7 @@ impl Brain for Journey {
             Fact::JoinFailed { mix, epoch } => self.join_failed(now, mix, epoch),
             Fact::MixLost { mix } => self.mix_lost(now, mix),
             Fact::Quiet(quiet_for) => self.quiet(now, quiet_for),
-            Fact::OnHold(true) => self.rtp_expected = RtpExpected::NotOnHold,
-            Fact::OnHold(false) => {
-                if let RtpExpected::NotOnHold = self.rtp_expected {
-                    self.rtp_expected = RtpExpected::Since(now);
-                }
-            }
+            Fact::OnHold(is_on_hold) => self.held_by_caller(now, is_on_hold),
             Fact::Shutdown => self.leave(now, LeaveReason::Shutdown),
             Fact::Ended(reason) => self.end(reason),
             // Of a line test; none was started here.
@@ -388,13 +308,9 @@ impl Brain for Journey {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let call_limit = match self.call_limit {
-            CallLimit::None => None,
-            CallLimit::WarnAt { warn, .. } => Some(warn),
-            CallLimit::EndAt(end) => Some(end),
-        };
         let is_leaving = matches!(self.stage, Stage::Leaving { .. });
-        let limits = [self.entry_deadline, call_limit].into_iter().flatten().filter(|_| !is_leaving);
+        let limits =
+            [self.entry_deadline, self.call_limit.deadline()].into_iter().flatten().filter(|_| !is_leaving);
         if self.is_over() { None } else { limits.chain(self.stage_deadline()).min() }
     }
 

@@ -1,0 +1,7 @@
+//! A VRU from outside: real SIP over loopback on one side, a scripted CMS and mixer on the other.
+#![allow(clippy::unwrap_used, reason = "a test that can not go on may fail loudly")]
+
+mod calls;
+mod cluster;
+mod phone;
+mod store;

@@ -1,0 +1,82 @@
+//! A store that knows two codes and a room's PIN.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use partyline_conference::{
+    AccountId, CodeMatch, ConferenceCode, ConferenceId, EventSequence, HostPin, Role, RoomId, RoomName,
+    ServiceName,
+};
+use partyline_store::{
+    ConferenceFilter, ConferenceRecord, EventPage, InterfaceServerLease, MixerLease, RoomSummary, StoreError,
+    StoreReader, VruLease,
+};
+
+pub(crate) const CODE: &str = "12345678";
+pub(crate) const LOCKED_CODE: &str = "11112222";
+pub(crate) const HOST_CODE: &str = "87654321";
+pub(crate) const PIN: &str = "4711";
+
+#[derive(Debug)]
+pub(crate) struct Codes;
+
+#[async_trait]
+impl StoreReader for Codes {
+    async fn look_up_code(&self, code: &ConferenceCode) -> Result<Option<CodeMatch>, StoreError> {
+        let found = CodeMatch {
+            room: RoomId::from_bits(7),
+            account: AccountId::from_bits(1),
+            role: Role::Participant,
+            pin_needed: false,
+            is_locked: false,
+            no_rtp_max: Duration::from_secs(60),
+            call_max: None,
+        };
+        Ok(match code.reveal() {
+            CODE => Some(found),
+            LOCKED_CODE => Some(CodeMatch { is_locked: true, ..found }),
+            HOST_CODE => Some(CodeMatch { role: Role::Host, pin_needed: true, ..found }),
+            _ => None,
+        })
+    }
+
+    async fn is_host_pin(&self, _: RoomId, pin: &HostPin) -> Result<bool, StoreError> {
+        Ok(pin.reveal() == PIN)
+    }
+
+    async fn rooms(&self) -> Result<Vec<RoomSummary>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn room_named(&self, _: &RoomName) -> Result<Option<RoomSummary>, StoreError> {
+        Ok(None)
+    }
+
+    async fn conferences(&self, _: &ConferenceFilter) -> Result<Vec<ConferenceRecord>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn conference(&self, _: ConferenceId) -> Result<Option<ConferenceRecord>, StoreError> {
+        Ok(None)
+    }
+
+    async fn events(&self, _: RoomId, _: EventSequence, _: u32) -> Result<EventPage, StoreError> {
+        Ok(EventPage { events: Vec::new(), has_more: false })
+    }
+
+    async fn interface_servers(&self, _: &ServiceName) -> Result<Vec<InterfaceServerLease>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn mixers(&self) -> Result<Vec<MixerLease>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn vrus(&self) -> Result<Vec<VruLease>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn health(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
