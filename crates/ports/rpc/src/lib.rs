@@ -27,7 +27,6 @@ pub use ticket::{CLOCK_SKEW_MAX, LegName, TICKET_LIFE, Ticket, TicketError, Tick
     missing_docs,
     clippy::allow_attributes_without_reason,
     clippy::too_many_lines,
-    clippy::wildcard_enum_match_arm,
     reason = "generated"
 )]
 pub mod generated {

@@ -1,5 +1,7 @@
 //! What roles may rely on when they talk over a [`Network`].
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 use partyline_conference::{
     AttendanceId, CallerIdentity, Command, CommandId, ConferenceCode, Epoch, Generation, LeaveReason, MixId,
     Refusal, RoomId, VruId,

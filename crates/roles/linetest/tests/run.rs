@@ -1,5 +1,7 @@
 //! A line test over its gRPC stream.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 use std::sync::Arc;
 
 use partyline_linetest::{Config, LineTestServer};

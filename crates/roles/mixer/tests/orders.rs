@@ -1,5 +1,7 @@
 //! A mixer on a real engine, ordered over gRPC.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
