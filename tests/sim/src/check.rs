@@ -7,8 +7,8 @@ use partyline_conference::{Decision, RoomId, Timestamp};
 
 use crate::calls::Call;
 use crate::event::CallIndex;
-use crate::mixers::Leg;
 use crate::model::Company;
+use crate::parts::Leg;
 use crate::world::World;
 
 /// A room in which nothing has happened for this long is calm: everybody has been told, and has joined.

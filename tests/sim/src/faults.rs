@@ -1,20 +1,8 @@
 //! What dies, and comes back.
 
-use std::time::Duration;
-
-use partyline_conference::VruId;
-
 use crate::calls::CALM_AT;
 use crate::event::{Event, Fault};
 use crate::world::World;
-
-/// A VRU, with the calls that it has.
-#[derive(Debug)]
-pub(crate) struct Vru {
-    pub(crate) id: VruId,
-    pub(crate) is_up: bool,
-    pub(crate) died_at: Option<Duration>,
-}
 
 impl World {
     /// Draws what will go wrong before the calm.

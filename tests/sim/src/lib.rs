@@ -23,6 +23,7 @@ mod faults;
 mod mixers;
 mod model;
 mod office;
+mod parts;
 mod streams;
 mod telephony;
 mod vru;

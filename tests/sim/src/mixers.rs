@@ -6,22 +6,8 @@ use partyline_call::Fact;
 use partyline_conference::{Epoch, MixId, MixerId};
 
 use crate::event::{CallIndex, Event};
+use crate::parts::Leg;
 use crate::world::World;
-
-/// A mixer.
-#[derive(Debug)]
-pub(crate) struct Mixer {
-    pub(crate) id: MixerId,
-    pub(crate) died_at: Option<Duration>,
-}
-
-/// Where a caller's leg is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Leg {
-    pub(crate) mixer: MixerId,
-    pub(crate) mix: MixId,
-    pub(crate) epoch: Epoch,
-}
 
 impl World {
     /// A VRU asks for a leg to be taken.

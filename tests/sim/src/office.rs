@@ -1,12 +1,11 @@
 //! Interface servers: a queue per room, a snapshot, a decision, a commit that may come too late, and telling.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use partyline_conference::reference::ReferenceError;
 use partyline_conference::{
     AttendanceId, AttendanceState, CallerIdentity, Change, ConfereeId, ConfereeState, ConferenceId, Decision,
-    FreshIds, Intent, MixId, MixerId, RoomId, RoomVersion, Standing, Timestamp, rules,
+    FreshIds, Intent, MixId, MixerId, RoomId, Standing, Timestamp, rules,
 };
 
 use crate::event::{Down, Event, ServerIndex, StreamIndex, Up};
@@ -15,29 +14,6 @@ use crate::world::World;
 /// How long a lease must stand still before its holder is held for dead.
 pub(crate) const LEASE: Duration = Duration::from_secs(5);
 const SWEEP: Duration = Duration::from_millis(500);
-
-/// One interface server.
-#[derive(Debug, Default)]
-pub(crate) struct Server {
-    pub(crate) is_down: bool,
-    /// Tells what it began in this life from what it began before it died.
-    pub(crate) life: u32,
-    queues: BTreeMap<RoomId, VecDeque<Intent>>,
-    busy: BTreeSet<RoomId>,
-    decided: BTreeMap<RoomId, (Vec<Intent>, Timestamp, RoomVersion, Decision)>,
-    attached: BTreeMap<AttendanceId, StreamIndex>,
-    seen: BTreeMap<RoomId, RoomVersion>,
-    swept: u64,
-}
-
-impl Server {
-    /// It dies: what it knew is gone. Answers with the streams that break.
-    pub(crate) fn die(&mut self) -> Vec<StreamIndex> {
-        let streams = self.attached.values().copied().collect();
-        *self = Self { is_down: true, life: self.life + 1, ..Self::default() };
-        streams
-    }
-}
 
 impl World {
     pub(crate) fn arrived(&mut self, stream: StreamIndex, up: Up) {

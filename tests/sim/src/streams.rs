@@ -2,25 +2,11 @@
 
 use std::time::Duration;
 
-use partyline_conference::{Generation, Standing};
+use partyline_conference::Generation;
 
 use crate::event::{CallIndex, Down, Event, ServerIndex, StreamIndex, Up};
+use crate::parts::Stream;
 use crate::world::World;
-
-/// One stream.
-#[derive(Debug)]
-pub(crate) struct Stream {
-    pub(crate) call: CallIndex,
-    pub(crate) server: ServerIndex,
-    pub(crate) generation: Generation,
-    /// The life of the server in which the hello came.
-    pub(crate) life: Option<u32>,
-    /// What was last told on it.
-    pub(crate) told: Option<Standing>,
-    pub(crate) is_cut: bool,
-    up_free_at: Duration,
-    down_free_at: Duration,
-}
 
 impl World {
     /// Opens a stream at a random interface server, and says hello.

@@ -13,11 +13,8 @@ use partyline_conference::{
 use crate::calls::{CALM_AT, CHECK_AT, Call, END_AT, GONE_AT, Plan, room_id};
 use crate::chance::Chance;
 use crate::event::{CallIndex, Event, Queue};
-use crate::faults::Vru;
-use crate::mixers::{Leg, Mixer};
 use crate::model::ModelRoom;
-use crate::office::Server;
-use crate::streams::Stream;
+use crate::parts::{Leg, Mixer, Server, Stream, Vru};
 
 /// What a run came to. The same for the same seed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

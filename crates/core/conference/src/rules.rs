@@ -7,6 +7,7 @@
 
 mod capacity;
 mod command;
+mod deadlines;
 mod entry;
 mod failover;
 mod fresh;
@@ -29,8 +30,7 @@ use crate::ids::{AttendanceId, Generation};
 use crate::intent::{FreshIds, Intent};
 use crate::snapshot::RoomSnapshot;
 
-use entry::Hello;
-use in_hand::RoomInHand;
+use in_hand::{Hello, RoomInHand};
 
 /// Decides a batch of intents for one room.
 ///

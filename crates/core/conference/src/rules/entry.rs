@@ -1,24 +1,14 @@
 //! Entry: who goes where.
 
-use crate::attendance::{AttendanceState, CallerIdentity, LeaveReason, WaitingKind};
+use crate::attendance::{AttendanceState, LeaveReason, WaitingKind};
 use crate::code::Role;
 use crate::conference::{ConfereeState, MixKind};
-use crate::ids::{AttendanceId, Generation, VruId};
 use crate::refusal::Refusal;
 use crate::room::EntryPolicy;
 use crate::snapshot::RoomSnapshot;
 
-use super::in_hand::RoomInHand;
-use super::{capacity, leaving, lobby, lock, placement, presence, time};
-
-/// What a VRU says when a caller attends.
-pub(super) struct Hello<'a> {
-    pub(super) attendance: AttendanceId,
-    pub(super) generation: Generation,
-    pub(super) vru: &'a VruId,
-    pub(super) role: Role,
-    pub(super) caller: &'a CallerIdentity,
-}
+use super::in_hand::{Hello, RoomInHand};
+use super::{capacity, deadlines, leaving, lobby, lock, placement, presence};
 
 /// Where a newcomer goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +55,7 @@ pub(super) fn attend(hand: &mut RoomInHand<'_>, hello: &Hello<'_>) {
             Way::Enter => enter(hand, hello),
             Way::Create => create(hand, hello),
             Way::Hold => {
-                let deadline = time::wait_end(&hand.facts.room, hand.facts.now);
+                let deadline = deadlines::wait_end(&hand.facts.room, hand.facts.now);
                 hand.arrive_waiting(hello, WaitingKind::Held, deadline);
                 Ok(())
             }
@@ -99,7 +89,7 @@ fn resume(hand: &mut RoomInHand<'_>, hello: &Hello<'_>) {
     match state {
         AttendanceState::Waiting(kind) => {
             // The loss of the VRU had cut the wait short.
-            let whole = time::wait_end(&hand.facts.room, arrived_at);
+            let whole = deadlines::wait_end(&hand.facts.room, arrived_at);
             if deadline.is_some_and(|cut| cut < whole) {
                 hand.wait(hello.attendance, kind, Some(whole));
             }
@@ -130,7 +120,7 @@ fn create(hand: &mut RoomInHand<'_>, hello: &Hello<'_>) -> Result<(), Refusal> {
     let place = placement::place_for_conference(&hand.facts, wanted).ok_or(Refusal::NoMixer)?;
 
     hand.close_lobby();
-    let deadline = time::conference_end(&hand.facts.room, hand.facts.now);
+    let deadline = deadlines::conference_end(&hand.facts.room, hand.facts.now);
     hand.create_conference(hello.role, &place, deadline);
 
     let join_by = hand.facts.now.after(presence::JOIN_MAX);

@@ -5,21 +5,37 @@
 //!
 //! **Invariant:** applying the decision so far to the snapshot's room gives what the working copy says.
 
-use crate::attendance::{Attendance, AttendanceState, LeaveReason, Waiting, WaitingKind};
+use crate::attendance::{Attendance, AttendanceState, CallerIdentity, LeaveReason, Waiting, WaitingKind};
 use crate::code::Role;
 use crate::command::{Command, CommandAnswer};
 use crate::conference::{ConfereeState, ConferenceEnd, Deadline, LiveConference, LiveMix, MixKind};
 use crate::decision::{Change, Decision};
 use crate::event::EventKind;
-use crate::ids::{AttendanceId, CommandId, ConfereeId, ConferenceId, Epoch, MixerId, Order};
+use crate::ids::{
+    AttendanceId, CommandId, ConfereeId, ConferenceId, Epoch, Generation, MixerId, Order, VruId,
+};
 use crate::intent::FreshIds;
 use crate::refusal::Refusal;
 use crate::snapshot::RoomSnapshot;
 use crate::time::Timestamp;
 
-use super::entry::Hello;
 use super::fresh::Draws;
-use super::placement::Place;
+
+/// What a VRU says when a caller attends.
+pub(super) struct Hello<'a> {
+    pub(super) attendance: AttendanceId,
+    pub(super) generation: Generation,
+    pub(super) vru: &'a VruId,
+    pub(super) role: Role,
+    pub(super) caller: &'a CallerIdentity,
+}
+
+/// A mixer, and the seats that a mix gets there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) mixer: MixerId,
+    pub(super) seats: u32,
+}
 
 /// The room in hand.
 pub(super) struct RoomInHand<'a> {

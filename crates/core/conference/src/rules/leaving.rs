@@ -10,7 +10,7 @@ use crate::room::HostLeaves;
 use crate::time::Timestamp;
 
 use super::in_hand::RoomInHand;
-use super::{lobby, time};
+use super::{deadlines, lobby};
 
 /// A VRU says that the caller has left. Said by an older generation's stream, it ends nothing.
 pub(super) fn left(
@@ -81,7 +81,7 @@ pub(super) fn host_is_in(hand: &mut RoomInHand<'_>) {
         return;
     };
     if live.deadline.is_some_and(|deadline| deadline.why == ConferenceEnd::HostLeft) {
-        let longest = time::conference_end(&hand.facts.room, live.started_at);
+        let longest = deadlines::conference_end(&hand.facts.room, live.started_at);
         hand.set_deadline(longest);
     }
 }

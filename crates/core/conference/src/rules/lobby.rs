@@ -5,9 +5,8 @@ use crate::conference::MixKind;
 use crate::ids::AttendanceId;
 use crate::refusal::Refusal;
 
-use super::entry::Hello;
-use super::in_hand::RoomInHand;
-use super::{placement, time};
+use super::in_hand::{Hello, RoomInHand};
+use super::{deadlines, placement};
 
 /// Connects a newcomer with the other early callers; the first one opens the lobby.
 pub(super) fn connect(hand: &mut RoomInHand<'_>, hello: &Hello<'_>) -> Result<(), Refusal> {
@@ -17,7 +16,7 @@ pub(super) fn connect(hand: &mut RoomInHand<'_>, hello: &Hello<'_>) -> Result<()
         let place = placement::place_for_lobby(&hand.facts).ok_or(Refusal::NoMixer)?;
         hand.open_lobby(&place);
     }
-    let deadline = time::wait_end(&hand.facts.room, hand.facts.now);
+    let deadline = deadlines::wait_end(&hand.facts.room, hand.facts.now);
     hand.arrive_waiting(hello, WaitingKind::Lobby, deadline);
     connect_held(hand);
     Ok(())
@@ -66,6 +65,6 @@ pub(super) fn close_if_empty(hand: &mut RoomInHand<'_>) {
 /// Their longest wait holds on; of who is not in the snapshot it is not known, and starts anew.
 fn change_kind(hand: &mut RoomInHand<'_>, attendance: AttendanceId, kind: WaitingKind) {
     let known = hand.known(attendance).and_then(|known| known.deadline);
-    let deadline = known.unwrap_or_else(|| time::wait_end(&hand.facts.room, hand.facts.now));
+    let deadline = known.unwrap_or_else(|| deadlines::wait_end(&hand.facts.room, hand.facts.now));
     hand.wait(attendance, kind, Some(deadline));
 }

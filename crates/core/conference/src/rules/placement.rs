@@ -2,23 +2,16 @@
 
 use crate::attendance::WaitingKind;
 use crate::conference::{LiveMix, MixKind};
-use crate::ids::{MixerClass, MixerId};
+use crate::ids::MixerClass;
 use crate::placement::MixerLoad;
 use crate::refusal::Refusal;
 use crate::snapshot::RoomSnapshot;
 
-use super::in_hand::RoomInHand;
+use super::in_hand::{Place, RoomInHand};
 
 /// Seats reserved at first. Fewer means more commits while a conference fills, more means mixers that look full
 /// while they are not.
 pub const CHUNK: u32 = 8;
-
-/// A mixer, and the seats that a mix gets there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) mixer: MixerId,
-    pub(super) seats: u32,
-}
 
 /// The reservation that covers `needed` seats: it starts with a chunk and doubles, up to the room's maximum.
 /// `None` where not even `needed` can be had of the `available` ones (those reserved already included).
@@ -122,6 +115,7 @@ pub(super) fn make_room_in(hand: &mut RoomInHand<'_>, kind: MixKind) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::MixerId;
 
     #[test]
     fn a_reservation_starts_with_a_chunk_and_doubles_up_to_the_rooms_maximum() {

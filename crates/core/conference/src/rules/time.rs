@@ -1,24 +1,14 @@
 //! Time: what ends by itself.
 
 use crate::attendance::{Attendance, AttendanceState, LeaveReason};
-use crate::conference::{ConfereeState, ConferenceEnd, Deadline};
+use crate::conference::ConfereeState;
 use crate::ids::AttendanceId;
 use crate::room::Room;
 use crate::time::Timestamp;
 
+use super::deadlines::wait_end;
 use super::in_hand::RoomInHand;
 use super::leaving;
-
-/// When a caller who came then has waited too long.
-pub(super) fn wait_end(room: &Room, arrived_at: Timestamp) -> Timestamp {
-    arrived_at.after(room.wait_max)
-}
-
-/// When a conference that started then has lasted too long.
-pub(super) fn conference_end(room: &Room, started_at: Timestamp) -> Option<Deadline> {
-    let longest = room.conference_max?;
-    Some(Deadline { at: started_at.after(longest), why: ConferenceEnd::TooLong })
-}
 
 /// Time has passed: the conference that is due ends, and whoever is overdue leaves.
 pub(super) fn tick(hand: &mut RoomInHand<'_>) {
