@@ -12,7 +12,9 @@ pub(crate) const ALAW_SILENCE: u8 = 0xD5;
 /// µ-law adds this to a magnitude of 16 bits, so that segments begin at powers of two.
 const BIAS: i32 = 132;
 /// The largest magnitude that µ-law carries.
-const CLIP: i32 = 32_635;
+const CLIP: i16 = 32_635;
+/// Up to this magnitude A-law is a straight line.
+const STRAIGHT: i16 = 256;
 /// The float exponent (biased) of the first segment, above four bits of step: 2⁷.
 const FIRST_SEGMENT: i32 = (127 + 7) << 4;
 /// 2²³: a float of this size holds whole numbers in its low bits.
@@ -27,11 +29,11 @@ const LANES: usize = 16;
 /// Encodes by µ-law. Like ITU-T G.191, a negative sample's magnitude is its one's complement.
 pub(crate) fn mulaw_encode(samples: &[i16], payload: &mut [u8]) {
     for (octet, &sample) in payload.iter_mut().zip(samples) {
-        let sample = i32::from(sample);
-        let sign = sample >> 31;
-        let magnitude = (sample ^ sign).min(CLIP) + BIAS;
+        let sign = sample >> 15;
+        // In 16 bits as far as can be: twice as many at a time, and every machine has a minimum of these.
+        let magnitude = i32::from((sample ^ sign).min(CLIP)) + BIAS;
         let step = ((magnitude as f32).to_bits() >> 19) as i32 - FIRST_SEGMENT;
-        *octet = !(step | (sign & 0x80)) as u8;
+        *octet = !(step as u8 | (sign & 0x80) as u8);
     }
 }
 
@@ -49,15 +51,16 @@ pub(crate) fn mulaw_energy(payload: &[u8]) -> f32 {
     energy(payload, mulaw_magnitude)
 }
 
-/// Encodes by A-law.
+/// Encodes by A-law: the first segment's straight line and the curve meet at [`STRAIGHT`], so their sum needs no branch.
 pub(crate) fn alaw_encode(samples: &[i16], payload: &mut [u8]) {
     for (octet, &sample) in payload.iter_mut().zip(samples) {
-        let sample = i32::from(sample);
-        let sign = sample >> 31;
+        let sign = sample >> 15;
         let magnitude = sample ^ sign;
-        let curved = ((magnitude as f32).to_bits() >> 19) as i32 - FIRST_SEGMENT;
-        let step = if magnitude < 256 { magnitude >> 4 } else { curved };
-        *octet = (step ^ 0xD5 ^ (sign & 0x80)) as u8;
+        let curved = i32::from(magnitude.max(STRAIGHT)) as f32;
+        let curved = (curved.to_bits() >> 19) as i32 - FIRST_SEGMENT - i32::from(STRAIGHT >> 4);
+        let straight = magnitude.min(STRAIGHT) >> 4;
+        let step = (curved as u8).wrapping_add(straight as u8);
+        *octet = step ^ 0xD5 ^ (sign & 0x80) as u8;
     }
 }
 
