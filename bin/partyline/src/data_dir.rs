@@ -21,14 +21,14 @@ pub(crate) enum DataDirError {
     #[error("{0} is not a folder; name another data directory with --data-dir")]
     NotFolder(PathBuf),
     /// It can't be made, read or written.
-    #[error("the data directory {path} can't be {attempt}: {source}")]
+    #[error("the data directory {path} can't be {attempt}: {error}")]
     Io {
         /// Where.
         path: PathBuf,
         /// What was tried.
         attempt: &'static str,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// A server runs on it.
     #[error(
@@ -61,7 +61,7 @@ impl DataDir {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(DataDirError::Missing(path.to_owned()))
             }
-            Err(source) => Err(DataDirError::Io { path: path.to_owned(), attempt: "read", source }),
+            Err(error) => Err(DataDirError::Io { path: path.to_owned(), attempt: "read", error }),
         }
     }
 
@@ -75,7 +75,7 @@ impl DataDir {
             found => return found,
         }
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-        made.map_err(|source| DataDirError::Io { path: path.to_owned(), attempt: "made", source })?;
+        made.map_err(|error| DataDirError::Io { path: path.to_owned(), attempt: "made", error })?;
         Self::existing(path)
     }
 
@@ -94,6 +94,29 @@ impl DataDir {
         self.path.join("admin.sock")
     }
 
+    /// Whether a first start is under way: there is no database yet, or its demo room was never told.
+    pub(crate) fn is_first_start(&self) -> bool {
+        !self.database().exists() || self.first_start_mark().exists()
+    }
+
+    /// Notes that a first start is under way, so that one which fails half-way is made up for by the next.
+    ///
+    /// # Errors
+    /// [`DataDirError::Io`].
+    pub(crate) fn begin_first_start(&self) -> Result<(), DataDirError> {
+        let written = fs::write(self.first_start_mark(), "The first start has not come to its end yet.\n");
+        written.map_err(|error| DataDirError::Io { path: self.path.clone(), attempt: "written", error })
+    }
+
+    /// The demo room was told.
+    pub(crate) fn end_first_start(&self) -> io::Result<()> {
+        fs::remove_file(self.first_start_mark())
+    }
+
+    fn first_start_mark(&self) -> PathBuf {
+        self.path.join("first-start")
+    }
+
     fn lock_file(&self) -> PathBuf {
         self.path.join("serve.lock")
     }
@@ -103,7 +126,7 @@ impl DataDir {
     /// # Errors
     /// [`DataDirError::InUse`] with the process that has it.
     pub(crate) fn lock(&self) -> Result<DirLock, DataDirError> {
-        let failed = |source| DataDirError::Io { path: self.path.clone(), attempt: "locked", source };
+        let failed = |error| DataDirError::Io { path: self.path.clone(), attempt: "locked", error };
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -117,7 +140,7 @@ impl DataDir {
             Err(TryLockError::WouldBlock) => {
                 return Err(DataDirError::InUse { path: self.path.clone(), pid: pid_in(&mut file) });
             }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
         writeln!(file, "{}", std::process::id()).and_then(|()| file.flush()).map_err(failed)?;

@@ -39,14 +39,14 @@ pub(crate) struct Secrets {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretsError {
     /// The file can't be read or written.
-    #[error("{path}: the secrets can't be {attempt}: {source}")]
+    #[error("{path}: the secrets can't be {attempt}: {error}")]
     Io {
         /// The file.
         path: PathBuf,
         /// What was tried.
         attempt: &'static str,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The file is there and is not what it should be.
     #[error(
@@ -109,7 +109,7 @@ impl Secrets {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 return Err(SecretsError::Damaged { path, why: "it is not text".to_owned() });
             }
-            Err(source) => return Err(SecretsError::Io { path, attempt: "read", source }),
+            Err(error) => return Err(SecretsError::Io { path, attempt: "read", error }),
         };
         Self::parse(&text).map_err(|why| SecretsError::Damaged { path, why })
     }
@@ -154,7 +154,7 @@ impl Secrets {
 
     /// Writes the file whole, or not at all; a file that is there meanwhile (another start) stays.
     fn write_new(&self, path: &Path) -> Result<(), SecretsError> {
-        let failed = |source| SecretsError::Io { path: path.to_owned(), attempt: "written", source };
+        let failed = |error| SecretsError::Io { path: path.to_owned(), attempt: "written", error };
         let file = SecretsFile {
             version: VERSION,
             ticket_seed: hex::encode(self.ticket_seed),

@@ -27,13 +27,10 @@ pub(crate) fn sample() -> String {
     for setting in SETTINGS {
         let (now, name) = setting.key.split_once('.').unwrap_or(("", setting.key));
         if now != section && setting.kind != Kind::Toml {
-            let header = if now.ends_with("[]") {
-                format!("# [[{}]]", &now[..now.len() - 2])
-            } else {
-                format!("[{now}]")
+            let _ = match now.strip_suffix("[]") {
+                Some(table) => writeln!(text, "# [[{table}]]"),
+                None => writeln!(text, "\n[{now}]"),
             };
-            let gap = if now.ends_with("[]") { "" } else { "\n" };
-            let _ = write!(text, "{gap}{header}\n");
             section = now;
         }
         if setting.kind == Kind::Toml {

@@ -81,7 +81,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("cms.interface_servers", Kind::Number, "Interface servers of conferencing, 1 to 16. Two keep taking callers while one is stopped."),
     setting("linetest.interface_servers", Kind::Number, "Interface servers of the line test, 1 to 16."),
     setting("prompts.language", Kind::Text, "The language of prompts where the dialled number says nothing."),
-    setting("prompts.directory", Kind::Text, "A folder of WAV files (mono, 16 bit) that replace our prompts by name: `welcome.wav` or `en/welcome.wav`.")
+    setting("prompts.directory", Kind::Text, "A folder of WAV files (mono, 16 bit) that replace our prompts by name: `greeting.wav` or `en/greeting.wav`.")
         .unset("none", "\"/etc/partyline/prompts\""),
     setting("prompts.asterisk_pack", Kind::Text, "The folder of an installed `asterisk-core-sounds-*` pack, whose sounds replace ours where a name of theirs fits.")
         .unset("none", "\"/usr/share/asterisk/sounds/en\""),

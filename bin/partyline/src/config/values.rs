@@ -128,7 +128,7 @@ impl fmt::Display for Span {
         let ms = self.0.as_millis();
         let (name, unit_ms) = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)]
             .into_iter()
-            .find(|(_, unit_ms)| ms >= *unit_ms && ms % unit_ms == 0)
+            .find(|(_, unit_ms)| ms >= *unit_ms && ms.is_multiple_of(*unit_ms))
             .unwrap_or(("ms", 1));
         write!(f, "{}{name}", ms / unit_ms)
     }

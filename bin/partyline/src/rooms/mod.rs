@@ -173,6 +173,14 @@ pub(crate) async fn set(store: &dyn Store, arguments: &SetRoom) -> anyhow::Resul
     Ok(answers::changed(&summary(store, &room.name).await?, host.as_ref(), participant.as_ref()))
 }
 
+/// Draws new codes for both roles.
+pub(crate) async fn renew_codes(store: &dyn Store, room: &Room) -> anyhow::Result<Codes> {
+    let host = new_code(store, room, Role::Host, None, true).await?;
+    let participant = new_code(store, room, Role::Participant, None, true).await?;
+    let (Some(host), Some(participant)) = (host, participant) else { bail!("no codes were drawn") };
+    Ok(Codes { host, participant })
+}
+
 fn changes(arguments: &SetRoom) -> RoomChanges {
     let settings = &arguments.settings;
     RoomChanges {

@@ -9,24 +9,24 @@ use crate::doctor::network::advice_on;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
     /// An address can't be listened on.
-    #[error("{what} can't listen on {address}: {source}; {advice}")]
+    #[error("{what} can't listen on {address}: {error}; {advice}")]
     Listen {
         /// `SIP` or `HTTP`.
         what: &'static str,
         /// The address.
         address: SocketAddr,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
         /// What to do.
         advice: String,
     },
     /// A role failed.
-    #[error("the role {name} can't start: {source}")]
+    #[error("the role {name} can't start: {error:#}")]
     Role {
         /// The role.
         name: String,
         /// What it said.
-        source: anyhow::Error,
+        error: anyhow::Error,
     },
 }
 
@@ -34,14 +34,14 @@ impl StartError {
     /// Whether something else holds what we need.
     pub(crate) fn is_taken(&self) -> bool {
         match self {
-            Self::Listen { source, .. } => source.kind() == io::ErrorKind::AddrInUse,
+            Self::Listen { error, .. } => error.kind() == io::ErrorKind::AddrInUse,
             Self::Role { .. } => false,
         }
     }
 
-    fn listen(what: &'static str, address: SocketAddr, source: io::Error) -> Self {
-        let advice = advice_on(address, &source);
-        Self::Listen { what, address, source, advice }
+    fn listen(what: &'static str, address: SocketAddr, error: io::Error) -> Self {
+        let advice = advice_on(address, &error);
+        Self::Listen { what, address, error, advice }
     }
 
     /// The HTTP listener failed.
@@ -60,6 +60,6 @@ impl StartError {
 
     /// Another role failed.
     pub(crate) fn role(name: &str, error: impl Into<anyhow::Error>) -> Self {
-        Self::Role { name: name.to_owned(), source: error.into() }
+        Self::Role { name: name.to_owned(), error: error.into() }
     }
 }

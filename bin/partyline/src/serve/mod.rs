@@ -113,7 +113,10 @@ impl Server {
     async fn start(config: Config, as_json: bool) -> anyhow::Result<Self> {
         let data_dir = DataDir::existing_or_new(&config.data_dir)?;
         let lock = data_dir.lock()?;
-        let is_first = !data_dir.database().exists();
+        let is_first = data_dir.is_first_start();
+        if is_first {
+            data_dir.begin_first_start()?;
+        }
         let (store, secrets) = database::open_or_make(&data_dir).await?;
         let ended =
             store.end_leftovers(moment::now()).await.context("what the last run left can't be ended")?;
@@ -142,8 +145,14 @@ impl Server {
         let administration = Administration { roles: Arc::clone(&roles), http };
         let admin = AdminSocket::open(&data_dir, Arc::new(administration))
             .context("the admin socket can't be opened")?;
-        let welcome =
-            Welcome { config: Arc::clone(&config), sip: roles.sip_addresses().await, http, codes, as_json };
+        let welcome = Welcome {
+            config: Arc::clone(&config),
+            data_dir,
+            sip: roles.sip_addresses().await,
+            http,
+            codes,
+            as_json,
+        };
         let readiness = readiness.watch(Arc::clone(&config), Arc::clone(&roles), Arc::clone(&store), welcome);
         let housekeeping = Housekeeping::start(Arc::clone(&store), config.retention, metrics);
         Ok(Self { _lock: lock, store, console, roles, _admin: admin, readiness, housekeeping })

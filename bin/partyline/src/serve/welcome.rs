@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::answer;
 use crate::config::Config;
+use crate::data_dir::DataDir;
 use crate::doctor::network::told_address;
 use crate::rooms::{self, Codes};
 
@@ -17,9 +18,12 @@ const DEMO: &str = "demo";
 /// The port that a SIP address needs not name. [RFC 3261 §19.1.2]
 const SIP_PORT: u16 = 5060;
 
-/// Makes the room of the first start.
+/// Makes the room of the first start; where an earlier try made it and could not tell its codes, gives it new ones.
 pub(crate) async fn make_demo_room(store: &dyn Store) -> anyhow::Result<Codes> {
     let name = RoomName::new(DEMO).expect("the word is a name");
+    if let Some(made) = store.room_named(&name).await? {
+        return rooms::renew_codes(store, &made.room).await;
+    }
     let mut room = rooms::default_room(name);
     // Who tries it out alone should get in with either code.
     room.entry = partyline_conference::EntryPolicy::Start;
@@ -30,6 +34,7 @@ pub(crate) async fn make_demo_room(store: &dyn Store) -> anyhow::Result<Codes> {
 /// Everything that is said.
 pub(crate) struct Welcome {
     pub(crate) config: Arc<Config>,
+    pub(crate) data_dir: DataDir,
     pub(crate) sip: Vec<SocketAddr>,
     pub(crate) http: SocketAddr,
     /// The demo room's, on the first start.
@@ -44,6 +49,12 @@ impl Welcome {
         let text = if self.as_json { format!("{}\n", self.json(rooms)) } else { self.text(rooms) };
         if let Err(error) = answer::print(&text) {
             tracing::warn!(%error, "the welcome can't be printed");
+            return;
+        }
+        if self.codes.is_some()
+            && let Err(error) = self.data_dir.end_first_start()
+        {
+            tracing::warn!(%error, "the end of the first start can't be noted: the next start gives new codes");
         }
     }
 
