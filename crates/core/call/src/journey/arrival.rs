@@ -23,6 +23,10 @@ impl Journey {
         // Until the prompt's end is told; then the wait for the first key counts.
         let deadline = now + self.patience.goodbye_max + self.patience.first_key_wait;
         self.stage = Stage::Asking { question, entry: Entry::default(), deadline };
+        // A key of these may begin the next check; the rest is kept again.
+        for key in std::mem::take(&mut self.typed_ahead).chars() {
+            self.key(now, key);
+        }
     }
 
     pub(super) fn key_of_answer(&mut self, now: Instant, key: char) {

@@ -47,6 +47,8 @@ pub struct Journey {
     only_room: Option<RoomId>,
     stage: Stage,
     media: Media,
+    /// Keys pressed while a code is looked up: callers who know the way key a PIN before they are asked.
+    typed_ahead: String,
     wrong: u32,
     silent: u32,
     /// Until a right code came.
@@ -118,6 +120,7 @@ impl Journey {
             only_room: None,
             stage: Stage::Over,
             media: Media::Unanswered,
+            typed_ahead: String::new(),
             wrong: 0,
             silent: 0,
             entry_deadline: Some(now + patience.entry_max),
@@ -328,14 +331,13 @@ impl Journey {
         match &self.stage {
             Stage::Asking { .. } => self.key_of_answer(now, key),
             Stage::Attending(_) => self.key_of_command(now, key),
-            // The last words are said to the end, and where a decision is awaited no key means anything.
-            Stage::Checking { .. }
-            | Stage::CheckingPin { .. }
-            | Stage::Delaying { .. }
-            | Stage::Answering { .. }
-            | Stage::Admitting { .. }
-            | Stage::Leaving { .. }
-            | Stage::Over => {}
+            Stage::Checking { .. } | Stage::CheckingPin { .. } | Stage::Delaying { .. } => {
+                if self.typed_ahead.len() < Entry::KEYS_MAX {
+                    self.typed_ahead.push(key);
+                }
+            }
+            // The last words are said to the end, and where entry is awaited no key means anything.
+            Stage::Answering { .. } | Stage::Admitting { .. } | Stage::Leaving { .. } | Stage::Over => {}
         }
     }
 

@@ -126,6 +126,23 @@ fn pin_in_one_go_is_verified_without_a_question() {
 }
 
 #[test]
+fn keys_ahead_of_the_question_are_its_answer() {
+    let mut world = World::service();
+    world.tell(Fact::MediaUp);
+    world.keys("12345678#");
+    world.keys("4321#99");
+    world.tell(Fact::CodeChecked(CodeAnswer::Known(CodeMatch {
+        role: Role::Host,
+        pin_needed: true,
+        ..found()
+    })));
+    assert!(world.has(&Wish::VerifyPin { room: found().room, pin: HostPin::parse("4321").unwrap() }));
+    world.tell(Fact::PinChecked(PinAnswer::Wrong { delay: Duration::ZERO }));
+    world.keys("88#");
+    assert!(world.has(&Wish::VerifyPin { room: found().room, pin: HostPin::parse("9988").unwrap() }));
+}
+
+#[test]
 fn pin_that_nobody_asked_for_is_passed_over() {
     let mut world = World::service();
     world.tell(Fact::MediaUp);

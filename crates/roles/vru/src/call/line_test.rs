@@ -16,6 +16,8 @@ use crate::proxies::Proxies;
 const UP_MAX: usize = 4;
 /// Our frame, once each way, belongs to what a caller hears as delay.
 const FRAMES: Duration = Duration::from_millis(40);
+/// For the server to take the last word and end the stream.
+const FINISH_MAX: Duration = Duration::from_secs(1);
 
 /// The call's end of a line test.
 #[derive(Debug)]
@@ -87,6 +89,18 @@ impl TestStream {
         };
         // A server that does not take it has ended the stream, which `next` tells.
         let _ = self.up.try_send(wire::RunUp { up: Some(wire::run_up::Up::Done(done)) });
+    }
+
+    /// Says no more, and waits until the server has heard what was said: dropping a stream takes back what is on its way.
+    pub(crate) async fn finish(self) {
+        let Self { up, down, .. } = self;
+        drop(up);
+        let ending = async {
+            if let Some(mut down) = down {
+                while let Ok(Some(_)) = down.message().await {}
+            }
+        };
+        let _ = tokio::time::timeout(FINISH_MAX, ending).await;
     }
 }
 

@@ -210,12 +210,15 @@ impl Call {
     }
 
     async fn finish(self) {
-        let Self { leg, attendance, link, sip, .. } = self;
+        let Self { leg, attendance, link, sip, test, .. } = self;
         // The mixers hear of the leave; the leg's ports are free before they answer.
         drop((leg, sip));
         if let Some(attendance) = &attendance {
             // Where the journey said so already, this changes nothing.
             attendance.left(LeaveReason::CallFailed);
+        }
+        if let TestLink::Open(stream) = test {
+            stream.finish().await;
         }
         link.finish().await;
     }
