@@ -266,6 +266,16 @@ mod tests {
     }
 
     #[test]
+    fn our_own_recordings_are_complete() {
+        let prompts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../prompts");
+        let table = std::fs::read_to_string(prompts.join("en.toml")).unwrap();
+        let mut library = PromptLibrary::new();
+        library.add_language::<&str, &[u8]>(Language::English, &table, []).unwrap();
+        library.replace_from(Language::English, &prompts.join("audio")).unwrap();
+        assert_eq!(library.missing(Language::English), []);
+    }
+
+    #[test]
     fn script_becomes_a_program_with_short_gaps() {
         let script = Script::say([Prompt::Greeting, Prompt::Number1, Prompt::Goodbye]);
         let program = library().program(Language::English, &script);
