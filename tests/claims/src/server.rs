@@ -21,6 +21,8 @@ const CEILING: Duration = Duration::from_secs(30);
 pub struct ServerPlan {
     /// More lines for the configuration file.
     pub config: String,
+    /// Whether the configuration says where calls come in; else they come in on the server's own address.
+    pub has_own_listeners: bool,
 }
 
 /// A running `partyline serve`, with a data folder and a loopback address of its own.
@@ -29,6 +31,7 @@ pub struct Server {
     child: Child,
     address: Ipv4Addr,
     folder: TempDir,
+    has_own_listeners: bool,
 }
 
 /// One RPC that a role answered.
@@ -36,8 +39,8 @@ pub struct Server {
 pub struct AnsweredRpc {
     /// `/package.Service/Method`.
     pub path: String,
-    /// When, in ms since 1970.
-    pub at_ms: i64,
+    /// When, in ms since midnight UTC.
+    pub at_ms_of_day: i64,
 }
 
 /// The codes of a room, as `room create --json` prints them.
@@ -52,7 +55,8 @@ pub struct RoomCodes {
 /// The binary that the workspace built beside this test.
 fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a running test has a path");
-    let built = test.ancestors().nth(2).expect("tests are built in a folder below the binaries").join("partyline");
+    let built =
+        test.ancestors().nth(2).expect("tests are built in a folder below the binaries").join("partyline");
     assert!(built.is_file(), "{} is missing: `cargo build -p partyline` first", built.display());
     built
 }
@@ -74,8 +78,8 @@ impl Server {
         let folder = tempfile::tempdir()?;
         let address = loopback_of_my_own();
         std::fs::write(folder.path().join("partyline.toml"), &plan.config)?;
-        let child = spawn(folder.path(), address)?;
-        let mut server = Self { child, address, folder };
+        let child = spawn(folder.path(), address, plan.has_own_listeners)?;
+        let mut server = Self { child, address, folder, has_own_listeners: plan.has_own_listeners };
         server.wait_ready()?;
         Ok(server)
     }
@@ -85,7 +89,7 @@ impl Server {
     /// # Errors
     /// When it does not get ready.
     pub fn restart(&mut self) -> anyhow::Result<()> {
-        self.child = spawn(self.folder.path(), self.address)?;
+        self.child = spawn(self.folder.path(), self.address, self.has_own_listeners)?;
         self.wait_ready()
     }
 
@@ -210,7 +214,10 @@ impl Server {
         arguments.extend(settings);
         let room = self.json(&arguments)?;
         let code = |key: &str| {
-            room[key].as_str().map(str::to_owned).with_context(|| format!("room create printed no {key}: {room}"))
+            room[key]
+                .as_str()
+                .map(str::to_owned)
+                .with_context(|| format!("room create printed no {key}: {room}"))
         };
         Ok(RoomCodes { host: code("host_code")?, participant: code("participant_code")? })
     }
@@ -237,7 +244,7 @@ impl Server {
     /// When the server does not say.
     pub fn roles(&self) -> anyhow::Result<Vec<String>> {
         let roles = self.json(&["role", "list"])?;
-        let entries = roles["roles"].as_array().with_context(|| format!("no roles: {roles}"))?;
+        let entries = roles.as_array().with_context(|| format!("no roles: {roles}"))?;
         Ok(entries.iter().filter_map(|entry| entry["name"].as_str().map(str::to_owned)).collect())
     }
 
@@ -252,7 +259,9 @@ impl Server {
             .iter()
             .map(|entry| {
                 let path = entry["path"].as_str().context("an RPC without a path")?.to_owned();
-                Ok(AnsweredRpc { path, at_ms: entry["at_ms"].as_i64().context("an RPC without a time")? })
+                let at =
+                    entry["at"].as_str().and_then(millisecond_of_day).context("an RPC without a time")?;
+                Ok(AnsweredRpc { path, at_ms_of_day: at })
             })
             .collect()
     }
@@ -312,15 +321,26 @@ impl Drop for Server {
     }
 }
 
-fn spawn(folder: &Path, address: Ipv4Addr) -> anyhow::Result<Child> {
+/// The time of day of `2026-11-22T17:08:36.055Z`, in ms.
+fn millisecond_of_day(text: &str) -> Option<i64> {
+    let time = text.split_once('T')?.1.trim_end_matches('Z');
+    let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let mut parts = clock.split(':').map(|part| part.parse::<i64>().ok());
+    let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
+    let milliseconds: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
+    Some(((hours * 60 + minutes) * 60 + seconds) * 1000 + milliseconds)
+}
+
+fn spawn(folder: &Path, address: Ipv4Addr, has_own_listeners: bool) -> anyhow::Result<Child> {
     let output = File::options().create(true).append(true).open(folder.join("output.txt"))?;
-    let child = Command::new(binary())
-        .arg("serve")
-        .arg("--config")
-        .arg(folder.join("partyline.toml"))
-        .arg("--data-dir")
-        .arg(folder.join("data"))
-        .args(["--sip-listen", &format!("{address}:5060"), "--http-listen", &format!("{address}:8080")])
+    let mut serve = Command::new(binary());
+    serve.arg("serve").arg("--config").arg(folder.join("partyline.toml"));
+    serve.arg("--data-dir").arg(folder.join("data"));
+    serve.args(["--http-listen", &format!("{address}:8080")]);
+    if !has_own_listeners {
+        serve.args(["--sip-listen", &format!("{address}:5060")]);
+    }
+    let child = serve
         .env("PARTYLINE_LOG__FILTER", "info")
         .stdin(Stdio::null())
         .stdout(output.try_clone()?)

@@ -9,7 +9,8 @@ use partyline_claims::{Party, Phone, all_hear_each_other, loopback_of_my_own};
 /// Two callers who talk while others misbehave.
 async fn talking_pair(party: &Party) -> [Phone; 2] {
     let codes = party.server.create_room("undisturbed", &["--entry", "start"]).unwrap();
-    let pair = [party.key_code(&codes.host).await.unwrap(), party.key_code(&codes.participant).await.unwrap()];
+    let pair =
+        [party.key_code(&codes.host).await.unwrap(), party.key_code(&codes.participant).await.unwrap()];
     all_hear_each_other(&[&pair[0], &pair[1]]).await.unwrap();
     pair
 }
@@ -60,7 +61,9 @@ async fn garbage_on_every_port_disturbs_nobody() {
     let valid = invite(&party.server.sip().to_string(), &socket, "cut", "application/sdp", "v=0\r\n");
     let mut junk: Vec<Vec<u8>> = vec![Vec::new(), vec![0; 65_507], vec![0xff; 1500], b"\r\n\r\n".to_vec()];
     junk.extend((0..valid.len()).step_by(7).map(|end| valid.as_bytes()[..end].to_vec()));
-    junk.extend((0..200u32).map(|seed| (0..seed * 3).map(|byte| (byte.wrapping_mul(seed * 2_654_435_761) >> 13) as u8).collect()));
+    junk.extend((0..200u32).map(|seed| {
+        (0..seed * 3).map(|byte| (byte.wrapping_mul(seed.wrapping_mul(2_654_435_761)) >> 13) as u8).collect()
+    }));
     for bytes in &junk {
         let _ = socket.send(bytes);
     }
@@ -96,7 +99,9 @@ async fn a_caller_without_an_offer_is_offered_one_and_comes_in() {
     let party = Party::start().await.unwrap();
     let codes = party.server.create_room("board", &["--entry", "start"]).unwrap();
     let late = party
-        .call_with(&party.server.uri("conference"), |plan| plan.delays_offer().digits(format!("{}#", codes.host)))
+        .call_with(&party.server.uri("conference"), |plan| {
+            plan.delays_offer().digits(format!("{}#", codes.host))
+        })
         .await
         .unwrap();
     late.call.wait_answered().await.unwrap();

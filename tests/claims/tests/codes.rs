@@ -58,7 +58,8 @@ async fn digits_that_never_end_end_the_call_and_nothing_else() {
     let codes = party.server.create_room("board", &["--entry", "start"]).unwrap();
     let phone = party.key_code(&codes.host).await.unwrap();
     party.server.wait_count("conferee", "state = 'joined'", 1).await.unwrap();
-    let endless = party.call_with(&party.server.uri("conference"), |plan| plan.digits("1".repeat(60))).await.unwrap();
+    let endless =
+        party.call_with(&party.server.uri("conference"), |plan| plan.digits("1".repeat(60))).await.unwrap();
     endless.call.wait_answered().await.unwrap();
     endless.call.wait_digits_sent().await.unwrap();
     let next = party.key_code(&codes.participant).await.unwrap();

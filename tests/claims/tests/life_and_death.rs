@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use callbench::CallEnd;
-use partyline_claims::{Party, Server, all_hear_each_other};
+use partyline_claims::{Party, Server, ServerPlan, all_hear_each_other};
 
 #[tokio::test]
 async fn the_first_start_shows_the_demo_rooms_codes_and_later_ones_do_not() {
@@ -101,7 +101,7 @@ async fn without_a_proxy_conferences_go_on_and_newcomers_come_in_when_it_is_back
 #[tokio::test]
 async fn when_a_mixer_stops_its_conference_moves_to_another_of_the_class_and_nobody_is_lost() {
     let config = "[[mixer]]\nid = \"mixer-a\"\n[[mixer]]\nid = \"mixer-b\"\n".to_owned();
-    let party = Party::start_with(&partyline_claims::ServerPlan { config }).await.unwrap();
+    let party = Party::start_with(&ServerPlan { config, ..ServerPlan::default() }).await.unwrap();
     let codes = party.server.create_room("board", &["--entry", "start"]).unwrap();
     let host = party.key_code(&codes.host).await.unwrap();
     let participant = party.key_code(&codes.participant).await.unwrap();

@@ -14,7 +14,7 @@ fn two_classes() -> ServerPlan {
         class = "large"
         seats_max = 500
     "#;
-    ServerPlan { config: config.to_owned() }
+    ServerPlan { config: config.to_owned(), ..ServerPlan::default() }
 }
 
 async fn mixer_of(party: &Party, room: &str) -> Option<String> {
@@ -36,7 +36,8 @@ async fn claim_3_two_codes_of_two_classes_select_two_mixers() {
     let party = Party::start_with(&two_classes()).await.unwrap();
     let small = party.server.create_room("standup", &["--entry", "start", "--class", "standard"]).unwrap();
     let big = party.server.create_room("town-hall", &["--entry", "start", "--class", "large"]).unwrap();
-    let in_small = [party.key_code(&small.host).await.unwrap(), party.key_code(&small.participant).await.unwrap()];
+    let in_small =
+        [party.key_code(&small.host).await.unwrap(), party.key_code(&small.participant).await.unwrap()];
     let in_big = [party.key_code(&big.host).await.unwrap(), party.key_code(&big.participant).await.unwrap()];
     all_hear_each_other(&[&in_small[0], &in_small[1]]).await.unwrap();
     all_hear_each_other(&[&in_big[0], &in_big[1]]).await.unwrap();
@@ -65,7 +66,15 @@ async fn claim_4_with_no_mixer_of_the_class_left_callers_are_refused_and_never_p
     // Back again, it takes its rooms again.
     party.server.start_role("mixer-big").unwrap();
     let _host = party.key_code(&big.host).await.unwrap();
-    party.server.wait_count("conference", "ended_at IS NULL AND room = (SELECT id FROM room WHERE name = 'town-hall')", 1).await.unwrap();
+    party
+        .server
+        .wait_count(
+            "conference",
+            "ended_at IS NULL AND room = (SELECT id FROM room WHERE name = 'town-hall')",
+            1,
+        )
+        .await
+        .unwrap();
     assert_eq!(mixer_of(&party, "town-hall").await.as_deref(), Some("mixer-big"));
 }
 

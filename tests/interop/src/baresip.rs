@@ -84,9 +84,11 @@ impl Baresip {
     }
 
     fn recording(&self) -> Option<PathBuf> {
-        std::fs::read_dir(self.folder.path()).ok()?.filter_map(Result::ok).map(|entry| entry.path()).find(|path| {
-            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with("-dec.wav"))
-        })
+        std::fs::read_dir(self.folder.path()).ok()?.filter_map(Result::ok).map(|entry| entry.path()).find(
+            |path| {
+                path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with("-dec.wav"))
+            },
+        )
     }
 }
 

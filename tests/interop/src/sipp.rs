@@ -51,7 +51,16 @@ impl Sipp {
             .arg(self.remote.to_string())
             .arg("-sf")
             .arg(scenario)
-            .args(["-inf", "users.csv", "-t", self.transport, "-nostdin", "-trace_err", "-max_socket", "1000"])
+            .args([
+                "-inf",
+                "users.csv",
+                "-t",
+                self.transport,
+                "-nostdin",
+                "-trace_err",
+                "-max_socket",
+                "1000",
+            ])
             .args(["-i", &self.local.to_string(), "-mi", &self.local.to_string(), "-p", "5060"])
             .args(["-m", &self.calls.to_string(), "-r", &self.calls_per_second.to_string()])
             .args(["-timeout", "120", "-timeout_error"])

@@ -25,8 +25,8 @@ async fn two_hundred_calls(transport: &'static str) {
 
     // Each of them was in a conference with the nine others of the room, and left by hanging up.
     let joined = "joined_at IS NOT NULL AND leave_reason = 'hung_up'";
-    assert_eq!(server.count("conferee", joined).await.unwrap(), i64::from(CALLS));
-    assert_eq!(server.count("conference", "ended_at IS NOT NULL").await.unwrap(), ROOMS as i64);
+    server.wait_count("conferee", joined, i64::from(CALLS)).await.unwrap();
+    server.wait_count("conference", "ended_at IS NOT NULL", ROOMS as i64).await.unwrap();
     assert_eq!(server.count("conferee", "place = 10").await.unwrap(), ROOMS as i64);
 }
 

@@ -4,6 +4,7 @@
 //! [`STOP_MAX`] after the first signal.
 
 mod administration;
+mod engine_metrics;
 mod error;
 mod housekeeping;
 mod readiness;
@@ -107,6 +108,7 @@ struct Server {
     _admin: AdminSocket,
     readiness: Readiness,
     housekeeping: Housekeeping,
+    engine_metrics: tokio::task::JoinHandle<()>,
 }
 
 impl Server {
@@ -129,10 +131,12 @@ impl Server {
         let listen = partyline_console::Config { listen: config.http_listen };
         let console =
             Console::start(&listen, health.clone(), metrics.clone()).await.map_err(StartError::http)?;
+        let engine = engine(&config)?;
+        let engine_metrics = engine_metrics::keep(engine.clone());
         let parts = Parts {
             network: Network::new(),
             store: Arc::clone(&store),
-            engine: engine(&config)?,
+            engine,
             signer: secrets.ticket_signer(),
             prompts: prompts::library(&config.prompts)?,
         };
@@ -155,7 +159,16 @@ impl Server {
         };
         let readiness = readiness.watch(Arc::clone(&config), Arc::clone(&roles), Arc::clone(&store), welcome);
         let housekeeping = Housekeeping::start(Arc::clone(&store), config.retention, metrics);
-        Ok(Self { _lock: lock, store, console, roles, _admin: admin, readiness, housekeeping })
+        Ok(Self {
+            _lock: lock,
+            store,
+            console,
+            roles,
+            _admin: admin,
+            readiness,
+            housekeeping,
+            engine_metrics,
+        })
     }
 
     /// Says goodbye to callers, then stops what served them, then what told of it.
@@ -163,6 +176,7 @@ impl Server {
         self.readiness.stop();
         self.roles.stop_all().await;
         self.housekeeping.stop();
+        self.engine_metrics.abort();
         self.console.stop().await;
         self.store.close().await;
         tracing::info!("stopped");

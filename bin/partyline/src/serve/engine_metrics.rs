@@ -1,0 +1,39 @@
+//! What the media engine counts, as metrics.
+
+use std::time::Duration;
+
+use metrics::{counter, gauge};
+use partyline_engine::Engine;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+
+/// How often the engine is asked; scrapers come every few seconds.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Keeps the engine's metrics up to date until it is aborted.
+pub(super) fn keep(engine: Engine) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            tell(&engine);
+        }
+    })
+}
+
+fn tell(engine: &Engine) {
+    let stats = engine.stats();
+    gauge!("partyline_media_threads").set(stats.threads as f64);
+    gauge!("partyline_legs").set(stats.legs as f64);
+    gauge!("partyline_mixes").set(stats.mixes as f64);
+    gauge!("partyline_tick_lateness_max_seconds").set(stats.lateness_max.as_secs_f64());
+    counter!("partyline_ticks_total").absolute(stats.ticks);
+    counter!("partyline_late_ticks_total").absolute(stats.late_ticks);
+    counter!("partyline_frames_skipped_total").absolute(stats.frames_skipped);
+    counter!("partyline_leg_events_dropped_total").absolute(stats.events_dropped);
+    counter!("partyline_media_commands_dropped_total").absolute(stats.commands_dropped);
+    counter!("partyline_media_sends_failed_total").absolute(stats.sends_failed);
+    counter!("partyline_media_receives_failed_total").absolute(stats.receives_failed);
+    counter!("partyline_media_panics_total").absolute(stats.panics);
+}
