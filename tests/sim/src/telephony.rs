@@ -101,6 +101,7 @@ impl Line {
                 listens: vec![Listen { transport: TransportKind::Udp, local: address, advertised: address }],
                 calls_max: 100,
                 half_open_max: 100,
+                half_open_per_source_max: 100,
                 seed: end_seed,
             })
         });

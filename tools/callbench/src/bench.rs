@@ -76,6 +76,7 @@ impl Bench {
             listens,
             calls_max: config.calls_max,
             half_open_max: config.calls_max,
+            half_open_per_source_max: config.calls_max,
             seed: rand::random(),
         });
         let signalling = Signalling::new(endpoint, udp, listener, receiver, media.clone())?;

@@ -33,6 +33,8 @@ pub struct EndpointConfig {
     pub calls_max: usize,
     /// Most half-open calls.
     pub half_open_max: usize,
+    /// Most of them from one source address, so that no single one can shut the door for all others.
+    pub half_open_per_source_max: usize,
     /// The seed for tags, branches and the like (the shell draws it).
     pub seed: [u8; 32],
 }

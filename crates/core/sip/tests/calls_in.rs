@@ -398,6 +398,7 @@ fn half_open_calls_are_bounded_and_the_rest_is_told_when_to_come_back() {
         let mut phone = Phone::new(&format!("call{number}"));
         phone.heard(&world);
         phone.to_tag.clear();
+        phone.address = format!("127.0.1.{number}:7000").parse().unwrap();
         let invite = phone.with_sdp("INVITE", 1, &format!("b{number}"), OFFER);
         statuses.extend(phone.say(&mut world, &invite));
     }
@@ -405,6 +406,33 @@ fn half_open_calls_are_bounded_and_the_rest_is_told_when_to_come_back() {
     assert_eq!(statuses[20..], [503; 5]);
     assert_eq!(header(&world.sent.last().unwrap().1, "Retry-After").as_deref(), Some("5"));
     assert_eq!((world.counters(0).overloaded, world.counters(0).half_open), (5, 20));
+    assert_empty(&mut world);
+}
+
+#[test]
+fn one_source_can_not_take_the_room_of_all_and_options_goes_on_saying_that_we_live() {
+    let mut world = World::new(1, 1, FAIR);
+    let invite_from = |world: &mut World, number: u32, address: &str| {
+        let mut phone = Phone::new(&format!("call{number}"));
+        phone.heard(world);
+        phone.address = address.parse().unwrap();
+        phone.to_tag.clear();
+        let invite = phone.with_sdp("INVITE", 1, &format!("b{number}"), OFFER);
+        phone.say(world, &invite)[0]
+    };
+    let flood: Vec<u16> = (0..15).map(|number| invite_from(&mut world, number, "127.0.0.1:7000")).collect();
+    assert_eq!(flood[..12], [100; 12]);
+    assert_eq!(flood[12..], [503; 3]);
+    assert_eq!(header(&world.sent.last().unwrap().1, "Retry-After").as_deref(), Some("5"));
+    let others: Vec<u16> =
+        (20..30).map(|number| invite_from(&mut world, number, &format!("127.0.2.{number}:7000"))).collect();
+    assert_eq!(others[..8], [100; 8]);
+    assert_eq!(others[8..], [503; 2]);
+    let mut phone = Phone::new("asks");
+    phone.heard(&world);
+    phone.to_tag.clear();
+    let options = phone.request("OPTIONS", 1, "o", "", "");
+    assert_eq!(phone.say(&mut world, &options), [200], "half-open calls are no sign of ill health");
     assert_empty(&mut world);
 }
 

@@ -1,6 +1,7 @@
 //! A call and where it stands.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::reply::ResponseHead;
@@ -20,8 +21,8 @@ pub(super) struct Call {
     pub(super) session: Session,
     /// A 2xx of ours that waits for its ACK.
     pub(super) unacked: Option<Unacked>,
-    /// Whether it counts as half-open.
-    pub(super) is_half_open: bool,
+    /// The source that it counts as half-open for.
+    pub(super) half_open_from: Option<IpAddr>,
     /// Whether its user was told that it is over; what is left is to say so to the other side.
     pub(super) is_over: bool,
 }
@@ -104,7 +105,8 @@ pub(super) struct Calls {
     by_dialog: BTreeMap<Box<[u8]>, CallKey>,
     by_invite: BTreeMap<TransactionId, CallKey>,
     drawn: u64,
-    pub(super) half_open: usize,
+    half_open: usize,
+    half_open_by_source: BTreeMap<IpAddr, usize>,
     over: usize,
 }
 
@@ -119,13 +121,26 @@ impl Calls {
         self.live.len()
     }
 
+    /// Incoming ones that no ACK has confirmed.
+    pub(super) fn half_open(&self) -> usize {
+        self.half_open
+    }
+
+    /// Those of them from one source.
+    pub(super) fn half_open_from(&self, source: IpAddr) -> usize {
+        self.half_open_by_source.get(&source).copied().unwrap_or(0)
+    }
+
     pub(super) fn draw_key(&mut self) -> CallKey {
         self.drawn += 1;
         CallKey(self.drawn)
     }
 
     pub(super) fn add(&mut self, key: CallKey, call: Call) {
-        self.half_open += usize::from(call.is_half_open);
+        if let Some(source) = call.half_open_from {
+            self.half_open += 1;
+            *self.half_open_by_source.entry(source).or_default() += 1;
+        }
         self.by_dialog.insert(dialog_key(&call.dialog.call_id, call.dialog.local_tag.as_bytes()), key);
         self.by_invite.insert(call.invite, key);
         self.live.insert(key, call);
@@ -153,9 +168,13 @@ impl Calls {
 
     /// ACK came, or never will.
     pub(super) fn settle(&mut self, key: CallKey) {
-        if let Some(call) = self.live.get_mut(&key).filter(|call| call.is_half_open) {
-            call.is_half_open = false;
-            self.half_open -= 1;
+        let Some(source) = self.live.get_mut(&key).and_then(|call| call.half_open_from.take()) else { return };
+        self.half_open -= 1;
+        if let Some(count) = self.half_open_by_source.get_mut(&source) {
+            *count -= 1;
+            if *count == 0 {
+                self.half_open_by_source.remove(&source);
+            }
         }
     }
 

@@ -63,7 +63,7 @@ impl Endpoint {
         let invite = asked.transaction;
         self.calls.add(
             call,
-            Call { dialog, invite, phase, session, unacked: None, is_half_open: true, is_over: false },
+            Call { dialog, invite, phase, session, unacked: None, half_open_from: Some(source.remote.ip()), is_over: false },
         );
         self.wire.count_call(&source, true);
         self.wire.timers.arm(Owner::Call(call), Timer::C, now + RINGING_MAX);
@@ -84,7 +84,7 @@ impl Endpoint {
                 self.refused_replacement(value)
             });
         }
-        if self.is_full() {
+        if self.is_full(asked.source.remote.ip()) {
             self.wire.tally.overloaded += 1;
             return Err(Reply::full());
         }

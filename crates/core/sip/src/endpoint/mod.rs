@@ -214,7 +214,7 @@ impl Endpoint {
         let tally = &self.wire.tally;
         EndpointCounters {
             calls: self.calls.count(),
-            half_open: self.calls.half_open,
+            half_open: self.calls.half_open(),
             transactions: self.transactions.count(),
             connections: self.wire.connections_count(),
             dropped: tally.dropped,

@@ -29,9 +29,7 @@ impl Endpoint {
             .local_for(wanted.transport, wanted.remote)
             .filter(|_| is_sip)
             .ok_or(CallError::WrongState)?;
-        let is_full = self.calls.count() >= self.config.calls_max
-            || self.calls.remembered() >= self.config.calls_max.saturating_mul(2);
-        if is_full || self.transactions.count() >= self.transactions_max {
+        if self.has_all_calls() || self.transactions.count() >= self.transactions_max {
             return Err(CallError::Full);
         }
         let connection = match wanted.transport {
@@ -58,7 +56,7 @@ impl Endpoint {
         let phase = Phase::Outgoing(Outgoing { via, branch, offer, early: None, progress: Progress::Silent });
         self.calls.add(
             key,
-            Call { dialog, invite, phase, session, unacked: None, is_half_open: false, is_over: false },
+            Call { dialog, invite, phase, session, unacked: None, half_open_from: None, is_over: false },
         );
         self.wire.count_call(&path, true);
         self.wire.timers.arm(Owner::Call(key), Timer::C, now + RINGING_MAX);

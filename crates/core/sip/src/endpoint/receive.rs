@@ -1,6 +1,7 @@
 //! Messages that come in: to their transaction, dialog or call, or refused.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use super::reply::{Reply, ResponseHead, response_path};
@@ -112,8 +113,8 @@ impl Endpoint {
     }
 
     pub(super) fn handle_options(&mut self, now: Instant, asked: &Asked<'_, '_>) {
-        // The status that an INVITE would get (RFC 3261 §11.2).
-        let reply = if self.is_full() { Reply::full() } else { Reply::new(200) };
+        // Calls that only try to come in say nothing about our health: they must not make others think us dead.
+        let reply = if self.has_all_calls() { Reply::full() } else { Reply::new(200) };
         let reply = reply
             .with("Accept", "application/sdp, application/dtmf-relay, application/dtmf")
             .with("Accept-Encoding", "identity")
@@ -187,10 +188,16 @@ impl Endpoint {
         }
     }
 
-    /// Whether one more incoming call is one too many.
-    pub(super) fn is_full(&self) -> bool {
+    /// Whether one more incoming call is one too many, from this source or from all.
+    pub(super) fn is_full(&self, source: IpAddr) -> bool {
+        self.has_all_calls()
+            || self.calls.half_open() >= self.config.half_open_max
+            || self.calls.half_open_from(source) >= self.config.half_open_per_source_max
+    }
+
+    /// Whether as many calls are up as may be.
+    pub(super) fn has_all_calls(&self) -> bool {
         self.calls.count() >= self.config.calls_max
-            || self.calls.half_open >= self.config.half_open_max
             || self.calls.remembered() >= self.config.calls_max.saturating_mul(2)
     }
 }

@@ -78,6 +78,7 @@ pub fn config(address: SocketAddr) -> EndpointConfig {
         listens: vec![listen(TransportKind::Udp), listen(TransportKind::Tcp)],
         calls_max: 50,
         half_open_max: 20,
+        half_open_per_source_max: 12,
         seed: [u8::try_from(address.port() % 251).unwrap(); 32],
     }
 }

@@ -160,6 +160,7 @@ impl SipTask {
             listens,
             calls_max: config.calls_max,
             half_open_max: config.half_open_max,
+            half_open_per_source_max: config.half_open_max.div_ceil(2),
             seed: rand::random(),
         });
         let (commands, received) = mpsc::channel(COMMANDS_MAX);

@@ -73,6 +73,7 @@ impl Peer {
             listens: vec![listen(TransportKind::Udp), listen(TransportKind::Tcp)],
             calls_max: 100,
             half_open_max: 100,
+            half_open_per_source_max: 100,
             seed: [7; 32],
         });
         let seen = Arc::new(Mutex::new(Seen::default()));
