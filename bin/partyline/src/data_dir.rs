@@ -49,6 +49,10 @@ pub(crate) struct DirLock {
     _file: File,
 }
 
+/// How often, and how far apart, the lock is tried before it counts as another server's.
+const LOCK_ATTEMPTS: u32 = 10;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(30);
+
 impl DataDir {
     /// Takes a directory that must be there.
     ///
@@ -135,7 +139,18 @@ impl DataDir {
             .mode(0o600)
             .open(self.lock_file())
             .map_err(failed)?;
-        match file.try_lock() {
+        // A command that asks whether a server runs, or makes a room, has the lock for a moment.
+        let mut attempts = LOCK_ATTEMPTS;
+        let outcome = loop {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) if attempts > 0 => {
+                    attempts -= 1;
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                outcome => break outcome,
+            }
+        };
+        match outcome {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(DataDirError::InUse { path: self.path.clone(), pid: pid_in(&mut file) });

@@ -112,11 +112,16 @@ fn answer(cli: &Cli, loaded: &Loaded) -> anyhow::Result<Answer> {
         }
         Command::Room(RoomCommand::Create(arguments)) => in_runtime(async {
             let data_dir = DataDir::existing_or_new(&loaded.config.data_dir)?;
-            // A running server has made its database already, and keeps it up to date.
-            let store = if data_dir.server().is_some() {
-                database::open_existing(&data_dir).await?
+            // A running server has made its database already, and keeps it up to date. Without one, the lock keeps a
+            // server from starting half-way, and the mark has the first start still make its demo room.
+            let (store, _lock) = if data_dir.server().is_some() {
+                (database::open_existing(&data_dir).await?, None)
             } else {
-                database::open_or_make(&data_dir).await?.0
+                let lock = data_dir.lock()?;
+                if data_dir.is_first_start() {
+                    data_dir.begin_first_start()?;
+                }
+                (database::open_or_make(&data_dir).await?.0, Some(lock))
             };
             let answer = rooms::create(&*store, arguments).await;
             store.close().await;

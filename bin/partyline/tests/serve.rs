@@ -111,6 +111,16 @@ fn the_first_start_tells_the_codes_of_a_demo_room_and_later_ones_do_not() {
 }
 
 #[test]
+fn a_room_that_was_made_before_the_first_start_does_not_take_the_demo_rooms_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    json(&data_dir, &["room", "create", "early"]).unwrap();
+    let server = Server::start(&data_dir);
+    assert!(server.welcome["demo"]["host_code"].is_string(), "{}", server.welcome);
+    assert_eq!(server.welcome["rooms"], 2);
+}
+
+#[test]
 fn a_second_server_on_the_data_directory_is_refused_and_told_the_first() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());

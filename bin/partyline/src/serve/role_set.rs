@@ -111,8 +111,12 @@ impl RoleSet {
         for is_now in [Recipe::is_vru, Recipe::is_mixer, Recipe::is_interface_server, Recipe::is_proxy] {
             let roles = self.order.iter().filter(|(_, recipe)| is_now(recipe));
             join_all(roles.map(async |(name, recipe)| {
-                let mut slot = self.slots[name].lock().await;
                 let stop_max = if recipe.is_vru() { GOODBYES_MAX } else { REST_MAX };
+                // An operator may be stopping it at this moment; that must not hold up the others.
+                let Ok(mut slot) = tokio::time::timeout(stop_max, self.slots[name].lock()).await else {
+                    tracing::warn!(role = %name, "a role is still being stopped by command");
+                    return;
+                };
                 if let Err(error) = empty(&mut slot, name, stop_max).await {
                     tracing::warn!(%error, "a role was not stopped cleanly");
                 }

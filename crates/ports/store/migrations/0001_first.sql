@@ -98,6 +98,7 @@ CREATE TABLE conferee (
     leave_reason  TEXT
 );
 CREATE UNIQUE INDEX conferee_place ON conferee (conference, place);
+CREATE INDEX conferee_attendance ON conferee (attendance);
 
 -- `kind`: conference, lobby, side. `reserved` seats are part of its mixer's `reserved` until it is closed.
 CREATE TABLE mix (

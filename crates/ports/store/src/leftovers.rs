@@ -126,7 +126,9 @@ pub(crate) fn old(now: Timestamp, retention: &Retention) -> Vec<Old> {
          JOIN conference ON conference.id = conferee.conference WHERE conference.ended_at < $1 LIMIT $2)",
         "DELETE FROM conference WHERE id IN (SELECT id FROM conference WHERE ended_at < $1 LIMIT $2)",
         "DELETE FROM mix WHERE id IN (SELECT id FROM mix WHERE closed_at < $1 LIMIT $2)",
-        "DELETE FROM attendance WHERE id IN (SELECT id FROM attendance WHERE ended_at < $1 LIMIT $2)",
+        // An attendance that a kept conference shows is kept with it.
+        "DELETE FROM attendance WHERE id IN (SELECT id FROM attendance WHERE ended_at < $1 \
+         AND NOT EXISTS (SELECT 1 FROM conferee WHERE conferee.attendance = attendance.id) LIMIT $2)",
     ];
     let kinds = [
         (retention.attempts, ATTEMPTS),

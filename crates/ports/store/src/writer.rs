@@ -3,13 +3,16 @@
 //! Each queued write runs between savepoints, so that one which is refused (a version moved on, a
 //! mixer is full) takes only itself back. All are answered after the commit, none before it.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use futures::FutureExt as _;
 use partyline_conference::RoomId;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -153,9 +156,15 @@ impl Writer {
         let Some(queue) = lock(&self.queue).clone() else {
             return Err(StoreError::Unavailable("the data store is closed".into()).into());
         };
-        if queue.try_send(job).is_err() {
-            self.counters.dropped.fetch_add(1, Ordering::Relaxed);
-            return Err(StoreError::Unavailable("too many writes wait for the data store".into()).into());
+        match queue.try_send(job) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                self.counters.dropped.fetch_add(1, Ordering::Relaxed);
+                return Err(StoreError::Unavailable("too many writes wait for the data store".into()).into());
+            }
+            Err(TrySendError::Closed(_)) => {
+                return Err(StoreError::Unavailable("the writer has stopped".into()).into());
+            }
         }
         drop(queue);
         answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the writer has stopped".into()).into()))
@@ -211,7 +220,10 @@ impl Task {
     async fn run(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         let mut group = Vec::new();
         while jobs.recv_many(&mut group, GROUP_MAX).await > 0 {
-            match self.write(&mut group).await {
+            // A panic costs its group, and the connection that it left in an unknown state, but not the writer.
+            let outcome = AssertUnwindSafe(self.write(&mut group)).catch_unwind().await;
+            let outcome = outcome.unwrap_or_else(|_| Err(StoreError::Unavailable("a write panicked".into())));
+            match outcome {
                 Ok(()) => {
                     self.counters.commits.fetch_add(1, Ordering::Relaxed);
                     self.finish(&mut group);

@@ -148,3 +148,14 @@ pub(crate) async fn old_records_go_and_what_is_live_stays(store: &dyn Store) {
     scene.tell(vec![EventKind::CallerWaits { attendance: attendance(3) }]).await.unwrap();
     assert_eq!(store.events(scene.room, EventSequence(0), 10).await.unwrap().events[0].sequence.0, 2);
 }
+
+pub(crate) async fn who_left_a_live_conference_long_ago_stays_on_its_record(store: &dyn Store) {
+    let scene = Scene::with_conference(store).await;
+    scene.commit([leave(2, LeaveReason::HungUp)]).await.unwrap();
+    let hour = Some(Duration::from_secs(3600));
+    let all = Retention { conferences: hour, events: hour, attempts: hour, commands: hour };
+    store.purge(NOW.after(Duration::from_secs(7200)), &all).await.unwrap();
+    let record = store.conference(conference(1)).await.unwrap().unwrap();
+    let states: Vec<&str> = record.conferees.iter().map(|conferee| conferee.state.as_str()).collect();
+    assert_eq!(states, ["joined", "left"]);
+}
