@@ -80,7 +80,7 @@ mod sqlite {
             conferences_are_listed_by_room_and_life
             a_reported_try_is_recorded_once
             leftovers_of_a_killed_run_are_ended_and_told
-            old_records_go_and_what_is_live_stays,
+            old_records_go_and_what_is_live_stays
             who_left_a_live_conference_long_ago_stays_on_its_record
         }
     }
