@@ -204,6 +204,8 @@ pub struct EndpointCounters {
     pub half_open: usize,
     /// Live transactions.
     pub transactions: usize,
+    /// The bytes that they keep.
+    pub transaction_bytes: usize,
     /// TCP connections.
     pub connections: usize,
     /// Datagrams and messages that were no SIP or belonged to nothing, and could not be answered.

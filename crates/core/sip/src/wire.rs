@@ -1,7 +1,7 @@
 //! The way out: outputs, connections and the paths that messages take. It reads no message.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::interface::{CallEvent, CallKey, ConnectionId, Output, TransportKind};
@@ -10,6 +10,9 @@ use crate::timer::{Owner, STREAM_IDLE_MAX, Timer, Timers, TransactionId};
 
 /// Most connections at once; one more is closed at once. Each costs a file descriptor in the shell.
 pub(crate) const CONNECTIONS_MAX: usize = 4_096;
+
+/// Most of them that one source may have opened.
+pub(crate) const CONNECTIONS_PER_SOURCE_MAX: usize = 64;
 
 /// The bit that tells connections we open from accepted ones.
 const OPENED_HERE: u64 = 1 << 63;
@@ -62,6 +65,8 @@ pub(crate) struct Wire {
     outputs: VecDeque<Output>,
     connections: BTreeMap<ConnectionId, Connection>,
     by_remote: BTreeMap<SocketAddr, ConnectionId>,
+    /// How many connections each source has opened.
+    accepted_by_source: BTreeMap<IpAddr, usize>,
     opened: u64,
     pub(crate) timers: Timers,
     pub(crate) tally: Tally,
@@ -97,7 +102,7 @@ impl Wire {
         self.connections.len()
     }
 
-    /// Keeps an accepted connection, or closes it where there are too many.
+    /// Keeps an accepted connection, or closes it where there are too many, of all or of this source.
     pub(crate) fn accept(
         &mut self,
         now: Instant,
@@ -105,11 +110,13 @@ impl Wire {
         local: SocketAddr,
         remote: SocketAddr,
     ) {
-        if self.connections.len() >= CONNECTIONS_MAX {
+        let of_source = self.accepted_by_source.get(&remote.ip()).copied().unwrap_or(0);
+        if self.connections.len() >= CONNECTIONS_MAX || of_source >= CONNECTIONS_PER_SOURCE_MAX {
             self.tally.connections_refused += 1;
             self.outputs.push_back(Output::Disconnect { connection });
             return;
         }
+        self.accepted_by_source.insert(remote.ip(), of_source + 1);
         self.keep(now, connection, local, remote);
     }
 
@@ -126,7 +133,7 @@ impl Wire {
         self.touch(now, connection);
     }
 
-    /// Traffic was seen.
+    /// A whole message was seen: bytes alone would let a slow sender hold a connection for ever.
     pub(crate) fn touch(&mut self, now: Instant, connection: ConnectionId) {
         self.timers.arm(Owner::Connection(connection), Timer::Idle, now + STREAM_IDLE_MAX);
     }
@@ -156,10 +163,23 @@ impl Wire {
     pub(crate) fn forget(&mut self, connection: ConnectionId) -> BTreeSet<TransactionId> {
         let Some(gone) = self.connections.remove(&connection) else { return BTreeSet::new() };
         self.timers.disarm_all(Owner::Connection(connection));
+        self.count_out(connection, gone.remote.ip());
         if self.by_remote.get(&gone.remote) == Some(&connection) {
             self.by_remote.remove(&gone.remote);
         }
         gone.waiting
+    }
+
+    fn count_out(&mut self, connection: ConnectionId, source: IpAddr) {
+        if connection.0 & OPENED_HERE != 0 {
+            return;
+        }
+        if let Some(count) = self.accepted_by_source.get_mut(&source) {
+            *count -= 1;
+            if *count == 0 {
+                self.accepted_by_source.remove(&source);
+            }
+        }
     }
 
     /// Closes a connection.

@@ -7,7 +7,7 @@ mod harness;
 use std::time::Duration;
 
 use harness::phone::{OFFER, Phone, body, header};
-use harness::{FAIR, World, capabilities, codec, start_line};
+use harness::{FAIR, World, capabilities, codec, start_line, status};
 use partyline_sip::endpoint::{Because, CallEnd, CallError, CallEvent};
 use partyline_sip::sdp::{Capabilities, Direction};
 
@@ -213,6 +213,29 @@ fn hold_and_resume_change_the_direction_and_a_refresh_changes_nothing() {
 }
 
 #[test]
+fn a_reinvite_that_overtakes_the_ack_stands_in_for_it() {
+    let (mut world, mut phone) = world_and_phone();
+    let invite = phone.with_sdp("INVITE", 1, "invite", OFFER);
+    phone.say(&mut world, &invite);
+    let call = world.incoming(0);
+    world.answer(0, call);
+    phone.heard(&world);
+    let hold = phone.with_sdp("INVITE", 2, "hold", &format!("{OFFER}a=sendonly\r\n"));
+    assert_eq!(phone.say(&mut world, &hold), [200]);
+    assert_eq!(world.counters(0).half_open, 0);
+    let events = world.events(0, call);
+    assert!(matches!(events[1..], [CallEvent::Confirmed(None), CallEvent::Changed(_)]), "{events:?}");
+    let late = phone.request("ACK", 1, "ack", "", "");
+    phone.say(&mut world, &late);
+    let ack = phone.request("ACK", 2, "ack2", "", "");
+    phone.say(&mut world, &ack);
+    world.run(Duration::from_secs(60));
+    assert_eq!(phone.heard(&world).len(), 0, "nothing is sent again");
+    assert_eq!(world.counters(0).calls, 1);
+    assert_eq!(world.events(0, call).len(), 3);
+}
+
+#[test]
 fn an_invite_without_offer_gets_ours_and_ack_brings_the_answer() {
     let (mut world, mut phone) = world_and_phone();
     let invite = phone.request("INVITE", 1, "a", "", "");
@@ -407,6 +430,34 @@ fn half_open_calls_are_bounded_and_the_rest_is_told_when_to_come_back() {
     assert_eq!(header(&world.sent.last().unwrap().1, "Retry-After").as_deref(), Some("5"));
     assert_eq!((world.counters(0).overloaded, world.counters(0).half_open), (5, 20));
     assert_empty(&mut world);
+}
+
+#[test]
+fn what_is_kept_for_retransmission_is_bounded_in_bytes_and_a_call_finds_room_still() {
+    let (mut world, mut phone) = world_and_phone();
+    phone.call_up(&mut world);
+    let mut number = 0;
+    let flood = Phone::new("flood");
+    while world.counters(0).overloaded == 0 {
+        number += 1;
+        assert!(number < 20_000, "{:?}", world.counters(0));
+        let via = format!("branch=z9hG4bKf{number};x={}", "y".repeat(7_000));
+        let call_id = format!("flood{number}@phone");
+        let options = flood
+            .request("OPTIONS", 1, &format!("f{number}"), "", "")
+            .replace(&format!("branch=z9hG4bKf{number}"), &via)
+            .replace("flood@phone", &call_id);
+        world.inject(flood.address, 0, options.as_bytes());
+    }
+    assert!(world.counters(0).transaction_bytes < 65 * 1024 * 1024, "{:?}", world.counters(0));
+    assert_eq!(status(&world.sent.last().unwrap().1), 503);
+    let tag = phone.to_tag.clone();
+    phone.heard(&world);
+    phone.to_tag = tag;
+    let bye = phone.request("BYE", 2, "bye", "", "");
+    assert_eq!(phone.say(&mut world, &bye), [200]);
+    assert_empty(&mut world);
+    assert_eq!(world.counters(0).transaction_bytes, 0);
 }
 
 #[test]

@@ -210,6 +210,31 @@ fn an_answer_given_early_counts_when_the_200_repeats_none() {
 }
 
 #[test]
+fn a_bye_before_the_answer_leaves_nothing_and_the_late_refusal_is_acked() {
+    for refuses in [false, true] {
+        let (mut world, callee, call) = calling(false);
+        callee.respond(&mut world, "180 Ringing", "x", "");
+        let from = header(&callee.invite, "From").unwrap();
+        let bye = format!(
+            "BYE sip:alice@127.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:7000;branch=z9hG4bKbye\r\n\
+             From: <sip:x@127.0.0.1:7000>\r\nTo: {from}\r\nCall-ID: {}\r\nCSeq: 9 BYE\r\nContent-Length: 0\r\n\r\n",
+            header(&callee.invite, "Call-ID").unwrap()
+        );
+        let before = world.sent.len();
+        world.inject(callee.address, 0, bye.as_bytes());
+        assert_eq!(start_line(&world.sent[before].1), "SIP/2.0 200 OK");
+        assert_eq!(world.events(0, call), [CallEvent::Ringing, CallEvent::Ended(CallEnd::TheyHungUp)]);
+        if refuses {
+            let sent = callee.respond(&mut world, "487 Request Terminated", "x", "");
+            assert_eq!(methods(&sent), ["ACK"]);
+            assert_eq!(header(&sent[0], "Via"), header(&callee.invite, "Via"));
+            assert_eq!(methods(&callee.respond(&mut world, "487 Request Terminated", "x", "")), ["ACK"]);
+        }
+        assert_empty(&mut world);
+    }
+}
+
+#[test]
 fn byes_that_cross_both_end_well() {
     let (mut world, callee, call) = calling(false);
     callee.respond(&mut world, "200 OK", "x", OFFER);

@@ -73,12 +73,39 @@ fn connections_are_bounded() {
             now,
             ConnectionId(number),
             address(LOCAL),
-            SocketAddr::from(([127, 0, 0, 2], port)),
+            SocketAddr::from(([127, 0, (port / 60).to_be_bytes()[1], 2], port)),
         );
     }
     assert_eq!(endpoint.counters().connections, 4_096);
     assert_eq!(endpoint.counters().connections_refused, 904);
     assert_eq!(outputs(&mut endpoint).1, 904);
+}
+
+#[test]
+fn one_source_has_its_share_of_connections_and_what_it_closes_it_may_open_again() {
+    let (mut endpoint, now) = connected();
+    let open = |endpoint: &mut Endpoint, number: u64| {
+        let port = u16::try_from(10_000 + number).expect("below 65536");
+        let remote = SocketAddr::from(([127, 0, 0, 9], port));
+        endpoint.handle_accepted(now, ConnectionId(number), address(LOCAL), remote);
+    };
+    (2..72).for_each(|number| open(&mut endpoint, number));
+    assert_eq!((endpoint.counters().connections, endpoint.counters().connections_refused), (65, 6));
+    endpoint.handle_disconnected(now, ConnectionId(2));
+    open(&mut endpoint, 100);
+    assert_eq!((endpoint.counters().connections, endpoint.counters().connections_refused), (65, 6));
+}
+
+#[test]
+fn a_connection_that_drips_bytes_and_never_a_message_is_closed() {
+    let (mut endpoint, now) = connected();
+    endpoint.handle_stream(now, ConnectionId(1), b"INVITE sip:a@b SIP/2.0\r\n");
+    for second in 1..=13 {
+        let time = now + Duration::from_secs(second * 10);
+        endpoint.handle_timeout(time);
+        endpoint.handle_stream(time, ConnectionId(1), b"X: 1\r\n");
+    }
+    assert_eq!(endpoint.counters().connections, 0);
 }
 
 #[test]

@@ -168,7 +168,9 @@ impl Calls {
 
     /// ACK came, or never will.
     pub(super) fn settle(&mut self, key: CallKey) {
-        let Some(source) = self.live.get_mut(&key).and_then(|call| call.half_open_from.take()) else { return };
+        let Some(source) = self.live.get_mut(&key).and_then(|call| call.half_open_from.take()) else {
+            return;
+        };
         self.half_open -= 1;
         if let Some(count) = self.half_open_by_source.get_mut(&source) {
             *count -= 1;

@@ -63,7 +63,15 @@ impl Endpoint {
         let invite = asked.transaction;
         self.calls.add(
             call,
-            Call { dialog, invite, phase, session, unacked: None, half_open_from: Some(source.remote.ip()), is_over: false },
+            Call {
+                dialog,
+                invite,
+                phase,
+                session,
+                unacked: None,
+                half_open_from: Some(source.remote.ip()),
+                is_over: false,
+            },
         );
         self.wire.count_call(&source, true);
         self.wire.timers.arm(Owner::Call(call), Timer::C, now + RINGING_MAX);

@@ -97,9 +97,9 @@ impl Endpoint {
         let Some(kept) = self.wire.connection(connection) else { return };
         let path = Path { local: kept.local, remote: kept.remote, connection: Some(connection) };
         kept.incoming.push(bytes);
-        self.wire.touch(now, connection);
         // Looked up anew for each frame: a message may have closed the connection.
         while let Some(frame) = self.wire.connection(connection).and_then(|kept| kept.incoming.next_frame()) {
+            self.wire.touch(now, connection);
             match frame {
                 Frame::Message(message) => self.receive(now, path, &message),
                 Frame::KeepAlive => self.wire.send(&path, b"\r\n".to_vec()),
@@ -216,6 +216,7 @@ impl Endpoint {
             calls: self.calls.count(),
             half_open: self.calls.half_open(),
             transactions: self.transactions.count(),
+            transaction_bytes: self.transactions.bytes(),
             connections: self.wire.connections_count(),
             dropped: tally.dropped,
             overloaded: tally.overloaded,

@@ -12,7 +12,7 @@ use super::{
 use crate::dialog::{Beginning, Dialog};
 use crate::message::{HeaderName, Method, Response, Uri, escape_user};
 use crate::sdp::SdpError;
-use crate::timer::{CALL_MAX, Owner, RINGING_MAX, Timer, TransactionId};
+use crate::timer::{CALL_MAX, Owner, RINGING_MAX, Timer};
 use crate::transaction::ClientOpening;
 use crate::wire::Path;
 
@@ -106,17 +106,11 @@ impl Endpoint {
     }
 
     /// A response to an INVITE of ours that its transaction leaves to us.
-    pub(super) fn invite_heard(
-        &mut self,
-        now: Instant,
-        id: TransactionId,
-        key: CallKey,
-        response: &Response<'_>,
-    ) {
+    pub(super) fn invite_heard(&mut self, now: Instant, key: CallKey, response: &Response<'_>) {
         match response.status {
             ..200 => self.progressed(now, key, response),
             200..300 => self.accepted(now, key, response),
-            300.. => self.refused(now, id, key, response),
+            300.. => self.refused(key, response.status),
         }
     }
 
@@ -156,15 +150,12 @@ impl Endpoint {
         self.transactions.expect_end(&mut self.wire, now, invite);
     }
 
-    fn refused(&mut self, now: Instant, id: TransactionId, key: CallKey, response: &Response<'_>) {
+    fn refused(&mut self, key: CallKey, status: u16) {
         let Some(call) = self.calls.of(key) else { return };
-        let Phase::Outgoing(outgoing) = &call.phase else { return };
-        let mut unanswered = call.dialog.clone();
-        unanswered.remote = response.core.to_bytes.to_vec();
-        let ack = unanswered.request(Method::Ack, unanswered.local_cseq, &outgoing.via).end(None);
-        self.transactions.refused(&mut self.wire, now, id, ack);
-        self.finish(key, CallEnd::Refused { status: response.status });
-        self.forget(key);
+        if matches!(call.phase, Phase::Outgoing(_)) {
+            self.finish(key, CallEnd::Refused { status });
+            self.forget(key);
+        }
     }
 
     fn accepted(&mut self, now: Instant, key: CallKey, response: &Response<'_>) {

@@ -12,6 +12,9 @@ use crate::timer::TransactionId;
 use crate::transaction::{Acked, Heard, ServerOpening, merge_key, server_key};
 use crate::wire::Path;
 
+/// Most bytes that transactions keep for retransmission; above it new requests are refused without a transaction.
+const TRANSACTION_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// A request that is being worked on.
 #[derive(Debug)]
 pub(super) struct Asked<'r, 'a> {
@@ -81,7 +84,7 @@ impl Endpoint {
             return;
         }
         let head = ResponseHead::of(&request.headers, path.remote);
-        if self.transactions.count() >= self.transactions_max {
+        if !self.has_room_for(request) {
             self.wire.tally.overloaded += 1;
             let bytes = self.written(&head, &Reply::full(), None);
             self.wire.send(&response_path(request, path), bytes);
@@ -148,9 +151,9 @@ impl Endpoint {
             return;
         }
         match self.transactions.heard(&mut self.wire, now, response) {
-            Heard::Tell(id, User::Invite(call)) => self.invite_heard(now, id, call, response),
-            Heard::Tell(_, User::Bye(call)) => self.forget(call),
-            Heard::Tell(_, User::Nobody) | Heard::Absorbed => {}
+            Heard::Tell(User::Invite(call)) => self.invite_heard(now, call, response),
+            Heard::Tell(User::Bye(call)) => self.forget(call),
+            Heard::Tell(User::Nobody) | Heard::Absorbed => {}
             Heard::Stray => self.stray_response(now, response),
         }
     }
@@ -186,6 +189,16 @@ impl Endpoint {
                 self.unanswered(expired.user);
             }
         }
+    }
+
+    /// Whether one more transaction may begin. What belongs to a call finds room where strangers no longer do: the call
+    /// is to be hung up, not to hang.
+    fn has_room_for(&self, request: &Request<'_>) -> bool {
+        let core = &request.core;
+        let (to, from) = (core.to.tag().unwrap_or_default(), core.from.tag().unwrap_or_default());
+        let share = if self.calls.find(core.call_id, to, from).is_some() { 2 } else { 1 };
+        self.transactions.count() < self.transactions_max * share
+            && self.transactions.bytes() < TRANSACTION_BYTES_MAX * share
     }
 
     /// Whether one more incoming call is one too many, from this source or from all.

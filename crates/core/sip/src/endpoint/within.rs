@@ -60,6 +60,10 @@ impl Endpoint {
         // BYE in an early dialog: the INVITE still wants its answer (RFC 3261 §15.1.2).
         self.refuse(now, key, &Reply::new(487), CallEnd::TheyHungUp);
         self.finish(key, CallEnd::TheyHungUp);
+        // And where the INVITE is ours its answer may never come.
+        if let Some(invite) = self.calls.of(key).map(|call| call.invite) {
+            self.transactions.expect_end(&mut self.wire, now, invite);
+        }
         self.forget(key);
     }
 
@@ -111,7 +115,24 @@ impl Endpoint {
         }
     }
 
+    /// A new INVITE is only sent by who has our 2xx to the one before: it does for the ACK that has not come.
+    fn overtake_ack(&mut self, key: CallKey, asked: &Asked<'_, '_>) {
+        let Some(call) = self.calls.of(key) else { return };
+        let cseq = asked.request.core.cseq;
+        let Some(unacked) = call.unacked.take_if(|unacked| unacked.offer.is_none() && unacked.cseq < cseq)
+        else {
+            return;
+        };
+        self.wire.timers.disarm(Owner::Call(key), Timer::Accepted2xx);
+        self.wire.timers.disarm(Owner::Call(key), Timer::AwaitAck);
+        self.calls.settle(key);
+        if unacked.is_first {
+            self.wire.tell(key, CallEvent::Confirmed(None));
+        }
+    }
+
     fn handle_reinvite(&mut self, now: Instant, key: CallKey, asked: &Asked<'_, '_>) {
+        self.overtake_ack(key, asked);
         let Renegotiated { description, ours, agreement } = match self.renegotiate(key, asked) {
             Ok(renegotiated) => renegotiated,
             Err(refusal) => {
@@ -151,10 +172,11 @@ impl Endpoint {
         let offer = description(asked.request)?;
         let call = self.calls.of(key).ok_or_else(|| Reply::new(481))?;
         match (&call.phase, &call.unacked) {
-            (Phase::Up { .. }, None) => {}
+            // Whoever has the answer needs no ACK to go on from it: it was lost, or is behind this request.
+            (Phase::Up { .. }, Some(Unacked { offer: None, .. }) | None) => {}
             // An offer of ours is open until the ACK brings its answer: glare (RFC 3261 §14.2, RFC 6141).
-            (Phase::Up { .. }, Some(unacked)) if unacked.offer.is_some() => return Err(Reply::new(491)),
-            (Phase::Up { .. } | Phase::Incoming(_) | Phase::Outgoing(_), _) => return Err(Reply::too_early()),
+            (Phase::Up { .. }, Some(_)) => return Err(Reply::new(491)),
+            (Phase::Incoming(_) | Phase::Outgoing(_), _) => return Err(Reply::too_early()),
             (Phase::Leaving, _) => return Err(Reply::new(481)),
         }
         let Some(offer) = offer else {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Expired, Transaction, Transactions};
-use crate::message::{Method, Response};
+use crate::message::{HeaderName, Message, Method, Response, Writer, parse};
 use crate::timer::{Owner, T1, T1_64, T2, T4, Timer, TransactionId, doubled};
 use crate::wire::{Path, Wire};
 
@@ -54,8 +54,8 @@ pub(crate) enum Heard<U> {
     Stray,
     /// The transaction has dealt with it.
     Absorbed,
-    /// The user should know. Of a refusal to INVITE the transaction has yet to be given the ACK ([`Transactions::refused`]).
-    Tell(TransactionId, U),
+    /// The user should know. A refusal to INVITE has got its ACK.
+    Tell(U),
 }
 
 fn client_key(branch: &[u8], method: Method<'_>) -> Box<[u8]> {
@@ -79,7 +79,8 @@ impl<U: Copy> Transactions<U> {
             wire.timers.arm(owner, retransmit, now + T1);
         }
         wire.timers.arm(owner, give_up, now + T1_64);
-        let kept = if path.is_reliable() { Vec::new() } else { request.clone() };
+        // An INVITE is kept in any case: the ACK of its refusal is made from it.
+        let kept = if path.is_reliable() && !is_invite { Vec::new() } else { request.clone() };
         wire.send(&path, request);
         if let Some(connection) = path.connection.and_then(|connection| wire.connection(connection)) {
             connection.waiting.insert(id);
@@ -89,6 +90,7 @@ impl<U: Copy> Transactions<U> {
         self.clients.insert(key.clone(), id);
         self.live
             .insert(id, Transaction::Client(ClientTransaction { key, path, user, request: kept, state }));
+        self.weigh(id);
         id
     }
 
@@ -110,30 +112,38 @@ impl<U: Copy> Transactions<U> {
         let user = client.user;
         match verdict {
             Verdict::Absorb => Heard::Absorbed,
-            Verdict::Tell => Heard::Tell(id, user),
+            Verdict::Tell => Heard::Tell(user),
+            Verdict::AckAndTell => {
+                self.refused(wire, now, id, response.core.to_bytes);
+                Heard::Tell(user)
+            }
             Verdict::TellAndEnd => {
                 self.remove(wire, id);
-                Heard::Tell(id, user)
+                Heard::Tell(user)
             }
         }
     }
 
     /// Sends the ACK of a refusal, and keeps it for each retransmission of the refusal.
-    pub(crate) fn refused(&mut self, wire: &mut Wire, now: Instant, id: TransactionId, ack: Vec<u8>) {
+    fn refused(&mut self, wire: &mut Wire, now: Instant, id: TransactionId, to: &[u8]) {
         let Some(client) = self.client(id) else { return };
+        let ack = refusal_ack(&client.request, to);
         wire.send(&client.path, ack.clone());
         let is_reliable = client.path.is_reliable();
         client.state = State::InviteCompleted(ack);
+        client.request = Vec::new();
         wire.timers.disarm_all(Owner::Transaction(id));
         wire.timers.arm(Owner::Transaction(id), Timer::D, now + TIMER_D);
+        self.weigh(id);
         if is_reliable {
             self.remove(wire, id);
         }
     }
 
-    /// An INVITE that was cancelled gets no answer for longer than 64·T1: it ends then ([RFC 3261 §9.1]).
+    /// An INVITE that was cancelled, or whose call is over, waits for its answer no longer than 64·T1
+    /// ([RFC 3261 §9.1]).
     pub(crate) fn expect_end(&mut self, wire: &mut Wire, now: Instant, id: TransactionId) {
-        if self.client(id).is_some() {
+        if self.client(id).is_some_and(|client| client.is_waiting()) {
             wire.timers.arm(Owner::Transaction(id), Timer::B, now + T1_64);
         }
     }
@@ -147,13 +157,34 @@ impl<U: Copy> Transactions<U> {
     }
 }
 
+/// The ACK of a refusal: the INVITE's own headers with the To of the refusal ([RFC 3261 §17.1.1.3]).
+fn refusal_ack(invite: &[u8], to: &[u8]) -> Vec<u8> {
+    let Ok(Message::Request(invite)) = parse(invite) else { return Vec::new() };
+    let (core, headers) = (&invite.core, &invite.headers);
+    let mut writer = Writer::request(Method::Ack, invite.uri_bytes);
+    writer.header("Via", &[headers.first(HeaderName::Via).unwrap_or_default()]);
+    for route in headers.all(HeaderName::Route) {
+        writer.header("Route", &[route]);
+    }
+    writer.header("Max-Forwards", &[b"70"]).header("From", &[core.from_bytes]).header("To", &[to]);
+    writer.header("Call-ID", &[core.call_id]).header("CSeq", &[core.cseq.to_string().as_bytes(), b" ACK"]);
+    writer.end(None)
+}
+
 enum Verdict {
     Absorb,
     Tell,
+    AckAndTell,
     TellAndEnd,
 }
 
 impl<U: Copy> ClientTransaction<U> {
+    /// The bytes that it keeps.
+    pub(super) fn weight(&self) -> usize {
+        let ack = if let State::InviteCompleted(ack) = &self.state { ack.len() } else { 0 };
+        2 * self.key.len() + self.request.len() + ack
+    }
+
     fn is_waiting(&self) -> bool {
         match self.state {
             State::Calling(_) | State::InviteProceeding | State::Trying(_) | State::Proceeding => true,
@@ -176,7 +207,7 @@ impl<U: Copy> ClientTransaction<U> {
                 self.state = State::InviteAccepted;
                 Verdict::Tell
             }
-            (State::Calling(_) | State::InviteProceeding, _) => Verdict::Tell,
+            (State::Calling(_) | State::InviteProceeding, _) => Verdict::AckAndTell,
             (State::InviteCompleted(ack), 300..) => {
                 wire.tally.retransmitted += 1;
                 wire.send(&self.path, ack.clone());

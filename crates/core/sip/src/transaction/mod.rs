@@ -19,6 +19,9 @@ use crate::message::{Method, Request};
 use crate::timer::{Owner, Timer, TransactionId};
 use crate::wire::Wire;
 
+/// What a transaction costs beside the bytes that it names.
+const OVERHEAD: usize = 512;
+
 #[derive(Debug)]
 enum Transaction<U> {
     Server(ServerTransaction),
@@ -29,6 +32,8 @@ enum Transaction<U> {
 #[derive(Debug)]
 pub(crate) struct Transactions<U> {
     live: BTreeMap<TransactionId, Transaction<U>>,
+    weights: BTreeMap<TransactionId, usize>,
+    bytes: usize,
     servers: BTreeMap<Box<[u8]>, TransactionId>,
     merged: BTreeMap<Box<[u8]>, TransactionId>,
     clients: BTreeMap<Box<[u8]>, TransactionId>,
@@ -45,6 +50,8 @@ impl<U: Copy> Transactions<U> {
     pub(crate) fn new() -> Self {
         Self {
             live: BTreeMap::new(),
+            weights: BTreeMap::new(),
+            bytes: 0,
             servers: BTreeMap::new(),
             merged: BTreeMap::new(),
             clients: BTreeMap::new(),
@@ -54,6 +61,25 @@ impl<U: Copy> Transactions<U> {
 
     pub(crate) fn count(&self) -> usize {
         self.live.len()
+    }
+
+    /// The bytes that all of them keep, and cost.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes note of what a transaction keeps now.
+    fn weigh(&mut self, id: TransactionId) {
+        let weight = self.live.get(&id).map(|transaction| match transaction {
+            Transaction::Server(server) => OVERHEAD + server.weight(),
+            Transaction::Client(client) => OVERHEAD + client.weight(),
+        });
+        let before = match weight {
+            Some(weight) => self.weights.insert(id, weight),
+            None => self.weights.remove(&id),
+        };
+        self.bytes += weight.unwrap_or(0);
+        self.bytes -= before.unwrap_or(0);
     }
 
     fn draw_id(&mut self) -> TransactionId {
@@ -97,6 +123,7 @@ impl<U: Copy> Transactions<U> {
             }
             None => {}
         }
+        self.weigh(id);
     }
 }
 

@@ -67,6 +67,7 @@ impl<U: Copy> Transactions<U> {
         }
         let state = if is_invite { State::InviteProceeding(Vec::new()) } else { State::Trying };
         self.live.insert(id, Transaction::Server(ServerTransaction { key, merge_key, path, state }));
+        self.weigh(id);
         id
     }
 
@@ -131,6 +132,7 @@ impl<U: Copy> Transactions<U> {
             wire.timers.arm(owner, Timer::J, now + T1_64);
         }
         wire.send(&server.path, response);
+        self.weigh(id);
         if is_over {
             self.remove(wire, id);
         }
@@ -157,6 +159,17 @@ impl<U: Copy> Transactions<U> {
 }
 
 impl ServerTransaction {
+    /// The bytes that it keeps.
+    pub(super) fn weight(&self) -> usize {
+        let response = match &self.state {
+            State::InviteProceeding(response)
+            | State::InviteCompleted(response, _)
+            | State::Completed(response) => response.len(),
+            State::InviteConfirmed | State::InviteAccepted | State::Trying => 0,
+        };
+        2 * self.key.len() + 2 * self.merge_key.as_ref().map_or(0, |key| key.len()) + response
+    }
+
     /// A timer fired; whether the transaction lives on.
     pub(super) fn timeout(&mut self, wire: &mut Wire, now: Instant, id: TransactionId, timer: Timer) -> bool {
         let (Timer::G, State::InviteCompleted(response, gap)) = (timer, &mut self.state) else {
