@@ -170,6 +170,54 @@ fn delay_that_is_needed_again_and_again_is_kept_for_longer() {
     assert!(gaps <= 2, "{gaps} of 90 late packets were heard");
 }
 
+/// Loud speech that stops for so many pulls and then comes all at once; the depth, second by second after that.
+fn depths_after_a_stall(rig: &mut Rig, packets: &[Sent], stalled: usize) -> Vec<u32> {
+    let (late, on_time) = packets.split_at(stalled);
+    (0..stalled).for_each(|_| drop(rig.pull(false)));
+    late.iter().for_each(|sent| rig.arrive(sent));
+    let mut depths = Vec::new();
+    for second in on_time.chunks(50) {
+        for sent in second {
+            rig.arrive(sent);
+            rig.pull(false);
+        }
+        depths.push(rig.buffer.depth_ticks());
+    }
+    depths
+}
+
+#[test]
+fn the_delay_of_a_burst_after_a_stall_is_gone_in_three_seconds() {
+    let mut rig = Rig::new();
+    let packets = stream(400, FRAME, 0, 0);
+    for sent in &packets[..100] {
+        rig.arrive(sent);
+        rig.pull(false);
+    }
+    let depths = depths_after_a_stall(&mut rig, &packets[100..], 9);
+    assert!(depths[2] < 160, "{depths:?}");
+    assert_eq!(rig.buffer.counters().grown_ticks, 9 * 160);
+}
+
+#[test]
+fn a_burst_on_a_network_that_often_is_late_delays_no_longer_than_it_must() {
+    let mut rig = Rig::new();
+    let packets = stream(20_400, FRAME, 0, 0);
+    let (before, after) = packets.split_at(20_000);
+    for (n, sent) in before.iter().enumerate() {
+        // Packets that come late just after each trim: the buffer learns to trim seldom.
+        if n % 400 == 399 {
+            rig.pull(true);
+            rig.arrive(&before[n]);
+        } else {
+            rig.arrive(sent);
+            rig.pull(true);
+        }
+    }
+    let depths = depths_after_a_stall(&mut rig, after, 9);
+    assert!(depths[2] <= 800 && depths[6] <= 800, "{depths:?}");
+}
+
 #[test]
 fn a_sender_whose_clock_is_fast_does_not_fill_the_buffer() {
     let mut rig = Rig::new();
