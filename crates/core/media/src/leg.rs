@@ -11,16 +11,13 @@ use crate::control::Control;
 use crate::frame::{FRAME, FRAME_SAMPLES, Frame, PACKET_OCTETS, Payload, RATE_HZ};
 use crate::line::{Incoming, LegMedia, Outgoing, Received, StreamStart};
 use crate::overlay::Overlay;
+use crate::play_id::PlayId;
 use crate::shared::Shared;
 
 /// Most outputs that wait to be taken. A tick makes two or three; more come only from a caller who floods.
 const OUTPUTS_MAX: usize = 16;
 /// How long no packet comes before that is told, and how often it is told again.
 const QUIET_STEP: Duration = Duration::from_secs(1);
-
-/// Names a program played to a leg, so that its end can be told from another's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PlayId(pub u64);
 
 /// What a leg wants told or done.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -161,8 +158,8 @@ impl Leg {
         self.echoes = echoes;
     }
 
-    /// Takes a datagram; without a source it came by a socket that hears only the bound one.
-    pub fn receive(&mut self, now: Instant, source: Option<SocketAddr>, datagram: &[u8]) {
+    /// Takes a datagram. After [`LegOutput::Bind`] too it is judged by its source: others' may have been on their way.
+    pub fn receive(&mut self, now: Instant, source: SocketAddr, datagram: &[u8]) {
         let Line::Connected(session) = &mut self.line else {
             return;
         };
@@ -275,7 +272,7 @@ impl Leg {
     }
 
     /// Makes an RTCP report, to be asked for every five seconds or so: where it goes and its octets, or `None`
-    /// before `connect`. A buffer of 128 octets is enough.
+    /// before `connect` and where the caller named no address. A buffer of 128 octets is enough.
     pub fn compose_control(
         &mut self,
         now: Instant,
@@ -285,6 +282,9 @@ impl Leg {
         let Line::Connected(session) = &mut self.line else {
             return None;
         };
+        if session.has_no_far_side() {
+            return None;
+        }
         let mut far = session.incoming.destination();
         far.set_port(far.port().checked_add(1)?);
         let block = session.incoming.reception.report_block();
@@ -365,9 +365,14 @@ impl Session {
         Some(quiet)
     }
 
+    /// Whether signalling named no address: nothing is to be sent, RTCP neither [RFC 3264 §8.4].
+    const fn has_no_far_side(&self) -> bool {
+        self.media.remote.ip().is_unspecified()
+    }
+
     /// Heads the packet, or lets its time pass where nothing may be sent.
     fn head(&mut self, packet: &mut [u8; PACKET_OCTETS]) -> Option<usize> {
-        if self.media.sends {
+        if self.media.sends && !self.has_no_far_side() {
             return Some(self.outgoing.head(self.media.payload_type, packet));
         }
         self.outgoing.pause(1);

@@ -11,12 +11,14 @@ mod leg;
 mod line;
 mod mix;
 mod overlay;
+mod play_id;
 mod shared;
 mod talkers;
 
 pub use frame::{FRAME, FRAME_SAMPLES, Frame, PACKET_OCTETS, RATE_HZ};
-pub use leg::{Downlink, Leg, LegOutput, LegReport, PlayId};
+pub use leg::{Downlink, Leg, LegOutput, LegReport};
 pub use line::{LegMedia, StreamStart};
 pub use mix::{Attachment, Legs, Mix, MixFull, PROGRAMS_MAX, SeatKey};
+pub use play_id::PlayId;
 pub use shared::Shared;
 pub use talkers::TALKERS_MAX;

@@ -111,11 +111,11 @@ impl Incoming {
         self.latch.is_latched()
     }
 
-    /// Takes a datagram; without a source it came by a socket that hears only the latched one.
+    /// Takes a datagram.
     pub(crate) fn receive(
         &mut self,
         now: Instant,
-        source: Option<SocketAddr>,
+        source: SocketAddr,
         datagram: &[u8],
         media: &LegMedia,
     ) -> Received {
@@ -127,7 +127,6 @@ impl Incoming {
         if !is_event && !is_sound && packet.payload_type != COMFORT_NOISE {
             return self.drop_one();
         }
-        let source = source.unwrap_or_else(|| self.latch.destination());
         let latched = match self.latch.judge(now, source, &packet) {
             Verdict::Latched => Some(source),
             Verdict::Known => None,

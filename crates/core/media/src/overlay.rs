@@ -5,7 +5,7 @@ use partyline_audio::mixing::{GainRamp, add};
 use partyline_audio::{Limiter, Player, Playing};
 
 use crate::frame::{FRAME_SAMPLES, Frame};
-use crate::leg::PlayId;
+use crate::play_id::PlayId;
 
 /// How far the conference goes down under a prompt, in dB. Less hides the prompt; more hides the conference.
 const DUCKING_DB: f32 = -14.0;

@@ -96,7 +96,7 @@ fn a_conference_runs_for_a_minute_without_an_allocation() {
             };
             let mut packet = [0; PACKET_OCTETS];
             header.write(&payload, &mut packet).unwrap();
-            leg.receive(now, Some(far), &packet);
+            leg.receive(now, far, &packet);
             while leg.poll_output().is_some() {}
         }
         mix.tick(now, &mut desk);

@@ -46,12 +46,14 @@ pub struct SourceLatch {
     counters: LatchCounters,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum State {
     Open,
-    /// Open again after signalling; the source before that, and its packets since.
+    /// Open again after signalling; the source before that, what signalling had named then, and the source's packets
+    /// since.
     Reopened {
-        before: SocketAddr,
+        before: Source,
+        named_before: SocketAddr,
         stragglers: u16,
     },
     Latched(Source),
@@ -73,19 +75,24 @@ impl SourceLatch {
         Self { signalled, state: State::Open, counters }
     }
 
-    /// Signalling named an address again. Another one opens the latch; the same changes nothing.
+    /// Signalling named an address again. Another one opens the latch; the same changes nothing, nor does an
+    /// unspecified one, by which old phones hold a call; the one before the last brings its source back.
     pub fn signal(&mut self, address: SocketAddr) {
-        if address == self.signalled {
+        if address == self.signalled || address.ip().is_unspecified() {
             return;
         }
-        self.signalled = address;
-        if let State::Latched(source) = self.state {
-            self.state = if source.address == address {
-                State::Latched(source)
-            } else {
-                State::Reopened { before: source.address, stragglers: 0 }
-            };
-        }
+        let named_before = std::mem::replace(&mut self.signalled, address);
+        self.state = match self.state {
+            State::Open => State::Open,
+            State::Latched(source) if source.address == address => State::Latched(source),
+            State::Latched(before) => State::Reopened { before, named_before, stragglers: 0 },
+            State::Reopened { before, named_before, .. }
+                if address == named_before || address == before.address =>
+            {
+                State::Latched(before)
+            }
+            reopened @ State::Reopened { .. } => reopened,
+        };
     }
 
     /// Where media is to be sent.
@@ -127,8 +134,8 @@ impl SourceLatch {
     fn verdict(&mut self, source: &Source) -> Verdict {
         match &mut self.state {
             State::Open => Verdict::Latched,
-            State::Reopened { before, stragglers } => {
-                if source.address != *before || *stragglers >= STRAGGLERS_MAX {
+            State::Reopened { before, stragglers, .. } => {
+                if source.address != before.address || *stragglers >= STRAGGLERS_MAX {
                     return Verdict::Latched;
                 }
                 *stragglers += 1;

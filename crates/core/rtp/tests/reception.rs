@@ -134,6 +134,38 @@ fn a_new_address_in_signalling_opens_the_latch_but_not_for_stragglers() {
 }
 
 #[test]
+fn a_hold_by_an_unspecified_address_changes_nothing() {
+    let (bytes, now) = (header(1, 1), Instant::now());
+    let packet = Packet::parse(&bytes).unwrap();
+    for unspecified in ["0.0.0.0:4000", "0.0.0.0:0", "[::]:4000"] {
+        let mut latch = SourceLatch::new(at(4000));
+        latch.judge(now, at(5000), &packet);
+        latch.signal(unspecified.parse().unwrap());
+        assert!(latch.is_latched(), "{unspecified}");
+        assert_eq!(latch.destination(), at(5000));
+        assert_eq!(latch.judge(now, at(6666), &packet), Verdict::Stranger);
+        latch.signal(at(4000));
+        assert_eq!(latch.judge(now, at(5000), &packet), Verdict::Known);
+    }
+}
+
+#[test]
+fn who_comes_back_to_the_address_before_is_no_straggler() {
+    let (bytes, now) = (header(1, 1), Instant::now());
+    let packet = Packet::parse(&bytes).unwrap();
+    // By the address that signalling named, and by the one that a NAT made of it.
+    for back in [4000, 5000] {
+        let mut latch = SourceLatch::new(at(4000));
+        latch.judge(now, at(5000), &packet);
+        latch.signal(at(7000));
+        latch.signal(at(back));
+        assert_eq!(latch.judge(now, at(6666), &packet), Verdict::Stranger);
+        assert_eq!(latch.judge(now, at(5000), &packet), Verdict::Known);
+        assert_eq!(latch.destination(), at(5000));
+    }
+}
+
+#[test]
 fn a_caller_that_changes_its_sdp_but_not_its_port_is_heard_again() {
     let (bytes, now) = (header(1, 1), Instant::now());
     let packet = Packet::parse(&bytes).unwrap();

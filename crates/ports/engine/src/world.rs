@@ -172,7 +172,8 @@ impl<'a, Io: MediaIo> World<'a, Io> {
     /// Ticks a phase, after passing over so many frames.
     pub(crate) fn tick(&mut self, now: Instant, phase: usize, frames_missed: u32) {
         self.read_inboxes(now, phase);
-        self.receive(now, phase);
+        // What came while nobody looked is taken before its frames are passed over, or it would be late for good.
+        self.receive(now, phase, frames_missed > 0);
         let due = &self.phases[phase];
         if frames_missed > 0 {
             due.legs.iter().for_each(|&place| self.desk.legs[place].leg.skip(frames_missed));
@@ -193,9 +194,9 @@ impl<'a, Io: MediaIo> World<'a, Io> {
         self.counts.io(self.desk.io.counts());
     }
 
-    fn receive(&mut self, now: Instant, phase: usize) {
+    fn receive(&mut self, now: Instant, phase: usize, drains: bool) {
         let (due, Desk { legs, io }) = (&self.phases[phase], &mut self.desk);
-        io.receive(&due.sockets, &mut |index, source, datagram| {
+        io.receive(&due.sockets, drains, &mut |index, source, datagram| {
             legs[due.legs[index]].leg.receive(now, source, datagram);
         });
     }

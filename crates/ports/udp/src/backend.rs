@@ -21,7 +21,7 @@ pub struct IoCounts {
 /// The sockets of one media thread.
 ///
 /// A backend may hold packets back until [`MediaIo::flush`]. Once a pair is connected, only datagrams of that
-/// source arrive and sending costs less; those that waited already are still given, without their source.
+/// source arrive and sending costs less; those that waited already are still given, whosever they are.
 pub trait MediaIo {
     /// Takes a pair over.
     fn add(&mut self, pair: SocketPair) -> SocketKey;
@@ -38,9 +38,10 @@ pub trait MediaIo {
     /// Takes datagrams of any source again.
     fn disconnect(&mut self, key: SocketKey);
 
-    /// Hands over what waits at the due sockets: to each at most one datagram in the steady state, all (up to a bound)
-    /// where one was missing the last time and now and then besides. `take` is told the place in `due`.
-    fn receive(&mut self, due: &[SocketKey], take: &mut impl FnMut(usize, Option<SocketAddr>, &[u8]));
+    /// Hands over what waits at the due sockets: of each one datagram in the steady state; all (up to a bound) where
+    /// `drains` asks for it, after a round that found more or less than one, and now and then besides. `take` is told
+    /// the place in `due` and the source.
+    fn receive(&mut self, due: &[SocketKey], drains: bool, take: &mut impl FnMut(usize, SocketAddr, &[u8]));
 
     /// Sends a datagram: to `far`, or to the connected source where that is `None`.
     fn send(&mut self, key: SocketKey, far: Option<SocketAddr>, packet: &[u8]);

@@ -65,7 +65,7 @@ impl Caller {
         let mut payload = vec![0; samples.len()];
         Encoder::new(self.codec).encode(samples, &mut payload);
         let packet = self.packet(self.codec.static_payload_type(), &payload, samples.len() as u32);
-        self.leg.receive(self.now, Some(address(4_000)), &packet);
+        self.leg.receive(self.now, address(4_000), &packet);
     }
 
     /// Says something that gets lost on the way.

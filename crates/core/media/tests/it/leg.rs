@@ -28,7 +28,7 @@ fn silence(milliseconds: u64) -> Player {
 fn before_it_is_connected_a_leg_sends_nothing_and_takes_nothing() {
     let mut leg = Leg::new(StreamStart { ssrc: 1, sequence: 2, timestamp: 3 });
     let now = Instant::now();
-    leg.receive(now, Some(address(1)), &[0x80; 172]);
+    leg.receive(now, address(1), &[0x80; 172]);
     assert_eq!(leg.tick_alone(now, &mut [0; PACKET_OCTETS]), None);
     assert_eq!((leg.poll_output(), leg.destination()), (None, None));
 }
@@ -57,22 +57,44 @@ fn numbers_and_times_go_on_over_a_hold_and_a_change_of_codec() {
 fn the_first_packet_binds_its_source_and_strangers_are_dropped() {
     let mut caller = caller();
     let packet = caller.packet(0, &[0xFF; 160], 160);
-    caller.leg.receive(caller.now, Some(address(9_000)), &packet);
+    caller.leg.receive(caller.now, address(9_000), &packet);
     assert_eq!(caller.outputs(), [LegOutput::Bind(address(9_000)), LegOutput::FirstPacket]);
     assert_eq!(caller.leg.destination(), Some(address(9_000)));
     let packet = caller.packet(0, &[0xFF; 160], 160);
-    caller.leg.receive(caller.now, Some(address(9_001)), &packet);
+    caller.leg.receive(caller.now, address(9_001), &packet);
     assert_eq!(caller.outputs(), []);
     assert_eq!(caller.leg.report().datagrams_dropped, 1);
-    caller.leg.receive(caller.now, None, &packet);
+    caller.leg.receive(caller.now, address(9_000), &packet);
     assert_eq!(caller.leg.report().packets_received, 2);
+}
+
+#[test]
+fn a_hold_without_an_address_keeps_the_source_and_sends_nothing() {
+    let mut caller = caller();
+    caller.say(&[0; 160]);
+    caller.tick();
+    caller.outputs();
+    let held = LegMedia { remote: "0.0.0.0:4000".parse().unwrap(), ..media(Codec::Pcmu) };
+    for sends in [false, true] {
+        caller.leg.connect(caller.now, LegMedia { sends, ..held.clone() });
+        assert_eq!(caller.tick(), None);
+        assert_eq!(caller.leg.compose_control(caller.now, NtpTime(0), &mut [0; 128]), None);
+    }
+    let strangers = caller.packet(0, &[0xFF; 160], 160);
+    caller.leg.receive(caller.now, address(9_000), &strangers);
+    assert_eq!(caller.leg.report().datagrams_dropped, 1);
+    caller.leg.connect(caller.now, media(Codec::Pcmu));
+    caller.say(&[0; 160]);
+    assert!(caller.tick().is_some());
+    assert_eq!(caller.leg.report().packets_received, 2, "the caller's first packet after the hold counts");
+    assert_eq!(caller.outputs(), [], "nothing was bound or opened in the meantime");
 }
 
 #[test]
 fn packets_of_another_payload_type_bind_nothing() {
     let mut caller = caller();
     let packet = caller.packet(96, &[0; 160], 160);
-    caller.leg.receive(caller.now, Some(address(9_000)), &packet);
+    caller.leg.receive(caller.now, address(9_000), &packet);
     assert_eq!(caller.outputs(), []);
     assert_eq!(caller.leg.report().datagrams_dropped, 1);
 }
@@ -108,7 +130,7 @@ fn a_key_is_told_once_and_its_packets_are_no_sound() {
         caller.timestamp = event.timestamp;
         let packet = caller.packet(EVENT_PAYLOAD_TYPE, &event.payload.to_bytes(), 0);
         caller.timestamp = timestamp;
-        caller.leg.receive(caller.now, None, &packet);
+        caller.leg.receive(caller.now, address(4_000), &packet);
         caller.tick();
     }
     let keys: Vec<_> =
@@ -188,7 +210,7 @@ fn outputs_that_nobody_takes_are_bounded_and_counted() {
     for key in 0..100_u32 {
         caller.timestamp = partyline_rtp::RtpTime(key * 2_000);
         let packet = caller.packet(EVENT_PAYLOAD_TYPE, &[5, 10, 0, 160], 0);
-        caller.leg.receive(caller.now, Some(address(4_000)), &packet);
+        caller.leg.receive(caller.now, address(4_000), &packet);
     }
     let taken = caller.outputs().len() as u64;
     assert_eq!(taken + caller.leg.take_outputs_dropped(), 102, "a hundred keys, Bind and FirstPacket");
@@ -245,7 +267,7 @@ proptest! {
                 datagram[0] = 0x80;
                 datagram[1] = [0, EVENT_PAYLOAD_TYPE][usize::from(kind - 1)];
             }
-            caller.leg.receive(caller.now, Some(address(1)), &datagram);
+            caller.leg.receive(caller.now, address(1), &datagram);
             caller.leg.receive_control(caller.now, NtpTime(0), address(1), &datagram);
             if ticks {
                 prop_assert_eq!(caller.tick().map(|packet| packet.len()), Some(PACKET_OCTETS));
