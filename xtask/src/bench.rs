@@ -3,7 +3,7 @@
 //! Each figure is printed with the command that gives it again. Nothing here is asserted: a figure is read, and
 //! compared with another of the same run.
 
-mod server;
+pub(crate) mod server;
 
 use std::time::Duration;
 
@@ -95,6 +95,17 @@ fn entry(arguments: &Arguments) -> anyhow::Result<()> {
 fn one_load(participants: u32, rooms: u32, calls_per_second: u32, seconds: u32) -> anyhow::Result<Value> {
     let server = BenchServer::start()?;
     let codes = server.rooms(rooms)?;
+    call(&server, &codes, participants, calls_per_second, seconds)
+}
+
+/// Has callbench call a server, and reads its report.
+pub(crate) fn call(
+    server: &BenchServer,
+    codes: &std::path::Path,
+    participants: u32,
+    calls_per_second: u32,
+    seconds: u32,
+) -> anyhow::Result<Value> {
     let mut bench = run::command(&server::binary("callbench").display().to_string(), &["load", "--json"]);
     bench.args(["--target", &format!("sip:{}:5060", server.address())]);
     bench.arg("--rooms").arg(codes);

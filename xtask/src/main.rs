@@ -1,4 +1,4 @@
-//! The one door for commands: `cargo xtask check|tidy|test|sim|bench|prompts`.
+//! The one door for commands: `cargo xtask check|tidy|test|sim|bench|soak|prompts`.
 //!
 //! CI calls `cargo xtask test` and nothing else of weight.
 
@@ -8,6 +8,7 @@ mod music;
 mod peers;
 mod prompts;
 mod run;
+mod soak;
 mod tests;
 mod tidy;
 
@@ -37,6 +38,12 @@ enum Task {
     },
     /// Measures the figures of docs/benchmarks.md against a release build.
     Bench(bench::Arguments),
+    /// Calls a release server again and again for a long time, and looks for what it forgets to give back.
+    Soak {
+        /// How long.
+        #[arg(long, default_value_t = 60)]
+        minutes: u32,
+    },
     /// Makes the audio of prompts/en.toml with a Debian text-to-speech voice, and the hold music.
     Prompts {
         /// Make every file anew, not only those whose text changed.
@@ -52,6 +59,7 @@ fn main() -> anyhow::Result<()> {
         Task::Test(arguments) => tests::run(&arguments),
         Task::Sim { seeds } => tests::simulate(seeds),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Soak { minutes } => soak::run(minutes),
         Task::Prompts { all } => prompts::run(all),
     }
 }

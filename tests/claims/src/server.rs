@@ -170,6 +170,44 @@ impl Server {
         Ok((status, body))
     }
 
+    /// Waits until a page answers with this status.
+    ///
+    /// # Errors
+    /// When it still answers with another after the ceiling.
+    pub async fn wait_http(&self, path: &str, wanted: u16) -> anyhow::Result<()> {
+        let until = Instant::now() + CEILING;
+        loop {
+            let (status, body) = self.http(path)?;
+            if status == wanted {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                bail!("{path} answers {status} instead of {wanted}: {body}");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until the media engine says that it has so many legs open: a leg that leaks is never given back.
+    ///
+    /// # Errors
+    /// When there are still more or fewer after the ceiling.
+    pub async fn wait_legs(&self, wanted: u64) -> anyhow::Result<()> {
+        let until = Instant::now() + CEILING;
+        loop {
+            let (_, metrics) = self.http("/metrics")?;
+            let line = metrics.lines().find(|line| line.starts_with("partyline_legs "));
+            let found = line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+            if found == Some(wanted as f64) {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                bail!("{found:?} legs instead of {wanted}");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Runs a command of the binary beside this server; answers with what it printed.
     ///
     /// # Errors

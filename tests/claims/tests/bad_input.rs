@@ -75,6 +75,7 @@ async fn garbage_on_every_port_disturbs_nobody() {
     still_talking(&pair).await;
     assert!(party.server.is_running());
     assert!(!party.server.printed().contains("panicked"), "{}", party.server.printed());
+    party.server.wait_legs(2).await.unwrap();
 }
 
 #[tokio::test]
@@ -92,6 +93,7 @@ async fn an_offer_without_a_common_codec_is_refused_with_488_and_a_strange_body_
     socket.send(invite(&server, &socket, "xml", "application/xml", "<offer/>").as_bytes()).unwrap();
     assert!(final_answer(&socket).starts_with("SIP/2.0 415"));
     party.server.wait_count("attendance", "1 = 1", 0).await.unwrap();
+    party.server.wait_legs(0).await.unwrap();
 }
 
 #[tokio::test]
@@ -135,4 +137,5 @@ async fn a_caller_who_never_acknowledges_is_given_up_and_leaves_nothing_behind()
     tokio::time::sleep(Duration::from_secs(35)).await;
     party.server.wait_count("attendance", "ended_at IS NULL", 0).await.unwrap();
     party.server.wait_count("conference", "ended_at IS NULL", 0).await.unwrap();
+    party.server.wait_legs(0).await.unwrap();
 }

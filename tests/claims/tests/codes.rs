@@ -1,7 +1,7 @@
 //! Codes: keyed and dialled, right and wrong, with a PIN, and guessed.
 
 use callbench::CallEnd;
-use partyline_claims::{Party, all_hear_each_other};
+use partyline_claims::{Party, ServerPlan, all_hear_each_other};
 
 #[tokio::test]
 async fn three_wrong_codes_are_three_tries_and_goodbye() {
@@ -64,4 +64,22 @@ async fn digits_that_never_end_end_the_call_and_nothing_else() {
     endless.call.wait_digits_sent().await.unwrap();
     let next = party.key_code(&codes.participant).await.unwrap();
     all_hear_each_other(&[&phone, &next]).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_guesses_codes_is_locked_out_and_logged_and_right_codes_from_there_are_refused_too() {
+    let config = "[guess_defence]\nfree = 1\nlockout_after = 3\ndelay_max = \"1s\"\n".to_owned();
+    let party = Party::start_with(&ServerPlan { config, ..ServerPlan::default() }).await.unwrap();
+    let codes = party.server.create_room("board", &["--entry", "start"]).unwrap();
+    let guesser = party.key_code("99999991").await.unwrap();
+    for (nth, code) in ["99999992#", "99999993#"].iter().enumerate() {
+        party.server.wait_count("attempt", "refusal = 'unknown_code'", nth as i64 + 1).await.unwrap();
+        guesser.call.send_digits(code);
+    }
+    guesser.call.wait_ended().await.unwrap();
+    let again = party.key_code(&codes.host).await.unwrap();
+    party.server.wait_count("attempt", "refusal = 'locked_out'", 1).await.unwrap();
+    again.call.wait_ended().await.unwrap();
+    assert_eq!(party.server.count("conferee", "1 = 1").await.unwrap(), 0);
+    assert!(party.server.printed().to_lowercase().contains("locked out"), "{}", party.server.printed());
 }

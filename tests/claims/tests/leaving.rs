@@ -1,6 +1,6 @@
 //! Claims 6 to 10: a conferee leaves, and the mixer frees that leg and no other.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use callbench::CallEnd;
 use partyline_claims::{Party, Phone, all_hear_each_other};
@@ -67,26 +67,11 @@ async fn claims_9_and_10_the_vru_tells_the_mixer_which_frees_that_leg_and_no_oth
     let meeting = meeting_of_three().await;
     let leaves = |rpcs: &[String]| rpcs.iter().filter(|path| path.ends_with("Mixing/Leave")).count();
     assert_eq!(leaves(&meeting.party.server.rpcs("mixer-1").unwrap()), 0);
-    wait_legs(&meeting.party, 3).await;
+    meeting.party.server.wait_legs(3).await.unwrap();
     meeting.leaves.call.hang_up();
     others_hear_of_it_and_go_on(&meeting, "hung_up").await;
     assert_eq!(leaves(&meeting.party.server.rpcs("mixer-1").unwrap()), 1);
-    wait_legs(&meeting.party, 2).await;
-}
-
-/// Waits until the media engine says that it has so many legs open.
-async fn wait_legs(party: &Party, wanted: u64) {
-    let until = Instant::now() + Duration::from_secs(20);
-    loop {
-        let (_, metrics) = party.server.http("/metrics").unwrap();
-        let line = metrics.lines().find(|line| line.starts_with("partyline_legs "));
-        let found = line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-        if found == Some(wanted as f64) {
-            return;
-        }
-        assert!(Instant::now() < until, "{found:?} legs instead of {wanted}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    meeting.party.server.wait_legs(2).await.unwrap();
 }
 
 #[tokio::test]
@@ -115,4 +100,46 @@ async fn when_the_last_host_leaves_a_room_that_says_end_everybody_is_told_and_hu
     host.call.hang_up();
     assert_eq!(participant.call.wait_ended().await.unwrap(), CallEnd::TheyHungUp);
     assert_eq!(party.server.conferences().await.unwrap()[0].end_why, "host_left");
+}
+
+#[tokio::test]
+async fn the_others_hear_an_entry_tone() {
+    let party = Party::start().await.unwrap();
+    let codes = party.server.create_room("standup", &["--entry", "start", "--announce", "tone"]).unwrap();
+    let first = party.key_code(&codes.host).await.unwrap();
+    let second = party.key_code(&codes.participant).await.unwrap();
+    all_hear_each_other(&[&first, &second]).await.unwrap();
+    for phone in [&first, &second] {
+        phone.call.set_tone(None);
+    }
+    first.call.wait_quieter(-60.0, TONE_WINDOW).await.unwrap();
+    let third = party.call_with(&party.server.uri(&codes.participant), |plan| plan).await.unwrap();
+    third.call.set_tone(None);
+    party.server.wait_count("conferee", "state = 'joined'", 3).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let level = first.loudest(TONE_WINDOW).await;
+    assert!(level > -40.0, "no entry tone: {level} dBov at most");
+}
+
+#[tokio::test]
+async fn past_conferences_are_shown_with_who_came_and_how_they_left() {
+    let party = Party::start().await.unwrap();
+    let codes = party.server.create_room("board", &["--entry", "start"]).unwrap();
+    let host = party.dial_code(&codes.host).await.unwrap();
+    let guest = party.dial_code(&codes.participant).await.unwrap();
+    all_hear_each_other(&[&host, &guest]).await.unwrap();
+    let live = party.server.json(&["conference", "list"]).unwrap();
+    assert_eq!(live.as_array().map(Vec::len), Some(1), "{live}");
+    guest.call.hang_up();
+    party.server.wait_count("conferee", "leave_reason = 'hung_up'", 1).await.unwrap();
+    host.call.hang_up();
+    party.server.wait_count("conference", "ended_at IS NOT NULL", 1).await.unwrap();
+
+    let id = party.server.conferences().await.unwrap()[0].id.clone();
+    let shown = party.server.json(&["conference", "show", &id]).unwrap();
+    let conferees = shown["conferees"].as_array().unwrap();
+    let numbers: Vec<&str> = conferees.iter().filter_map(|row| row["caller"].as_str()).collect();
+    assert_eq!(numbers, [host.number.as_str(), guest.number.as_str()], "{shown}");
+    assert!(conferees.iter().all(|row| row["leave_reason"] == "hung_up"), "{shown}");
+    assert!(party.server.command(&["conference", "show", &id]).unwrap().contains(&guest.number));
 }

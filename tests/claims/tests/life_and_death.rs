@@ -89,9 +89,10 @@ async fn without_a_proxy_conferences_go_on_and_newcomers_come_in_when_it_is_back
     let participant = party.key_code(&codes.participant).await.unwrap();
     all_hear_each_other(&[&host, &participant]).await.unwrap();
     party.server.stop_role("proxy").unwrap();
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    party.server.wait_http("/readyz", 503).await.unwrap();
     all_hear_each_other(&[&host, &participant]).await.unwrap();
     party.server.start_role("proxy").unwrap();
+    party.server.wait_http("/readyz", 200).await.unwrap();
     let late = party.key_code(&codes.participant).await.unwrap();
     all_hear_each_other(&[&host, &participant, &late]).await.unwrap();
     assert_eq!(party.server.conferences().await.unwrap().len(), 1);

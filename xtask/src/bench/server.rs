@@ -14,15 +14,15 @@ use crate::run;
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 1);
 
 /// A server that ends, with its folder, when it is dropped.
-pub(super) struct BenchServer {
+pub(crate) struct BenchServer {
     child: Child,
     folder: PathBuf,
     /// From the start of the process to the first 200 of `/readyz`.
-    pub(super) ready_after: Duration,
+    pub(crate) ready_after: Duration,
 }
 
 /// A binary of the release build.
-pub(super) fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| run::root().join("target"), PathBuf::from);
     target.join("release").join(name)
@@ -30,7 +30,7 @@ pub(super) fn binary(name: &str) -> PathBuf {
 
 impl BenchServer {
     /// Starts one with an empty folder, and waits until it is ready.
-    pub(super) fn start() -> anyhow::Result<Self> {
+    pub(crate) fn start() -> anyhow::Result<Self> {
         let folder = std::env::temp_dir().join(format!("partyline-bench-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder)?;
@@ -56,24 +56,31 @@ impl BenchServer {
         Ok(server)
     }
 
-    pub(super) const fn address(&self) -> Ipv4Addr {
+    pub(crate) const fn address(&self) -> Ipv4Addr {
         ADDRESS
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Resident memory, in octets.
-    pub(super) fn resident(&self) -> anyhow::Result<u64> {
+    pub(crate) fn resident(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
         let kilobytes: u64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
         Ok(kilobytes * 1024)
     }
 
+    /// The legs that the media engine has open, from the metrics.
+    pub(crate) fn legs(&self) -> Option<u64> {
+        let metrics = ask("/metrics").ok()?;
+        let line = metrics.lines().find(|line| line.starts_with("partyline_legs "))?;
+        line.rsplit(' ').next()?.parse::<f64>().ok().map(|legs| legs as u64)
+    }
+
     /// Makes rooms; a file with a `HOST:PARTICIPANT` pair of codes on each line.
-    pub(super) fn rooms(&self, count: u32) -> anyhow::Result<PathBuf> {
+    pub(crate) fn rooms(&self, count: u32) -> anyhow::Result<PathBuf> {
         let mut codes = String::new();
         for nth in 0..count {
             let output = Command::new(binary("partyline"))
@@ -102,16 +109,17 @@ impl BenchServer {
 }
 
 fn is_ready() -> bool {
-    let ask = || -> std::io::Result<bool> {
-        let address = SocketAddr::from((ADDRESS, 8080));
-        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        write!(stream, "GET /readyz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer.starts_with("HTTP/1.1 200"))
-    };
-    ask().unwrap_or(false)
+    ask("/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}
+
+fn ask(path: &str) -> std::io::Result<String> {
+    let address = SocketAddr::from((ADDRESS, 8080));
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 impl Drop for BenchServer {
