@@ -1,5 +1,7 @@
 //! Claims 2 to 4: the room's code determines the class of mixer, and its conferences go to mixers of that class only.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
 use partyline_claims::{Party, ServerPlan, all_hear_each_other};
 
 fn two_classes() -> ServerPlan {

@@ -1,5 +1,7 @@
 //! sipp calls through the whole path: SIP, VRU, proxy, interface server, mixer.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
 use partyline_claims::{Server, loopback_of_my_own};
 use partyline_interop::Sipp;
 
