@@ -25,6 +25,7 @@ pub(super) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     if lines > LINES_MAX {
         wrong.push(format!("ARCHITECTURE.md has {lines} lines; {LINES_MAX} is the most"));
     }
+    wrong.extend(unearned_dependencies(root, &text)?);
     let defined = defined_types(root)?;
     for word in code_words(&text) {
         if let Some(path) = as_path(&word) {
@@ -40,6 +41,18 @@ pub(super) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
         }
     }
     Ok(wrong)
+}
+
+/// Dependencies of the workspace that have no word in the table of dependencies.
+fn unearned_dependencies(root: &Path, text: &str) -> anyhow::Result<Vec<String>> {
+    let manifest: toml::Table = std::fs::read_to_string(root.join("Cargo.toml"))?.parse()?;
+    let table = manifest.get("workspace").and_then(|workspace| workspace.get("dependencies"));
+    let dependencies = table.and_then(toml::Value::as_table).context("Cargo.toml lists no dependencies")?;
+    let named: BTreeSet<&str> =
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').collect();
+    let foreign = dependencies.iter().filter(|(_, value)| value.get("path").is_none());
+    let unearned = foreign.filter(|(name, _)| !named.contains(name.as_str()));
+    Ok(unearned.map(|(name, _)| format!("the dependency {name} has no line in ARCHITECTURE.md")).collect())
 }
 
 /// Everything between single backticks, outside fenced blocks.
