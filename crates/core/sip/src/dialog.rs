@@ -25,6 +25,8 @@ pub(crate) struct Dialog {
     pub(crate) path: Path,
     /// Our Contact.
     pub(crate) contact: String,
+    /// Whether we began it.
+    pub(crate) is_ours: bool,
     /// Whether the other side names addresses that it does not send from: then its Contact leads nowhere.
     is_behind_nat: bool,
 }
@@ -72,6 +74,7 @@ impl Dialog {
             target: contact_uri(&request.headers).unwrap_or_else(|| core.from.uri.to_vec()),
             path: source,
             contact,
+            is_ours: false,
             is_behind_nat: core.via.is_sent_from_elsewhere(source.remote.ip()),
         }
     }
@@ -91,6 +94,7 @@ impl Dialog {
             target,
             path,
             contact,
+            is_ours: true,
             is_behind_nat: false,
         }
     }
@@ -101,6 +105,13 @@ impl Dialog {
         self.remote = response.core.to_bytes.to_vec();
         self.routes = record_routes(&response.headers);
         self.routes.reverse();
+        if let Some(target) = contact_uri(&response.headers) {
+            self.target = target;
+        }
+    }
+
+    /// The response to a target refresh of ours: they may have moved.
+    pub(crate) fn refresh(&mut self, response: &Response<'_>) {
         if let Some(target) = contact_uri(&response.headers) {
             self.target = target;
         }

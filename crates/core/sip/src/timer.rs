@@ -53,6 +53,8 @@ pub enum Timer {
     Accepted2xx,
     /// Wait for the ACK of a 2xx.
     AwaitAck,
+    /// Wait before a re-INVITE that crossed one of theirs is tried again ([RFC 3261 §14.1]).
+    Glare,
     /// The longest call.
     Longest,
     /// A stream without traffic.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use harness::{Weather, World, capabilities};
 use partyline_sip::endpoint::{Because, CallEvent, CallKey, TransportKind};
+use partyline_sip::sdp::Direction;
 use proptest::prelude::*;
 
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +18,7 @@ enum Deed {
     Answer,
     Reject,
     HangUp { side: usize },
+    Reoffer { side: usize, holds: bool },
     Wait { ms: u64 },
     Cut,
 }
@@ -28,6 +30,7 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         4 => Just(Deed::Answer),
         1 => Just(Deed::Reject),
         2 => (0..2_usize).prop_map(|side| Deed::HangUp { side }),
+        4 => (0..2_usize, any::<bool>()).prop_map(|(side, holds)| Deed::Reoffer { side, holds }),
         6 => (0..3_000_u64).prop_map(|ms| Deed::Wait { ms }),
         1 => Just(Deed::Cut),
     ];
@@ -55,6 +58,12 @@ fn perform(world: &mut World, deed: Deed, begun: &mut Vec<CallKey>) {
             begun.push(world.call(0, 1, transport));
         }
         // What does not fit the state is refused; that is part of the storm.
+        Deed::Reoffer { side, holds } => {
+            let direction = if holds { Direction::SendOnly } else { Direction::SendRecv };
+            for call in open_calls(world, side, if side == 0 { begun } else { &[] }) {
+                let _ = world.agents[side].endpoint.reoffer(now, call, &capabilities(6_000), direction);
+            }
+        }
         Deed::Ring => incoming.iter().for_each(|call| {
             let _ = world.agents[1].endpoint.ring(now, *call);
         }),

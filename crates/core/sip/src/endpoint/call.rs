@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::reply::ResponseHead;
 use crate::dialog::{Dialog, dialog_key};
 use crate::interface::{Because, CallKey};
-use crate::sdp::{Agreement, Capabilities, Direction, Origin, SdpError, agree, answer_as, make_offer_as};
+use crate::sdp::{
+    Agreement, Capabilities, Direction, Origin, SdpError, agree, answer_towards, make_offer_as,
+};
 use crate::timer::TransactionId;
 use crate::wire::Path;
 
@@ -21,6 +23,8 @@ pub(super) struct Call {
     pub(super) session: Session,
     /// A 2xx of ours that waits for its ACK.
     pub(super) unacked: Option<Unacked>,
+    /// A change of the media that we want and that is not answered.
+    pub(super) reoffer: Option<Reoffer>,
     /// The source that it counts as half-open for.
     pub(super) half_open_from: Option<IpAddr>,
     /// Whether its user was told that it is over; what is left is to say so to the other side.
@@ -79,9 +83,22 @@ pub(super) struct Session {
     pub(super) origin: Origin,
     /// What we can do; empty of codecs until the user says.
     pub(super) capabilities: Option<Capabilities>,
+    /// Which way we want media to flow at most: less than both ways while we hold the other.
+    pub(super) direction: Direction,
     pub(super) agreement: Option<Agreement>,
     /// The description we gave last, for deciding whether the next one is a new version.
     pub(super) described: Vec<u8>,
+}
+
+/// A change of the media that we ask for.
+#[derive(Debug)]
+pub(super) struct Reoffer {
+    pub(super) capabilities: Capabilities,
+    pub(super) direction: Direction,
+    pub(super) offer: Vec<u8>,
+    /// The re-INVITE's transaction; `None` while it waits to be tried again.
+    pub(super) sent: Option<TransactionId>,
+    pub(super) tries: u8,
 }
 
 /// A 2xx to INVITE that is sent again until ACK comes ([RFC 3261 §13.3.1.4]).
@@ -204,6 +221,7 @@ impl Session {
         Self {
             origin: Origin { session: session >> 2, version: 1 },
             capabilities: None,
+            direction: Direction::SendRecv,
             agreement: None,
             described: Vec::new(),
         }
@@ -212,10 +230,10 @@ impl Session {
     /// Answers an offer by what we can do.
     pub(super) fn answer(&mut self, offer: &[u8]) -> Result<(Vec<u8>, Agreement), SdpError> {
         let capabilities = self.capabilities.as_ref().ok_or(SdpError::NoCodec)?;
-        let (mut description, agreement) = answer_as(offer, capabilities, self.origin)?;
+        let (mut description, agreement) = answer_towards(offer, capabilities, self.direction, self.origin)?;
         if !self.described.is_empty() && description != self.described {
             self.origin.version += 1;
-            (description, _) = answer_as(offer, capabilities, self.origin)?;
+            (description, _) = answer_towards(offer, capabilities, self.direction, self.origin)?;
         }
         self.described.clone_from(&description);
         Ok((description, agreement))
@@ -223,11 +241,18 @@ impl Session {
 
     /// Offers what we can do.
     pub(super) fn offer(&mut self) -> Vec<u8> {
-        let Some(capabilities) = &self.capabilities else { return Vec::new() };
-        let mut description = make_offer_as(capabilities, Direction::SendRecv, self.origin);
+        match self.capabilities.clone() {
+            Some(capabilities) => self.offer_of(&capabilities, self.direction),
+            None => Vec::new(),
+        }
+    }
+
+    /// Offers something else.
+    pub(super) fn offer_of(&mut self, capabilities: &Capabilities, direction: Direction) -> Vec<u8> {
+        let mut description = make_offer_as(capabilities, direction, self.origin);
         if !self.described.is_empty() && description != self.described {
             self.origin.version += 1;
-            description = make_offer_as(capabilities, Direction::SendRecv, self.origin);
+            description = make_offer_as(capabilities, direction, self.origin);
         }
         self.described.clone_from(&description);
         description

@@ -64,6 +64,7 @@ impl Endpoint {
     pub(super) fn leave(&mut self, now: Instant, key: CallKey, because: &Because) {
         self.calls.settle(key);
         self.wire.timers.disarm_all(Owner::Call(key));
+        self.expect_answers_end(now, key);
         let Some(call) = self.calls.of(key) else { return };
         call.phase = Phase::Leaving;
         call.unacked = None;
@@ -110,6 +111,7 @@ impl Endpoint {
     /// A timer of a call fired.
     pub(super) fn call_timeout(&mut self, now: Instant, key: CallKey, timer: Timer) {
         match timer {
+            Timer::Glare => self.reoffer_again(now, key),
             Timer::Accepted2xx => self.accept_again(now, key),
             Timer::AwaitAck => {
                 let bye =
@@ -149,12 +151,13 @@ impl Endpoint {
     }
 
     /// A request of ours got no answer in time, or its transport failed.
-    pub(super) fn unanswered(&mut self, user: User) {
+    pub(super) fn unanswered(&mut self, now: Instant, user: User) {
         match user {
             User::Invite(call) => {
                 self.finish(call, CallEnd::TimedOut);
                 self.forget(call);
             }
+            User::Reoffer(call) => self.reoffer_unanswered(now, call),
             User::Bye(call) => self.forget(call),
             User::Nobody => {}
         }

@@ -69,6 +69,7 @@ impl Endpoint {
                 phase,
                 session,
                 unacked: None,
+                reoffer: None,
                 half_open_from: Some(source.remote.ip()),
                 is_over: false,
             },

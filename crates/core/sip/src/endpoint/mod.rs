@@ -7,6 +7,7 @@ mod ending;
 mod incoming;
 mod outgoing;
 mod receive;
+mod reoffer;
 mod reply;
 mod screen;
 mod within;
@@ -21,7 +22,7 @@ pub use crate::interface::{
     IncomingCall, Listen, OutgoingCall, Output, TransportKind,
 };
 use crate::message::Frame;
-use crate::sdp::{Agreement, Capabilities};
+use crate::sdp::{Agreement, Capabilities, Direction};
 use crate::timer::Owner;
 use crate::token::Tokens;
 use crate::transaction::Transactions;
@@ -32,6 +33,8 @@ use crate::wire::{Path, Wire};
 enum User {
     /// A call of ours.
     Invite(CallKey),
+    /// A change of a call's media by us.
+    Reoffer(CallKey),
     /// The end of a call.
     Bye(CallKey),
     /// Nobody waits: CANCEL, the BYE of a superfluous fork.
@@ -106,7 +109,7 @@ impl Endpoint {
                 Frame::Broken(head) => {
                     self.refuse_unframed(path, &head);
                     let waiting = self.wire.close(connection);
-                    self.fail(waiting);
+                    self.fail(now, waiting);
                 }
             }
         }
@@ -114,10 +117,8 @@ impl Endpoint {
 
     /// A TCP connection is gone, or never came up.
     pub fn handle_disconnected(&mut self, now: Instant, connection: ConnectionId) {
-        // Whatever fails with it ends at once; nothing is to be timed.
-        let _ = now;
         let waiting = self.wire.forget(connection);
-        self.fail(waiting);
+        self.fail(now, waiting);
     }
 
     /// Time has passed.
@@ -126,14 +127,14 @@ impl Endpoint {
             match owner {
                 Owner::Transaction(id) => {
                     if let Some(expired) = self.transactions.timeout(&mut self.wire, now, id, timer) {
-                        self.unanswered(expired.user);
+                        self.unanswered(now, expired.user);
                     }
                 }
                 Owner::Call(key) => self.call_timeout(now, key, timer),
                 Owner::Connection(connection) => {
                     if self.wire.is_unused(connection) {
                         let waiting = self.wire.close(connection);
-                        self.fail(waiting);
+                        self.fail(now, waiting);
                     } else {
                         self.wire.touch(now, connection);
                     }
@@ -197,6 +198,23 @@ impl Endpoint {
         self.calls.open(call).ok_or(CallError::NoCall)?;
         self.end(now, call, CallEnd::WeHungUp, because);
         Ok(())
+    }
+
+    /// Changes the media of a call, on whichever side it began: hold ([`Direction::SendOnly`]), resume, another address.
+    /// `Changed` tells what holds once the other side has answered; where it refuses that is what held before. A change
+    /// that crosses one of theirs is tried again.
+    ///
+    /// # Errors
+    /// [`CallError::NoCall`]; [`CallError::WrongState`] where the call is not up, or another change is not through yet;
+    /// [`CallError::Full`].
+    pub fn reoffer(
+        &mut self,
+        now: Instant,
+        call: CallKey,
+        capabilities: &Capabilities,
+        direction: Direction,
+    ) -> Result<(), CallError> {
+        self.reoffer_call(now, call, capabilities, direction)
     }
 
     /// Calls somebody.

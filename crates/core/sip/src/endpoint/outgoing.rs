@@ -16,7 +16,8 @@ use crate::timer::{CALL_MAX, Owner, RINGING_MAX, Timer};
 use crate::transaction::ClientOpening;
 use crate::wire::Path;
 
-fn description<'a>(response: &Response<'a>) -> Option<&'a [u8]> {
+/// The session description in a response.
+pub(super) fn description<'a>(response: &Response<'a>) -> Option<&'a [u8]> {
     let content_type = response.headers.first(HeaderName::ContentType).unwrap_or_default();
     (!response.body.is_empty() && is_media_type(content_type, SDP)).then_some(response.body)
 }
@@ -56,7 +57,16 @@ impl Endpoint {
         let phase = Phase::Outgoing(Outgoing { via, branch, offer, early: None, progress: Progress::Silent });
         self.calls.add(
             key,
-            Call { dialog, invite, phase, session, unacked: None, half_open_from: None, is_over: false },
+            Call {
+                dialog,
+                invite,
+                phase,
+                session,
+                unacked: None,
+                reoffer: None,
+                half_open_from: None,
+                is_over: false,
+            },
         );
         self.wire.count_call(&path, true);
         self.wire.timers.arm(Owner::Call(key), Timer::C, now + RINGING_MAX);
@@ -221,7 +231,13 @@ impl Endpoint {
     }
 
     /// Sends the ACK of a 2xx, a transaction of its own without one ([RFC 3261 §13.2.2.4]).
-    fn send_ack(&mut self, now: Instant, dialog: &Dialog, cseq: u32, answer: Option<&[u8]>) -> Vec<u8> {
+    pub(super) fn send_ack(
+        &mut self,
+        now: Instant,
+        dialog: &Dialog,
+        cseq: u32,
+        answer: Option<&[u8]>,
+    ) -> Vec<u8> {
         let branch = self.tokens.branch();
         let Some(path) = self.way_to(now, dialog) else { return Vec::new() };
         let writer = dialog.request(Method::Ack, cseq, &self.via(&path, &branch));
@@ -244,7 +260,7 @@ impl Endpoint {
     }
 
     /// A second callee answered a forked INVITE: ACK and BYE ([RFC 3261 §13.2.2.4]).
-    fn dismiss_fork(&mut self, now: Instant, response: &Response<'_>) {
+    pub(super) fn dismiss_fork(&mut self, now: Instant, response: &Response<'_>) {
         let core = &response.core;
         // All that is needed of our side stands in the response; where it goes is its Contact.
         let Some(contact) = response

@@ -152,6 +152,7 @@ impl Endpoint {
         }
         match self.transactions.heard(&mut self.wire, now, response) {
             Heard::Tell(User::Invite(call)) => self.invite_heard(now, call, response),
+            Heard::Tell(User::Reoffer(call)) => self.reoffer_heard(now, call, response),
             Heard::Tell(User::Bye(call)) => self.forget(call),
             Heard::Tell(User::Nobody) | Heard::Absorbed => {}
             Heard::Stray => self.stray_response(now, response),
@@ -183,10 +184,10 @@ impl Endpoint {
     }
 
     /// The transport failed under these transactions.
-    pub(super) fn fail(&mut self, waiting: BTreeSet<TransactionId>) {
+    pub(super) fn fail(&mut self, now: Instant, waiting: BTreeSet<TransactionId>) {
         for id in waiting {
             if let Some(expired) = self.transactions.transport_failed(&mut self.wire, id) {
-                self.unanswered(expired.user);
+                self.unanswered(now, expired.user);
             }
         }
     }

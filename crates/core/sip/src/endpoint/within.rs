@@ -61,9 +61,7 @@ impl Endpoint {
         self.refuse(now, key, &Reply::new(487), CallEnd::TheyHungUp);
         self.finish(key, CallEnd::TheyHungUp);
         // And where the INVITE is ours its answer may never come.
-        if let Some(invite) = self.calls.of(key).map(|call| call.invite) {
-            self.transactions.expect_end(&mut self.wire, now, invite);
-        }
+        self.expect_answers_end(now, key);
         self.forget(key);
     }
 
@@ -171,7 +169,10 @@ impl Endpoint {
     fn renegotiate(&mut self, key: CallKey, asked: &Asked<'_, '_>) -> Result<Renegotiated, Reply> {
         let offer = description(asked.request)?;
         let call = self.calls.of(key).ok_or_else(|| Reply::new(481))?;
+        // Ours is on its way: glare from the other side.
+        let is_crossed = call.reoffer.as_ref().is_some_and(|wanted| wanted.sent.is_some());
         match (&call.phase, &call.unacked) {
+            (Phase::Up { .. }, _) if is_crossed => return Err(Reply::new(491)),
             // Whoever has the answer needs no ACK to go on from it: it was lost, or is behind this request.
             (Phase::Up { .. }, Some(Unacked { offer: None, .. }) | None) => {}
             // An offer of ours is open until the ACK brings its answer: glare (RFC 3261 §14.2, RFC 6141).

@@ -9,7 +9,9 @@ mod negotiation;
 use std::net::{IpAddr, SocketAddr};
 
 pub use description::{Description, MediaDescription};
-pub use negotiation::{Origin, SdpError, agree, answer, answer_as, make_offer, make_offer_as};
+pub use negotiation::{
+    Origin, SdpError, agree, answer, answer_as, answer_towards, make_offer, make_offer_as,
+};
 
 /// Which way media may flow, seen from us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

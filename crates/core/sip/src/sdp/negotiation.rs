@@ -88,6 +88,19 @@ pub fn answer_as(
     capabilities: &Capabilities,
     origin: Origin,
 ) -> Result<(Vec<u8>, Agreement), SdpError> {
+    answer_towards(offer, capabilities, Direction::SendRecv, origin)
+}
+
+/// The same, by who wants the media to flow in this direction at most: one who has put the other on hold.
+///
+/// # Errors
+/// [`SdpError`] where there is nothing to agree on.
+pub fn answer_towards(
+    offer: &[u8],
+    capabilities: &Capabilities,
+    direction: Direction,
+    origin: Origin,
+) -> Result<(Vec<u8>, Agreement), SdpError> {
     let offer = Description::parse(offer)?;
     let mut refused = SdpError::NoAudio;
     let mut chosen = None;
@@ -101,7 +114,8 @@ pub fn answer_as(
             Err(why) => refused = why,
         }
     }
-    let (chosen, agreement) = chosen.ok_or(refused)?;
+    let (chosen, mut agreement) = chosen.ok_or(refused)?;
+    agreement.direction = agreement.direction.and(direction);
     let mut text = session_lines(capabilities.address, origin);
     for (index, media) in offer.media.iter().enumerate() {
         if index == chosen {
