@@ -1,5 +1,7 @@
 //! Attendances: a caller's claim on a room, from the code to the goodbye.
 
+use std::time::Duration;
+
 use crate::code::Role;
 use crate::conference::ConfereeState;
 use crate::ids::{AttendanceId, ConfereeId, ConferenceId, Generation, Order, RoomId, VruId};
@@ -149,6 +151,20 @@ pub struct Attendance {
     pub state: AttendanceState,
     /// When the present state ends by itself: the longest wait, the 5 s to join, the 30 s of absence.
     pub deadline: Option<Timestamp>,
+}
+
+impl Attendance {
+    /// Whether the caller is thought lost with their VRU: absent, or waiting with the room's longest wait cut short.
+    #[must_use]
+    pub fn is_missed(&self, wait_max: Duration) -> bool {
+        match self.state {
+            AttendanceState::Waiting(_) => {
+                self.deadline.is_some_and(|deadline| deadline < self.arrived_at.after(wait_max))
+            }
+            AttendanceState::Seated { state, .. } => state == ConfereeState::Absent,
+            AttendanceState::Refused(_) | AttendanceState::Left(_) => false,
+        }
+    }
 }
 
 /// A caller who waits, as a snapshot lists them: in order of arrival.

@@ -49,6 +49,13 @@ impl<K: Ord + Clone> LeaseWatch<K> {
             .collect()
     }
 
+    /// Whether any holder was seen to renew (or to come) within this time. Where none was, it is the store that stands
+    /// still and not its holders.
+    #[must_use]
+    pub fn has_moved_within(&self, now: Instant, time: Duration) -> bool {
+        self.seen.values().any(|seen| now.saturating_duration_since(seen.since) < time)
+    }
+
     /// The store could not be read: nobody is judged until a whole term has been watched again.
     pub fn store_failed(&mut self) {
         self.seen.clear();
@@ -78,6 +85,17 @@ mod tests {
         watch.store_failed();
         assert!(watch.observe(start + 2 * TERM, [("a", 1)]).is_empty());
         assert_eq!(watch.observe(start + 3 * TERM, [("a", 1)]), ["a"]);
+    }
+
+    #[test]
+    fn one_that_moves_says_that_the_store_does() {
+        let start = Instant::now_for_tests();
+        let mut watch = LeaseWatch::new(TERM);
+        watch.observe(start, [("a", 1), ("b", 1)]);
+        watch.observe(start + TERM, [("a", 1), ("b", 2)]);
+        assert!(watch.has_moved_within(start + TERM, TERM));
+        watch.observe(start + 2 * TERM, [("a", 1), ("b", 2)]);
+        assert!(!watch.has_moved_within(start + 2 * TERM, TERM));
     }
 
     trait TestClock {

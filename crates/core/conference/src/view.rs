@@ -22,6 +22,9 @@ pub struct AttendanceView {
     pub vru: VruId,
     /// The caller.
     pub caller: CallerIdentity,
+    /// Whether the caller is thought lost with their VRU: absent, or their wait cut short. A VRU that is there attends
+    /// again, and all is well.
+    pub is_missed: bool,
     /// What should hold now.
     pub standing: Standing,
 }

@@ -10,7 +10,7 @@ use crate::db::{Column, Connection, LIST_MAX, Row, WithList, padded, values};
 use crate::rows;
 
 /// Attendances with their seat, its conference and mix, and their room's live lobby.
-const VIEWS: &str = "SELECT attendance.*, room.has_music, \
+const VIEWS: &str = "SELECT attendance.*, room.has_music, room.wait_max_ms, \
        seat.conference AS seat_conference, seat.place AS seat_place, seat.state AS seat_state, \
        seat.role AS seat_role, conference.is_locked, \
        mix.id AS mix_id, mix.mixer AS mix_mixer, mix.epoch AS mix_epoch, \
@@ -46,12 +46,15 @@ pub(crate) async fn read(
 }
 
 fn view(row: &Row) -> Result<AttendanceView, StoreError> {
+    let known = rows::attendance(row)?;
+    let is_missed = known.is_missed(row.read("wait_max_ms")?);
     Ok(AttendanceView {
-        attendance: row.read("id")?,
-        room: row.read("room")?,
-        generation: row.read("generation")?,
-        vru: row.read("vru")?,
-        caller: rows::caller(row)?,
+        attendance: known.id,
+        room: known.room,
+        generation: known.generation,
+        vru: known.vru,
+        caller: known.caller,
+        is_missed,
         standing: standing(row)?,
     })
 }

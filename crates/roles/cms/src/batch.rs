@@ -30,15 +30,16 @@ impl Office {
         let mut outcome = Outcome::default();
         let mut mixers_are_fresh = false;
         for _ in 0..ATTEMPTS_MAX {
+            intents.retain(|intent| self.still_holds(room, intent));
             self.drop_answered_commands(&mut intents, &mut outcome)
                 .await
-                .map_err(|error| failed(room, &error))?;
-            let snapshot = self.snapshot(room, &intents).await.map_err(|error| failed(room, &error))?;
+                .map_err(|error| self.failed(room, &error))?;
+            let snapshot = self.snapshot(room, &intents).await.map_err(|error| self.failed(room, &error))?;
             let decision = decide(&snapshot, &intents, &fresh_ids(&snapshot, &intents));
             if is_short_of_mixers(&decision) && !mixers_are_fresh {
                 // Before anybody is told that there is no mixer: perhaps one has just come.
                 mixers_are_fresh = true;
-                self.refresh_mixers().await.map_err(|error| failed(room, &error))?;
+                self.refresh_mixers().await.map_err(|error| self.failed(room, &error))?;
                 continue;
             }
             if decision.is_empty() {
@@ -51,7 +52,7 @@ impl Office {
                     self.tell(room);
                     return Ok(outcome);
                 }
-                Err(CommitError::Store(error)) => return Err(failed(room, &error)),
+                Err(CommitError::Store(error)) => return Err(self.failed(room, &error)),
                 Err(CommitError::Conflict | CommitError::MixerFull(_) | CommitError::AccountFull) => {
                     metrics::counter!("partyline_cms_commits_lost_total").increment(1);
                     tokio::time::sleep(PAUSE_MAX.mul_f64(rand::random())).await;
@@ -60,6 +61,26 @@ impl Office {
         }
         tracing::warn!(%room, "the room changes faster than a batch can be decided");
         Err(Unavailable)
+    }
+
+    fn failed(&self, room: RoomId, error: &StoreError) -> Unavailable {
+        self.health.failed(Instant::now(), error);
+        metrics::counter!("partyline_cms_store_errors_total").increment(1);
+        tracing::warn!(%room, %error, "the data store failed; nothing was written");
+        Unavailable
+    }
+
+    /// Whether what was seen of a mixer or a VRU is so still: it may have waited here for long.
+    fn still_holds(&self, room: RoomId, intent: &Intent) -> bool {
+        match intent {
+            Intent::MixerLost { mixer } => self.live_mixers.lock().is_lost(Instant::now(), mixer),
+            Intent::VruLost { attendance } => !self.streams.has(room, *attendance),
+            Intent::Attend { .. }
+            | Intent::Joined { .. }
+            | Intent::Left { .. }
+            | Intent::Command { .. }
+            | Intent::Tick => true,
+        }
     }
 
     async fn snapshot(&self, room: RoomId, intents: &[Intent]) -> Result<RoomSnapshot, StoreError> {
@@ -102,12 +123,6 @@ impl Office {
         }
         Ok(())
     }
-}
-
-fn failed(room: RoomId, error: &StoreError) -> Unavailable {
-    metrics::counter!("partyline_cms_store_errors_total").increment(1);
-    tracing::warn!(%room, %error, "the data store failed; nothing was written");
-    Unavailable
 }
 
 const fn attendance_of(intent: &Intent) -> Option<AttendanceId> {

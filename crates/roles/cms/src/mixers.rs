@@ -1,7 +1,6 @@
-//! Orders to mixers, and what is known of which mixers live.
+//! Connections to mixers, and what is known of which mixers live.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -12,9 +11,6 @@ use partyline_store::MixerLease;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use crate::effects::Effects;
-use crate::office::Office;
-
 /// How often a mixer is asked to have a mix before it is given up. Once is not enough: its connection may just be old.
 const ENSURE_ATTEMPTS: u32 = 3;
 /// Pause between two attempts.
@@ -23,8 +19,6 @@ const ENSURE_PAUSE: Duration = Duration::from_millis(100);
 const ENSURED_MAX: usize = 65_536;
 /// How long a mixer is given nothing after it could not carry a mix. Long enough to look at every other one.
 const AVOIDED_FOR: Duration = Duration::from_secs(3);
-/// How long a mix lives on that others have taken the place of: whoever is in it hears the others until they are moved.
-const REPLACED_LIVES: Duration = Duration::from_secs(2);
 /// Mixers that are connected to; beyond it all connections are opened anew.
 const CHANNELS_MAX: usize = 1024;
 
@@ -110,66 +104,20 @@ impl Mixers {
         self.ensured.lock().retain(|_, (known, _)| known != mixer);
     }
 
-    async fn end(&self, address: Address, end: EndMix) -> Result<(), Status> {
+    pub(crate) async fn end(&self, address: Address, end: EndMix) -> Result<(), Status> {
         self.ensured.lock().retain(|mix, (_, epoch)| *mix != end.mix || *epoch > end.epoch);
         let mut client = clients::mixing(self.channel(&address));
         self.within(client.end(tonic::Request::new(end.into()))).await.map(drop)
     }
 
-    async fn play(&self, address: Address, sound: PlaySound) -> Result<(), Status> {
+    pub(crate) async fn play(&self, address: Address, sound: PlaySound) -> Result<(), Status> {
         let mut client = clients::mixing(self.channel(&address));
         self.within(client.play(tonic::Request::new(sound.into()))).await.map(drop)
     }
 
-    async fn set(&self, address: Address, setting: SetLeg) -> Result<(), Status> {
+    pub(crate) async fn set(&self, address: Address, setting: SetLeg) -> Result<(), Status> {
         let mut client = clients::mixing(self.channel(&address));
         self.within(client.set(tonic::Request::new(setting.into()))).await.map(drop)
-    }
-}
-
-impl Office {
-    /// Carries orders to mixers, beside the callers' way: nobody waits for a tone, and a mixer that is gone has ended
-    /// its mixes by itself.
-    pub(crate) fn carry_out(self: &Arc<Self>, effects: Effects) {
-        if effects == Effects::default() {
-            return;
-        }
-        let office = Arc::clone(self);
-        self.tasks.spawn(async move {
-            for (mixer, sound) in &effects.sounds {
-                office.order(mixer, |mixers, address| mixers.play(address, *sound)).await;
-            }
-            for (mixer, setting) in &effects.removed {
-                office.order(mixer, |mixers, address| mixers.set(address, *setting)).await;
-            }
-            for (mixer, end) in &effects.ended {
-                office.order(mixer, |mixers, address| mixers.end(address, *end)).await;
-            }
-            if effects.replaced.is_empty() {
-                return;
-            }
-            tokio::select! {
-                () = tokio::time::sleep(REPLACED_LIVES) => {}
-                () = office.stopping.cancelled() => {}
-            }
-            for (mixer, end) in &effects.replaced {
-                office.order(mixer, |mixers, address| mixers.end(address, *end)).await;
-            }
-        });
-    }
-
-    async fn order<'a, F>(&'a self, mixer: &MixerId, order: impl FnOnce(&'a Mixers, Address) -> F)
-    where
-        F: Future<Output = Result<(), Status>>,
-    {
-        let Some(address) = self.address_of(mixer) else { return };
-        if let Err(status) = order(&self.mixers, address).await {
-            tracing::info!(%mixer, %status, "an order to the mixer was not carried out");
-        }
-    }
-
-    fn address_of(&self, mixer: &MixerId) -> Option<Address> {
-        self.live_mixers.lock().leases.get(mixer)?.address.parse().ok()
     }
 }
 
@@ -212,6 +160,18 @@ impl LiveMixers {
     pub(crate) fn avoid(&mut self, now: Instant, mixer: MixerId) {
         self.avoided_until.retain(|_, until| *until > now);
         self.avoided_until.insert(mixer, now + AVOIDED_FOR);
+    }
+
+    /// Where a mixer answers.
+    pub(crate) fn address(&self, mixer: &MixerId) -> Option<Address> {
+        self.leases.get(mixer)?.address.parse().ok()
+    }
+
+    /// Whether a mixer is held for lost still: what was seen of it may be old by the time that it is acted upon.
+    pub(crate) fn is_lost(&self, now: Instant, mixer: &MixerId) -> bool {
+        self.dead.contains(mixer)
+            || self.leases.get(mixer).is_none_or(|lease| lease.is_draining)
+            || self.avoided_until.get(mixer).is_some_and(|until| *until > now)
     }
 
     /// Takes the judgement of the watch.
@@ -260,6 +220,22 @@ mod tests {
         live.avoid(now, MixerId::new("a").unwrap());
         assert_eq!(live.ids(now), [MixerId::new("b").unwrap()]);
         assert_eq!(live.ids(now + AVOIDED_FOR).len(), 2);
+    }
+
+    #[test]
+    fn a_mixer_that_lives_again_is_no_longer_lost() {
+        let (mut live, now, a) = (LiveMixers::default(), Instant::now(), MixerId::new("a").unwrap());
+        assert!(live.is_lost(now, &a));
+        live.list(vec![lease("a", "1", false)]);
+        assert!(!live.is_lost(now, &a));
+        live.judge(std::slice::from_ref(&a));
+        assert!(live.is_lost(now, &a));
+        live.judge(&[]);
+        live.avoid(now, a.clone());
+        assert!(live.is_lost(now, &a));
+        assert!(!live.is_lost(now + AVOIDED_FOR, &a));
+        live.list(vec![lease("a", "1", true)]);
+        assert!(live.is_lost(now + AVOIDED_FOR, &a));
     }
 
     #[test]

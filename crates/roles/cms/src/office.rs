@@ -1,6 +1,7 @@
 //! What the tasks of one interface server share.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use partyline_rpc::{Network, TicketSigner};
@@ -9,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::health::Health;
 use crate::mixers::{LiveMixers, Mixers};
 use crate::rooms::Rooms;
 use crate::streams::Streams;
@@ -26,6 +28,8 @@ pub(crate) struct Office {
     pub(crate) mixers: Mixers,
     /// Mixers that may be given something.
     pub(crate) live_mixers: Mutex<LiveMixers>,
+    /// How the store fares.
+    pub(crate) health: Health,
     /// Cancelled first: streams go elsewhere, nothing new begins.
     pub(crate) stopping: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -48,6 +52,7 @@ impl Office {
             streams,
             mixers,
             live_mixers: Mutex::default(),
+            health: Health::new(Instant::now()),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
         })

@@ -1,7 +1,7 @@
 //! What an interface server does by the clock, and on signals of the store.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use partyline_conference::{Intent, RoomId};
 use partyline_store::{InterfaceServerLease, StoreError};
@@ -35,7 +35,10 @@ impl Office {
         }
     }
 
-    async fn tick_due_rooms(self: &Arc<Self>) -> Result<(), StoreError> {
+    async fn tick_due_rooms(self: &Arc<Self>, now: Instant) -> Result<(), StoreError> {
+        if !self.health.may_judge_deadlines(now) {
+            return Ok(());
+        }
         for room in self.store.rooms_due(clock::now()).await? {
             let office = Arc::clone(self);
             // Rooms don't wait for each other; two interface servers that do the same are harmless.
@@ -67,8 +70,9 @@ fn every(period: Duration) -> tokio::time::Interval {
     interval
 }
 
-fn note(what: &str, outcome: Result<(), StoreError>) {
+fn note(office: &Office, what: &str, outcome: Result<(), StoreError>) {
     if let Err(error) = outcome {
+        office.health.failed(Instant::now(), &error);
         metrics::counter!("partyline_cms_store_errors_total").increment(1);
         tracing::warn!(%error, what, "the data store failed");
     }
@@ -94,29 +98,33 @@ async fn renew(office: Arc<Office>, mut lease: InterfaceServerLease) {
     let mut second = every(SECOND);
     while office.beat(&mut second).await {
         lease.counter += 1;
-        note("renewing the lease", office.store.renew_interface_server(&lease).await);
+        let renewed = office.store.renew_interface_server(&lease).await;
+        if renewed.is_ok() {
+            office.health.renewed(Instant::now());
+        }
+        note(&office, "renewing the lease", renewed);
     }
     lease.counter += 1;
-    note("retiring", office.store.retire_interface_server(&lease).await);
+    note(&office, "retiring", office.store.retire_interface_server(&lease).await);
 }
 
 async fn watch(office: Arc<Office>, mut watches: Watches) {
     let mut second = every(SECOND);
     while office.beat(&mut second).await {
-        watches.look(&office).await;
+        watches.look(&office, Instant::now()).await;
     }
 }
 
 async fn tick(office: Arc<Office>) {
     let mut second = every(SECOND);
     while office.beat(&mut second).await {
-        note("looking for deadlines", office.tick_due_rooms().await);
+        note(&office, "looking for deadlines", office.tick_due_rooms(Instant::now()).await);
     }
 }
 
 async fn compare(office: Arc<Office>) {
     let mut interval = every(COMPARISON);
     while office.beat(&mut interval).await {
-        note("comparing versions", office.compare_versions().await);
+        note(&office, "comparing versions", office.compare_versions().await);
     }
 }

@@ -1,7 +1,7 @@
 //! Starting and stopping an interface server.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use partyline_rpc::generated::conferencing::conferencing_server::ConferencingServer;
 use partyline_rpc::generated::conferencing::leases_server::LeasesServer;
@@ -59,7 +59,7 @@ impl InterfaceServer {
         let office = Office::new(config, network, store, signer);
         let mut watches = Watches::new();
         office.refresh_mixers().await?;
-        watches.look(&office).await;
+        watches.look(&office, Instant::now()).await;
 
         let conferencing = ConferencingServer::new(ConferencingService(Arc::clone(&office)))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
@@ -71,6 +71,7 @@ impl InterfaceServer {
         let serving = serve(incoming, log.clone(), routes);
         // Only now may the proxies send something.
         office.store.renew_interface_server(&lease).await?;
+        office.health.renewed(Instant::now());
         office.start_periodic(lease, watches);
         tracing::info!(server = %office.config.id, address = %serving.address(), "an interface server answers");
         Ok(Self { office, serving, log })

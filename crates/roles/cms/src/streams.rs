@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch};
 pub(crate) enum Told {
     /// This holds.
     Standing(Standing),
-    /// The caller has attended again elsewhere; this stream is let go.
+    /// The caller has attended again elsewhere, or must do so; this stream is let go.
     Superseded,
 }
 
@@ -152,14 +152,16 @@ impl Streams {
             return;
         };
         let is_over = matches!(view.standing, Standing::Refused(_) | Standing::Removed(_));
-        let told = if view.generation > slot.generation {
-            Told::Superseded
-        } else if view.generation == slot.generation || is_over {
-            Told::Standing(as_told(view.standing))
-        } else {
-            // This stream's hello is not committed yet.
-            return;
-        };
+        let told =
+            if view.generation > slot.generation || (view.generation == slot.generation && view.is_missed) {
+                // Elsewhere, or thought lost though the VRU is here: it attends again, and says where the caller is.
+                Told::Superseded
+            } else if view.generation == slot.generation || is_over {
+                Told::Standing(as_told(view.standing))
+            } else {
+                // This stream's hello is not committed yet.
+                return;
+            };
         slot.tell.send_if_modified(|now| {
             let differs = now.as_ref() != Some(&told);
             if differs {
@@ -212,6 +214,7 @@ mod tests {
             generation: Generation(generation),
             vru: VruId::new("vru-1").unwrap(),
             caller: CallerIdentity::default(),
+            is_missed: false,
             standing,
         }
     }
@@ -253,6 +256,17 @@ mod tests {
         let over = Standing::Removed(LeaveReason::Deleted);
         streams.tell(view(2, over.clone()));
         assert_eq!(*stream.told.borrow(), Some(Told::Standing(over)));
+    }
+
+    #[test]
+    fn who_is_thought_lost_though_their_stream_is_open_attends_again() {
+        let streams = Streams::new(10);
+        let stream = streams.attach(ROOM, CALLER, Generation(2)).unwrap();
+        let missed = |generation| AttendanceView { is_missed: true, ..view(generation, Standing::Held) };
+        streams.tell(missed(1));
+        assert_eq!(*stream.told.borrow(), None, "its hello is on the way");
+        streams.tell(missed(2));
+        assert_eq!(*stream.told.borrow(), Some(Told::Superseded));
     }
 
     #[test]

@@ -40,31 +40,41 @@ impl Watches {
         }
     }
 
-    /// One look at all leases. A store error starts every watch anew.
-    pub(crate) async fn look(&mut self, office: &Arc<Office>) {
-        if let Err(error) = self.look_or_fail(office).await {
+    /// One look at all leases. A store error starts every watch anew, and so does a store that takes no writes: every
+    /// lease stands still there.
+    pub(crate) async fn look(&mut self, office: &Arc<Office>, now: Instant) {
+        if !office.health.takes_writes(now) {
+            tracing::warn!("leases can't be judged: the data store takes no writes");
+            self.start_anew();
+        }
+        if let Err(error) = self.look_or_fail(office, now).await {
             tracing::warn!(%error, "leases can't be judged");
-            self.mixers.store_failed();
-            self.vrus.store_failed();
-            for watch in self.servers.values_mut() {
-                watch.store_failed();
-            }
+            office.health.failed(now, &error);
+            self.start_anew();
         }
     }
 
-    async fn look_or_fail(&mut self, office: &Arc<Office>) -> Result<(), StoreError> {
-        self.look_at_mixers(office).await?;
-        self.look_at_vrus(office).await?;
+    fn start_anew(&mut self) {
+        self.mixers.store_failed();
+        self.vrus.store_failed();
+        for watch in self.servers.values_mut() {
+            watch.store_failed();
+        }
+    }
+
+    async fn look_or_fail(&mut self, office: &Arc<Office>, now: Instant) -> Result<(), StoreError> {
+        self.look_at_mixers(office, now).await?;
+        self.look_at_vrus(office, now).await?;
         for service in services::ALL {
-            self.look_at_servers(office, services::name(service)).await?;
+            self.look_at_servers(office, services::name(service), now).await?;
         }
         Ok(())
     }
 
-    async fn look_at_mixers(&mut self, office: &Arc<Office>) -> Result<(), StoreError> {
+    async fn look_at_mixers(&mut self, office: &Arc<Office>, now: Instant) -> Result<(), StoreError> {
         let leases = office.store.mixers().await?;
         let counters: Vec<_> = leases.iter().map(|lease| (lease.id.clone(), lease.counter)).collect();
-        let dead = self.mixers.observe(Instant::now(), counters);
+        let dead = self.mixers.observe(now, counters);
         let (anew, mut lost) = {
             let mut live = office.live_mixers.lock();
             let anew = live.list(leases);
@@ -80,19 +90,18 @@ impl Watches {
         lost.sort_unstable();
         lost.dedup();
         for mixer in lost {
-            if self.is_due(Lost::Mixer(mixer.clone())) {
+            if self.is_due(now, Lost::Mixer(mixer.clone())) {
                 office.mixer_lost(mixer).await?;
             }
         }
         Ok(())
     }
 
-    async fn look_at_vrus(&mut self, office: &Arc<Office>) -> Result<(), StoreError> {
+    async fn look_at_vrus(&mut self, office: &Arc<Office>, now: Instant) -> Result<(), StoreError> {
         let leases = office.store.vrus().await?;
-        let dead =
-            self.vrus.observe(Instant::now(), leases.into_iter().map(|lease| (lease.id, lease.counter)));
+        let dead = self.vrus.observe(now, leases.into_iter().map(|lease| (lease.id, lease.counter)));
         for vru in dead {
-            if self.is_due(Lost::Vru(vru.clone())) {
+            if self.is_due(now, Lost::Vru(vru.clone())) {
                 let calls = office.store.attendances_of_vru(&vru).await?;
                 // A VRU that has a stream open here lives, whatever became of its renewals.
                 let gone: Vec<_> =
@@ -110,14 +119,14 @@ impl Watches {
         &mut self,
         office: &Arc<Office>,
         service: ServiceName,
+        now: Instant,
     ) -> Result<(), StoreError> {
         let leases = office.store.interface_servers(&service).await?;
         let watch = self
             .servers
             .entry(service)
             .or_insert_with(|| LeaseWatch::new(LeaseWatch::<InterfaceServerId>::TERM));
-        let dead =
-            watch.observe(Instant::now(), leases.iter().map(|lease| (lease.id.clone(), lease.counter)));
+        let dead = watch.observe(now, leases.iter().map(|lease| (lease.id.clone(), lease.counter)));
         for lease in leases.iter().filter(|lease: &&InterfaceServerLease| dead.contains(&lease.id)) {
             tracing::warn!(server = %lease.id, service = %lease.service, "the interface server's lease is lost");
             office.store.retire_interface_server(lease).await?;
@@ -126,8 +135,7 @@ impl Watches {
     }
 
     /// Whether it is time to act upon a loss (again).
-    fn is_due(&mut self, lost: Lost) -> bool {
-        let now = Instant::now();
+    fn is_due(&mut self, now: Instant, lost: Lost) -> bool {
         self.acted.retain(|_, at| now.duration_since(*at) < REPEAT);
         if self.acted.contains_key(&lost) {
             return false;
@@ -170,5 +178,58 @@ impl Office {
             // Where this fails, the lost lease brings us back here.
             let _ = self.ask(room, intents).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use partyline_conference::MixerClass;
+    use partyline_rpc::{Network, TicketSigner};
+    use partyline_store::{LookupKey, LookupKeys, MixerLease, SqliteStore, Store};
+
+    use crate::config::Config;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(6);
+
+    async fn office() -> (Arc<Office>, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = LookupKeys::new(vec![LookupKey::new("k1", [1; 32])]).unwrap();
+        let store = SqliteStore::open(&directory.path().join("store.db"), keys).await.unwrap();
+        let lease = MixerLease {
+            id: mixer(),
+            class: MixerClass::new("standard").unwrap(),
+            address: "mem:mixer-1".to_owned(),
+            seats_max: 10,
+            reserved: 0,
+            counter: 1,
+            instance: "first".to_owned(),
+            is_draining: false,
+        };
+        store.renew_mixer(&lease).await.unwrap();
+        let signer = TicketSigner::from_seed(&[5; 32]);
+        (Office::new(Config::default(), Network::new(), store, signer), directory)
+    }
+
+    fn mixer() -> MixerId {
+        MixerId::new("mixer-1").unwrap()
+    }
+
+    #[tokio::test]
+    async fn nobody_is_held_for_dead_while_the_store_takes_no_writes() {
+        let (office, _directory) = office().await;
+        let (mut watches, start) = (Watches::new(), Instant::now());
+        let is_lost = |now| office.live_mixers.lock().is_lost(now, &mixer());
+        watches.look(&office, start).await;
+        watches.look(&office, start + LONG).await;
+        assert!(!is_lost(start + LONG), "all stood still, our own renewal too");
+
+        office.health.renewed(start + LONG);
+        watches.look(&office, start + LONG).await;
+        assert!(!is_lost(start + LONG));
+        office.health.renewed(start + 2 * LONG);
+        watches.look(&office, start + 2 * LONG).await;
+        assert!(is_lost(start + 2 * LONG), "we renewed ours for a whole term and it did not");
     }
 }

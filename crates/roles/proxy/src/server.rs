@@ -1,6 +1,7 @@
 //! Starting and stopping a proxy server.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use partyline_rpc::{ListenError, Network, RpcLog, Serving, serve};
 use partyline_store::StoreReader;
@@ -41,7 +42,7 @@ impl ProxyServer {
         let incoming = network.listen(&config.address)?;
         let directory = Arc::new(Directory::new(network, store));
         let mut watches = Watches::new();
-        directory.read(&mut watches).await;
+        directory.read(&mut watches, Instant::now()).await;
         let log = RpcLog::new(&config.id);
         let forwarding = Forwarding::new(Arc::clone(&directory), config.answer_max(), config.streams_max);
         let serving = serve(incoming, log.clone(), forwarding);

@@ -20,6 +20,7 @@ impl ReferenceStore {
             generation: row.generation,
             vru: row.vru.clone(),
             caller: row.caller.clone(),
+            is_missed: row.is_missed(room.room.wait_max),
             standing: room.standing(row)?,
         })
     }

@@ -1,9 +1,9 @@
 //! Broken streams, stopped servers, mixers that can't.
 
-use partyline_conference::{EntryPolicy, Generation, LeaveReason, Refusal};
+use partyline_conference::{AttendanceId, EntryPolicy, Generation, Intent, LeaveReason, Refusal};
 use partyline_rpc::conferencing::{AttendDown, JoinedMix};
 use partyline_rpc::services;
-use partyline_store::StoreReader;
+use partyline_store::{Store, StoreReader};
 use tonic::Code;
 
 use crate::scene::{HOST_CODE, Order, PARTICIPANT_CODE, Scene, eventually, room};
@@ -59,6 +59,23 @@ async fn the_stream_of_an_older_generation_is_let_go_and_ends_nothing() {
     assert_eq!(late.err().map(|status| status.code()), Some(Code::Aborted));
     let record = scene.store.conference(newer.placed().conference).await.unwrap().unwrap();
     assert_eq!(record.seated, 1);
+}
+
+#[tokio::test]
+async fn a_caller_who_is_thought_lost_though_their_stream_is_open_attends_again_and_is_back() {
+    for entry in [EntryPolicy::Start, EntryPolicy::Hold] {
+        let (scene, _mixer, _a, _b) = Scene::usual(entry).await;
+        let mut caller = scene.call("cms-1", 1, PARTICIPANT_CODE).await;
+        // The other interface server has seen the VRU's lease lapse, and nothing of this stream.
+        scene.decide(&[1], &[Intent::VruLost { attendance: AttendanceId::from_bits(1) }]).await;
+        assert_eq!(caller.next().await.unwrap_err().code(), Code::Aborted, "{entry:?}");
+
+        let mut again = scene.hello(1, PARTICIPANT_CODE);
+        again.generation = Generation(2);
+        let _again = scene.attend("cms-1", again).await.unwrap();
+        let view = scene.store.views(&[AttendanceId::from_bits(1)]).await.unwrap().remove(0);
+        assert!(!view.is_missed, "{entry:?}");
+    }
 }
 
 #[tokio::test]

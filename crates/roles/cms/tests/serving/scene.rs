@@ -1,14 +1,14 @@
 //! Interface servers over a store in a temporary directory, a mixer that only notes its orders, and callers.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use partyline_cms::{Config, InterfaceServer};
 use partyline_conference::{
-    AccountId, Announce, AttendanceId, CallerIdentity, ConferenceCode, ConferenceId, EntryPolicy, Generation,
-    HostLeaves, HostPin, LeaveReason, LockScope, MixerClass, MixerId, Room, RoomId, RoomName, RoomVersion,
-    VruId,
+    AccountId, Announce, AttendanceId, CallerIdentity, ConfereeId, ConferenceCode, ConferenceId, EntryPolicy,
+    FreshIds, Generation, HostLeaves, HostPin, Intent, LeaveReason, LockScope, MixId, MixerClass, MixerId,
+    Room, RoomId, RoomName, RoomVersion, Timestamp, VruId, rules,
 };
 use partyline_rpc::conferencing::{AttendDown, AttendUp, Hello, JoinedMix, MixTicket, Placed};
 use partyline_rpc::generated::conferencing as wire;
@@ -17,7 +17,9 @@ use partyline_rpc::generated::mixing as mixing_wire;
 use partyline_rpc::generated::mixing::mixing_server::{Mixing, MixingServer};
 use partyline_rpc::mixing::{EndMix, EnsureMix, PlaySound, SetLeg};
 use partyline_rpc::{Address, Network, RpcLog, Serving, TicketSigner, clients, serve};
-use partyline_store::{LookupKey, LookupKeys, MixerLease, NewRoom, SqliteStore, Store, StoreReader};
+use partyline_store::{
+    LookupKey, LookupKeys, MixerLease, NewRoom, RoomCommit, SqliteStore, Store, StoreReader,
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
@@ -232,6 +234,23 @@ impl Scene {
             }
         })
         .await;
+    }
+
+    /// What another interface server decides and commits.
+    pub(crate) async fn decide(&self, named: &[u128], intents: &[Intent]) {
+        let room = RoomId::from_bits(77);
+        let named: Vec<_> = named.iter().map(|caller| AttendanceId::from_bits(*caller)).collect();
+        let live = [MixerId::new("mixer-1").unwrap()];
+        let at = Timestamp(i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap());
+        let snapshot = self.store.snapshot(room, at, &named, &live).await.unwrap();
+        let fresh = FreshIds {
+            conference: ConferenceId::from_bits(901),
+            conference_mix: MixId::from_bits(902),
+            lobby_mix: MixId::from_bits(903),
+            conferees: (910..930).map(ConfereeId::from_bits).collect(),
+        };
+        let decision = rules::decide(&snapshot, intents, &fresh);
+        self.store.commit(RoomCommit { room, expected: snapshot.room.version, at, decision }).await.unwrap();
     }
 
     pub(crate) async fn version(&self) -> RoomVersion {
