@@ -22,11 +22,12 @@ pub(crate) fn capabilities(address: IpAddr, port: u16) -> Capabilities {
     Capabilities { address, port, codecs, telephone_event: true }
 }
 
-/// Whether the other side has put the call on hold. One that only ever wanted to send is not on hold.
-pub(crate) const fn is_on_hold(agreement: &Agreement, is_first: bool) -> bool {
+/// Whether the other side has put the call on hold. One that only ever wanted to send is not on hold, unless it can't
+/// be sent to at all: so did telephones hold calls before there were directions.
+pub(crate) fn is_on_hold(agreement: &Agreement, is_first: bool) -> bool {
     match agreement.direction {
         Direction::SendRecv => false,
-        Direction::RecvOnly => !is_first,
+        Direction::RecvOnly => !is_first || agreement.remote.ip().is_unspecified(),
         Direction::SendOnly | Direction::Inactive => true,
     }
 }
@@ -82,6 +83,13 @@ mod tests {
     #[test]
     fn caller_who_only_ever_sends_is_heard() {
         assert_eq!(flows(Direction::RecvOnly, true), (false, true));
+    }
+
+    #[test]
+    fn call_that_begins_with_no_address_begins_on_hold() {
+        let mut agreement = agreement(Direction::RecvOnly);
+        agreement.remote.set_ip([0, 0, 0, 0].into());
+        assert!(is_on_hold(&agreement, true));
     }
 
     #[test]

@@ -46,6 +46,17 @@ pub(crate) struct JoinEnd {
     pub(crate) is_in: bool,
 }
 
+/// Where a leg was when its mix was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// In this mix.
+    Seat(JoinedMix),
+    /// On its way into this one, whose mixer has not answered.
+    Joining(JoinedMix),
+    /// Nowhere any more.
+    Nothing,
+}
+
 /// The link of one leg.
 pub(crate) struct MixLink {
     vru: VruId,
@@ -109,16 +120,20 @@ impl MixLink {
         JoinEnd { joined, is_in }
     }
 
-    /// The leg fell out of its mix by itself.
-    pub(crate) fn lost(&mut self, mix: MixId) {
-        if self.seat.as_ref().is_some_and(|seat| seat.mix == mix) {
-            self.seat = None;
+    /// The mix that the leg was in is closed; whose that was. Mixers open mixes under names of their own, so it is
+    /// the seat's, as that is left only once another mix has taken the leg; without a seat, it is that of the Join.
+    pub(crate) fn closed(&mut self) -> Closed {
+        if let Some(seat) = self.seat.take() {
+            return Closed::Seat(seat.joined());
         }
-    }
-
-    /// Whether the leg is in this mix.
-    pub(crate) fn is_in(&self, mix: MixId) -> bool {
-        self.seat.as_ref().is_some_and(|seat| seat.mix == mix)
+        match self.joining.take() {
+            Some(Joining { seat, .. }) => {
+                let joined = seat.joined();
+                self.send_leave(seat);
+                Closed::Joining(joined)
+            }
+            None => Closed::Nothing,
+        }
     }
 
     /// Leaves whatever the leg is in, or is being put into.

@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use partyline_call::{Arrival, Brain, Fact, Journey, LineTest, PlayNumber};
 use partyline_conference::{AttendanceId, LeaveReason};
 use partyline_engine::{Engine, LegControl, LegEvent};
-use partyline_rpc::conferencing::MixTicket;
+use partyline_rpc::conferencing::{JoinedMix, MixTicket};
 use partyline_sip::endpoint::{Because, CallEvent, CallKey, IncomingCall};
 use partyline_sip::sdp::Agreement;
 use partyline_store::StoreReader;
@@ -40,7 +40,7 @@ use crate::proxies::{Mixers, Proxies};
 use crate::sip::{NewCall, SipAddress, SipCommands, leave_reason, now, sleep_until};
 use attendance::{Attendance, Told};
 use line_test::TestStream;
-use mix_link::{JoinEnd, MixLink};
+use mix_link::{Closed, JoinEnd, MixLink};
 use service::Service;
 
 /// What all calls of a VRU share.
@@ -245,6 +245,10 @@ impl Call {
             }
         };
         tokio::select! {
+            // A leg says that its mix is closed before another takes it: that is heard before the Join's answer.
+            biased;
+            () = self.shared.goodbye.cancelled(), if !self.is_told_goodbye => Input::Goodbye,
+            () = sleep_until(self.brain.poll_timeout()) => Input::Timeout,
             event = self.sip_events.recv(), if !self.sip.is_over => Input::Sip(event),
             event = leg_event => Input::Leg(event),
             Some(checked) = self.checks.join_next() => match checked {
@@ -255,8 +259,6 @@ impl Call {
             told = told => Input::Told(told),
             end = self.link.join_end() => Input::Joined(end),
             input = test => input,
-            () = sleep_until(self.brain.poll_timeout()) => Input::Timeout,
-            () = self.shared.goodbye.cancelled(), if !self.is_told_goodbye => Input::Goodbye,
         }
     }
 
@@ -346,7 +348,13 @@ impl Call {
         if let (Some((leg, _)), Some(media)) = (&self.leg, media::leg_media(agreement, is_on_hold)) {
             leg.connect(media);
         }
-        if is_first { Fact::MediaUp } else { Fact::OnHold(is_on_hold) }
+        if !is_first {
+            return Fact::OnHold(is_on_hold);
+        }
+        if is_on_hold {
+            self.brain.handle_fact(now(), Fact::OnHold(true));
+        }
+        Fact::MediaUp
     }
 
     fn leg_event(&mut self, event: LegEvent) -> Option<Fact> {
@@ -362,17 +370,20 @@ impl Call {
                 }
                 None
             }
-            LegEvent::MixClosed(mix) => {
-                let mix = partyline_conference::MixId::from_bits(mix.0);
-                if !self.link.is_in(mix) {
-                    return None;
-                }
-                self.link.lost(mix);
+            LegEvent::MixClosed(_) => self.mix_closed(),
+        }
+    }
+
+    fn mix_closed(&mut self) -> Option<Fact> {
+        match self.link.closed() {
+            Closed::Seat(JoinedMix { mix, .. }) => {
                 if let Some(attendance) = &self.attendance {
                     attendance.joined(None);
                 }
                 Some(Fact::MixLost { mix })
             }
+            Closed::Joining(JoinedMix { mix, epoch }) => Some(Fact::JoinFailed { mix, epoch }),
+            Closed::Nothing => None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use partyline_call::{Ending, Fact, Rejection, Wish};
 use partyline_conference::{CallerIdentity, ConfereeId, LeaveReason, MixView, Refusal};
-use partyline_engine::PlayId;
+use partyline_engine::{OpenLegError, PlayId};
 use partyline_rpc::LegName;
 use partyline_rpc::generated::linetest::RunHello;
 use partyline_rpc::mixing::LocalLeg;
@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::attendance::{Attendance, Attendee};
 use super::line_test::TestStream;
 use super::{Call, TestLink, media};
-use crate::sip::now;
+use crate::sip::{RETRY_AFTER, now};
 
 impl Call {
     /// Carries out all that is wished, and what comes of it at once.
@@ -86,8 +86,8 @@ impl Call {
             Err(error) => {
                 warn!(%error, "no leg for a call");
                 metrics::counter!("partyline_vru_calls_without_leg_total").increment(1);
-                let because = Because { text: "no media port".to_owned(), cause: 503, retry_after: None };
-                self.sip.commands.reject(self.key, 503, because).await;
+                let (status, because) = because_of_no_leg(&error);
+                self.sip.commands.reject(self.key, status, because).await;
                 self.sip.is_over = true;
                 return Some(Fact::Ended(LeaveReason::CallFailed));
             }
@@ -197,6 +197,16 @@ impl Call {
     }
 }
 
+/// The SIP status where no leg could be opened: only a VRU that has no leg for anybody says so with 503, and for how
+/// long, as carriers take it out for that.
+fn because_of_no_leg(error: &OpenLegError) -> (u16, Because) {
+    let (status, retry_after) = match error {
+        OpenLegError::Full(_) | OpenLegError::NoPort => (503, Some(RETRY_AFTER)),
+        OpenLegError::Socket(_) | OpenLegError::Unresponsive => (480, None),
+    };
+    (status, Because { text: "no media port".to_owned(), cause: status, retry_after })
+}
+
 /// The SIP status of an end, and what signalling says of it.
 fn because_of(ending: Ending) -> (u16, Because) {
     let status = match ending {
@@ -220,4 +230,22 @@ fn because_of(ending: Ending) -> (u16, Because) {
         Ending::Left(LeaveReason::NeverJoined | LeaveReason::VruLost | LeaveReason::CallFailed) => 500,
     };
     (status, Because { text: ending.text().to_owned(), cause: status, retry_after: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_leg_that_fails_does_not_take_the_vru_out() {
+        let socket = OpenLegError::Socket(std::io::ErrorKind::PermissionDenied.into());
+        for error in [socket, OpenLegError::Unresponsive] {
+            let (status, because) = because_of_no_leg(&error);
+            assert_eq!((status, because.retry_after), (480, None));
+        }
+        for error in [OpenLegError::NoPort, OpenLegError::Full(64)] {
+            let (status, because) = because_of_no_leg(&error);
+            assert_eq!((status, because.retry_after), (503, Some(RETRY_AFTER)));
+        }
+    }
 }

@@ -32,7 +32,7 @@ const COMMANDS_MAX: usize = 1024;
 /// Events of one call that wait for its task. A call has a handful in its life; only a flood of INFO fills this.
 const CALL_EVENTS_MAX: usize = 64;
 /// How long a whole VRU that is full asks callers' networks to stay away.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// One address that takes calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

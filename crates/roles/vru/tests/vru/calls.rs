@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use partyline_conference::{Epoch, Generation, LeaveReason, MixId, Refusal};
+use partyline_engine::{Attachment, LegId, MixKey};
 use partyline_rpc::conferencing::{AttendDown, AttendUp, JoinedMix};
 use partyline_vru::{Application, DialledNumber, StartError, Vru};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -158,6 +159,42 @@ async fn refused_join_is_tried_again_with_a_fresh_ticket() {
     cluster.roles.change(|script| script.refuses_joins = 1);
     let _phone = placed_caller(&cluster).await;
     assert_eq!(cluster.roles.change(|script| (script.joins.len(), script.hellos.len())), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mix_that_its_mixer_closes_is_lost_and_joined_again() {
+    let cluster = Cluster::start();
+    let _phone = placed_caller(&cluster).await;
+    let leg = cluster.roles.change(|script| script.joins[0].leg.leg);
+    let (leg, of_the_mixers_own) = (LegId(leg), MixKey(0xdead_beef));
+    cluster.engine.open_mix(of_the_mixers_own, 2).unwrap();
+    let attachment = Attachment { uplink: true, downlink: true };
+    cluster.engine.attach(leg, of_the_mixers_own, attachment).await.unwrap();
+    cluster.engine.close_mix(of_the_mixers_own);
+    let again = cluster.roles.until("second hello", |script| script.hellos.get(1).cloned()).await;
+    assert_eq!(again.joined, None);
+    cluster.roles.until("joined again", |script| script.joins.get(1).cloned()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn call_that_begins_on_hold_is_not_missed_while_another_without_rtp_is_hung_up() {
+    let cluster = Cluster::start_with(|config| config.patience.no_rtp_max = Duration::from_secs(1));
+    let mut held = Phone::on_hold(cluster.sip()).await;
+    assert_eq!(held.invite("conference").await, 200);
+    let mut quiet = Phone::new(cluster.sip()).await;
+    assert_eq!(quiet.invite("conference").await, 200);
+    assert_eq!(quiet.hung_up().await, "SIP;cause=408;text=\"no RTP received\"");
+    held.press("1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn call_without_a_leg_is_asked_to_come_back_later() {
+    let cluster = Cluster::start();
+    let legs: Vec<_> = std::iter::from_fn(|| cluster.engine.open_leg([127, 0, 0, 1].into()).ok()).collect();
+    assert!(!legs.is_empty());
+    let mut phone = Phone::new(cluster.sip()).await;
+    assert_eq!(phone.invite("conference").await, 503);
+    assert_eq!(phone.answered("Retry-After"), "5");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

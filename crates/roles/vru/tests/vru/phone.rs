@@ -13,6 +13,8 @@ pub(crate) struct Phone {
     name: String,
     cseq: u32,
     to: String,
+    media_address: &'static str,
+    last_answer: String,
 }
 
 impl Phone {
@@ -20,7 +22,25 @@ impl Phone {
     pub(crate) async fn new(server: SocketAddr) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let name = format!("{:x}", socket.local_addr().unwrap().port());
-        Self { socket, server, name, cseq: 0, to: String::new() }
+        Self {
+            socket,
+            server,
+            name,
+            cseq: 0,
+            to: String::new(),
+            media_address: "127.0.0.1",
+            last_answer: String::new(),
+        }
+    }
+
+    /// A telephone that begins its calls on hold, as old ones do it.
+    pub(crate) async fn on_hold(server: SocketAddr) -> Self {
+        Self { media_address: "0.0.0.0", ..Self::new(server).await }
+    }
+
+    /// A header of the last answer to an INVITE; empty where it has none.
+    pub(crate) fn answered(&self, name: &str) -> String {
+        header(&self.last_answer, name)
     }
 
     fn local(&self) -> SocketAddr {
@@ -55,8 +75,9 @@ impl Phone {
     pub(crate) async fn invite(&mut self, user: &str) -> u16 {
         self.cseq += 1;
         let body = format!(
-            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} RTP/AVP 0 101\r\n\
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 {}\r\nt=0 0\r\nm=audio {} RTP/AVP 0 101\r\n\
              a=rtpmap:101 telephone-event/8000\r\n",
+            self.media_address,
             self.local().port(),
         );
         let cseq = self.cseq;
@@ -67,6 +88,7 @@ impl Phone {
             if status >= 200 && answer.contains(" INVITE\r\n") {
                 self.to = header(&answer, "To");
                 self.send("ACK", user, cseq, None).await;
+                self.last_answer = answer;
                 return status;
             }
         }
