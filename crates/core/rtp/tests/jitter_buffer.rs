@@ -173,7 +173,9 @@ fn delay_that_is_needed_again_and_again_is_kept_for_longer() {
 /// Loud speech that stops for so many pulls and then comes all at once; the depth, second by second after that.
 fn depths_after_a_stall(rig: &mut Rig, packets: &[Sent], stalled: usize) -> Vec<u32> {
     let (late, on_time) = packets.split_at(stalled);
-    (0..stalled).for_each(|_| drop(rig.pull(false)));
+    for _ in 0..stalled {
+        rig.pull(false);
+    }
     late.iter().for_each(|sent| rig.arrive(sent));
     let mut depths = Vec::new();
     for second in on_time.chunks(50) {

@@ -1,10 +1,8 @@
 //! The engine as its users see it: it starts the threads and knows where mixes are.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::SyncSender;
 
 use parking_lot::Mutex;
 use partyline_audio::{Player, Program};
@@ -12,14 +10,17 @@ use partyline_media::{Attachment, Leg, RATE_HZ, StreamStart};
 use partyline_udp::{OpenPairError, PortPairs};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::counts::{EngineStats, ThreadCounts};
+use crate::counts::EngineStats;
 use crate::inbox::{LegCommand, LegInbox};
 use crate::leg_control::{ANSWER_MAX, LegControl};
-use crate::slots::Traveller;
-use crate::thread::{self, Command};
+use crate::link::{Command, ThreadLink};
+use crate::shared::{MixPlace, Shared};
+use crate::slots::{MixEnd, Traveller};
 use crate::types::{
     EngineConfig, EngineError, EngineId, LegEvent, LegId, MixKey, OpenLegError, Scheduling, StartError,
 };
+
+use crate::{reaper, thread};
 
 /// Most events of a leg that wait for its VRU.
 const EVENTS_MAX: usize = 64;
@@ -34,35 +35,6 @@ static ENGINES: AtomicU64 = AtomicU64::new(1);
 #[derive(Debug, Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
-}
-
-/// What all clones share. The media threads see nothing of it but their own counters.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    id: EngineId,
-    ports: PortPairs,
-    legs_max: usize,
-    threads: Vec<ThreadLink>,
-    legs: Mutex<HashMap<LegId, Arc<LegInbox>>>,
-    mixes: Mutex<HashMap<MixKey, MixPlace>>,
-    next_leg: AtomicU64,
-    legs_open: AtomicUsize,
-    commands_dropped: AtomicU64,
-}
-
-/// Where a mix is.
-#[derive(Debug, Clone, Copy)]
-struct MixPlace {
-    thread: usize,
-    /// The thread's panics when the mix was opened: after another one it is gone.
-    panics: u64,
-}
-
-/// The way to one thread.
-#[derive(Debug, Clone)]
-pub(crate) struct ThreadLink {
-    pub(crate) mailbox: SyncSender<Command>,
-    pub(crate) counts: Arc<ThreadCounts>,
 }
 
 impl Engine {
@@ -83,7 +55,12 @@ impl Engine {
         let ports = PortPairs::new(first, last).map_err(|_| StartError::Ports { first, last })?;
         let cores = partyline_udp::allowed_cores();
         let count = config.threads.unwrap_or(cores.len()).max(1);
-        let threads = thread::start(count, &cores, scheduling).map_err(StartError::Thread)?;
+        let reaper = reaper::start().map_err(StartError::Thread)?;
+        let threads = thread::start(count, &cores, scheduling, &reaper).map_err(StartError::Thread)?;
+        Ok(Self::of(config, ports, threads))
+    }
+
+    fn of(config: &EngineConfig, ports: PortPairs, threads: Vec<ThreadLink>) -> Self {
         let shared = Shared {
             id: EngineId(ENGINES.fetch_add(1, Ordering::Relaxed)),
             ports,
@@ -95,7 +72,7 @@ impl Engine {
             legs_open: AtomicUsize::new(0),
             commands_dropped: AtomicU64::new(0),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Self { shared: Arc::new(shared) }
     }
 
     /// This engine's name.
@@ -139,7 +116,7 @@ impl Engine {
     /// [`EngineError::Unresponsive`], also for more mixes than any machine could tick.
     pub fn open_mix(&self, mix: MixKey, legs_max: usize) -> Result<(), EngineError> {
         let mut mixes = self.shared.mixes.lock();
-        if mixes.get(&mix).is_some_and(|place| self.shared.is_there(*place)) {
+        if mixes.get(&mix).is_some_and(|place| self.shared.is_there(place)) {
             return Ok(());
         }
         if mixes.len() >= MIXES_MAX {
@@ -148,18 +125,23 @@ impl Engine {
         let thread = self.shared.idlest_for_mix();
         let link = &self.shared.threads[thread];
         let panics = link.counts.panics();
-        link.mailbox.try_send(Command::OpenMix(mix, legs_max)).map_err(|_| EngineError::Unresponsive)?;
+        let end = MixEnd::default();
+        let open = Command::OpenMix(mix, legs_max, end.clone());
+        link.mailbox.try_send(open).map_err(|_| EngineError::Unresponsive)?;
         link.counts.mixes.fetch_add(1, Ordering::Relaxed);
-        mixes.insert(mix, MixPlace { thread, panics });
+        mixes.insert(mix, MixPlace { thread, panics, end });
         Ok(())
     }
 
     /// Closes a mix; its legs stay open, out of any mix, and are told `MixClosed`.
     pub fn close_mix(&self, mix: MixKey) {
         let place = self.shared.mixes.lock().remove(&mix);
-        if let Some(MixPlace { thread, .. }) = place {
-            crate::counts::take_one(&self.shared.threads[thread].counts.mixes);
-            self.shared.send(thread, Command::CloseMix(mix));
+        if let Some(MixPlace { thread, end, .. }) = place {
+            let link = &self.shared.threads[thread];
+            crate::counts::take_one(&link.counts.mixes);
+            end.ask();
+            // A full mailbox belongs to a thread that is awake and sees that the end is asked for.
+            let _ = link.mailbox.try_send(Command::CloseMix(mix));
         }
     }
 
@@ -234,71 +216,50 @@ impl Engine {
     }
 }
 
-impl Shared {
-    fn reserve_leg(&self) -> Result<LegId, OpenLegError> {
-        self.legs_open
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| {
-                (open < self.legs_max).then_some(open + 1)
-            })
-            .map_err(|_| OpenLegError::Full(self.legs_max))?;
-        Ok(LegId(self.next_leg.fetch_add(1, Ordering::Relaxed)))
-    }
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::mpsc::sync_channel;
+    use std::time::Instant;
 
-    pub(crate) fn forget_leg(&self, leg: LegId) {
-        if self.legs.lock().remove(&leg).is_some() {
-            crate::counts::take_one(&self.legs_open);
-        }
-    }
+    use partyline_udp::PlainIo;
 
-    pub(crate) fn command_dropped(&self) {
-        self.commands_dropped.fetch_add(1, Ordering::Relaxed);
-    }
+    use super::*;
+    use crate::counts::ThreadCounts;
+    use crate::world::{PHASES, World};
 
-    fn inbox(&self, leg: LegId) -> Option<Arc<LegInbox>> {
-        self.legs.lock().get(&leg).cloned()
-    }
-
-    fn is_there(&self, place: MixPlace) -> bool {
-        self.threads[place.thread].counts.panics() == place.panics
-    }
-
-    fn thread_of(&self, mix: MixKey) -> Option<usize> {
-        let place = *self.mixes.lock().get(&mix)?;
-        self.is_there(place).then_some(place.thread)
-    }
-
-    fn idlest(&self) -> &ThreadLink {
-        let legs = |link: &&ThreadLink| link.counts.legs.load(Ordering::Relaxed);
-        self.threads.iter().min_by_key(legs).expect("an engine has a thread")
-    }
-
-    fn idlest_for_mix(&self) -> usize {
-        let load = |&thread: &usize| {
-            let counts = &self.threads[thread].counts;
-            (counts.mixes.load(Ordering::Relaxed), counts.legs.load(Ordering::Relaxed))
+    #[tokio::test]
+    async fn a_mix_ends_though_its_thread_has_no_room_for_the_command() {
+        let config = EngineConfig { threads: Some(1), rtp_ports: (20_000, 59_999), legs_max: 1 };
+        let (mailbox, commands) = sync_channel(1);
+        let links = vec![ThreadLink { mailbox, counts: Arc::default() }];
+        let ports = PortPairs::new(20_000, 59_999).unwrap();
+        let engine = Engine::of(&config, ports, links.clone());
+        let (counts, (reaper, _closed)) = (ThreadCounts::default(), reaper::channel());
+        let mut world = World::new(0, &links, &counts, &reaper, PlainIo::new());
+        let tick = |world: &mut World<'_, PlainIo>| {
+            commands.try_iter().for_each(|command| world.command(command));
+            (0..PHASES).for_each(|phase| world.tick(Instant::now(), phase, 0));
         };
-        (0..self.threads.len()).min_by_key(load).unwrap_or(0)
-    }
 
-    fn send_to_mix(&self, mix: MixKey, command: Command) {
-        if let Some(thread) = self.thread_of(mix) {
-            self.send(thread, command);
-        }
-    }
+        let mix = MixKey(1);
+        engine.open_mix(mix, 5).unwrap();
+        tick(&mut world);
+        let (leg, mut events) = engine.open_leg(Ipv4Addr::LOCALHOST.into()).unwrap();
+        let attachment = Attachment { uplink: true, downlink: true };
+        let (attached, ()) =
+            tokio::join!(engine.attach(leg.id(), mix, attachment), async { tick(&mut world) });
+        assert_eq!(attached, Ok(()));
 
-    fn send(&self, thread: usize, command: Command) {
-        if self.threads[thread].mailbox.try_send(command).is_err() {
-            self.command_dropped();
-        }
-    }
-}
+        links[0].mailbox.send(Command::Stop).unwrap();
+        engine.close_mix(mix);
+        assert_eq!(engine.mixes(), 0);
+        tick(&mut world);
+        assert_eq!(events.try_recv(), Ok(LegEvent::MixClosed(mix)));
 
-impl Drop for Shared {
-    fn drop(&mut self) {
-        for link in &self.threads {
-            link.counts.stop();
-            // A full mailbox belongs to a thread that is awake and sees the flag.
-            let _ = link.mailbox.try_send(Command::Stop);
-        }
+        engine.open_mix(mix, 5).unwrap();
+        let (attached, ()) =
+            tokio::join!(engine.attach(leg.id(), mix, attachment), async { tick(&mut world) });
+        assert_eq!(attached, Ok(()), "a mix of the same name is another one");
     }
 }

@@ -7,8 +7,8 @@ use partyline_audio::{Player, Program};
 use partyline_media::{LegMedia, LegReport, PlayId, RATE_HZ};
 use tokio::sync::oneshot;
 
-use crate::engine::Shared;
 use crate::inbox::{LegCommand, LegInbox};
+use crate::shared::Shared;
 use crate::types::LegId;
 
 /// How long an answer may take. A media thread answers within two frames; this is for one that hangs.

@@ -9,9 +9,13 @@
 //! signalling, blocks on a lock, logs above `trace` or allocates per packet or tick.
 
 mod counts;
+mod desk;
 mod engine;
 mod inbox;
 mod leg_control;
+mod link;
+mod reaper;
+mod shared;
 mod slots;
 mod thread;
 mod types;

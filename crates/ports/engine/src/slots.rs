@@ -1,6 +1,7 @@
 //! What a thread keeps of a leg and of a mix, and how a leg travels.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use partyline_media::{Attachment, Leg, LegOutput, Mix};
 use partyline_udp::{SocketKey, SocketPair};
@@ -28,6 +29,8 @@ pub(crate) struct Destination {
     pub(crate) mix: MixKey,
     pub(crate) attachment: Attachment,
     pub(crate) reply: Reply,
+    /// The mix that it has left on its way.
+    pub(crate) left: Option<MixKey>,
 }
 
 /// A leg at home.
@@ -88,6 +91,22 @@ pub(crate) struct MixSlot {
     pub(crate) key: MixKey,
     pub(crate) mix: Mix,
     pub(crate) phase: usize,
+    pub(crate) end: MixEnd,
+}
+
+/// Whether a mix is to end. Its thread looks at it with each tick, so that a mailbox without room for
+/// the command delays the end, but never prevents it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct MixEnd(Arc<AtomicBool>);
+
+impl MixEnd {
+    pub(crate) fn ask(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 impl LegSlot {

@@ -6,39 +6,27 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
-use partyline_audio::Player;
 use partyline_media::FRAME;
 use partyline_udp::{MediaClock, PlainIo};
 
 use crate::counts::ThreadCounts;
-use crate::engine::ThreadLink;
-use crate::slots::Traveller;
-use crate::types::{MixKey, Scheduling};
-use crate::world::World;
+use crate::link::{Command, ThreadLink};
+use crate::reaper::Reaper;
+use crate::types::Scheduling;
+use crate::world::{PHASES, World};
 
-/// Phases in a frame.
-pub(crate) const PHASES: usize = 4;
 /// How long a phase is.
 const PHASE: Duration = Duration::from_millis(5);
 /// Most commands that wait for a thread, and that are taken before one phase.
 const MAILBOX_MAX: usize = 1_024;
-/// A command to a thread.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Adopt(Box<Traveller>),
-    OpenMix(MixKey, usize),
-    CloseMix(MixKey),
-    PlayToMix(MixKey, Box<Player>),
-    SetSolo(MixKey, Option<Box<Player>>),
-    /// Wakes a thread so that it sees that it is to stop.
-    Stop,
-    /// Makes the thread panic.
-    #[cfg(test)]
-    Panic,
-}
 
-/// Starts so many threads.
-pub(crate) fn start(count: usize, cores: &[usize], scheduling: Scheduling) -> io::Result<Vec<ThreadLink>> {
+/// Starts so many threads, which give closed legs to the reaper.
+pub(crate) fn start(
+    count: usize,
+    cores: &[usize],
+    scheduling: Scheduling,
+    reaper: &Reaper,
+) -> io::Result<Vec<ThreadLink>> {
     let (links, mailboxes): (Vec<_>, Vec<_>) = (0..count)
         .map(|_| {
             let (mailbox, receiver) = sync_channel(MAILBOX_MAX);
@@ -47,10 +35,11 @@ pub(crate) fn start(count: usize, cores: &[usize], scheduling: Scheduling) -> io
         .unzip();
     for (index, mailbox) in mailboxes.into_iter().enumerate() {
         let core = (scheduling.pins && count == cores.len()).then(|| cores[index]);
-        let (thread_links, counts) = (links.clone(), Arc::clone(&links[index].counts));
+        let (thread_links, counts, reaper) =
+            (links.clone(), Arc::clone(&links[index].counts), reaper.clone());
         let spawned = std::thread::Builder::new().name(format!("media-{index}")).spawn(move || {
             settle(core, scheduling.priority);
-            run(index, &mailbox, &thread_links, &counts);
+            run(index, &mailbox, &thread_links, &counts, &reaper);
         });
         if let Err(error) = spawned {
             links.iter().for_each(|link| link.counts.stop());
@@ -75,10 +64,16 @@ fn settle(core: Option<usize>, priority: Option<u8>) {
 }
 
 /// Runs until the engine is gone. A panic costs the legs of this thread, and is told; the thread goes on.
-fn run(index: usize, mailbox: &Receiver<Command>, links: &[ThreadLink], counts: &ThreadCounts) {
+fn run(
+    index: usize,
+    mailbox: &Receiver<Command>,
+    links: &[ThreadLink],
+    counts: &ThreadCounts,
+    reaper: &Reaper,
+) {
     loop {
         let run = AssertUnwindSafe(|| {
-            let mut world = World::new(index, links, counts, PlainIo::new());
+            let mut world = World::new(index, links, counts, reaper, PlainIo::new());
             while world.is_empty() && !counts.is_stopping() || run_awake(&mut world, mailbox, counts) {
                 let Ok(command) = mailbox.recv() else {
                     return;
@@ -151,6 +146,8 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slots::MixEnd;
+    use crate::types::MixKey;
 
     #[test]
     fn phases_follow_each_other_every_five_milliseconds() {
@@ -199,10 +196,11 @@ mod tests {
 
     #[test]
     fn a_thread_that_panics_counts_it_and_goes_on() {
-        let links = start(1, &[], Scheduling { pins: false, priority: None }).unwrap();
+        let (reaper, _closed) = crate::reaper::channel();
+        let links = start(1, &[], Scheduling { pins: false, priority: None }, &reaper).unwrap();
         let link = &links[0];
         for panics in 1..=3 {
-            link.mailbox.send(Command::OpenMix(MixKey(1), 1)).unwrap();
+            link.mailbox.send(Command::OpenMix(MixKey(1), 1, MixEnd::default())).unwrap();
             link.mailbox.send(Command::Panic).unwrap();
             while link.counts.panics() < panics {
                 std::thread::yield_now();

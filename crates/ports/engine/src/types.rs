@@ -58,7 +58,7 @@ pub enum LegEvent {
     Quiet(Duration),
     /// The first frame of a mix was sent to the caller after `attach`.
     FirstMixedAudio,
-    /// The leg is gone from its mix because the mix was closed.
+    /// The leg is gone from its mix because the mix was closed, or because it had left it for one that did not take it.
     MixClosed(MixKey),
 }
 

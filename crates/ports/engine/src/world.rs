@@ -1,41 +1,35 @@
 //! The legs and mixes of one thread, and their tick.
 
 use std::collections::HashMap;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::mpsc::TrySendError;
+use std::time::Instant;
 
 use partyline_audio::Player;
-use partyline_media::{Attachment, Leg, LegOutput, Legs, Mix, PACKET_OCTETS, SeatKey};
-use partyline_rtp::NtpTime;
+use partyline_media::{Attachment, Mix};
 use partyline_udp::{MediaIo, SocketKey};
 use slab::Slab;
 
 use crate::counts::{ThreadCounts, take_one};
-use crate::engine::ThreadLink;
+use crate::desk::{Desk, seat_of};
 use crate::inbox::{LegCommand, Reply};
-use crate::slots::{ControlClock, ControlDue, Destination, LegSlot, MixSlot, Traveller, event_of};
-use crate::thread::{Command, PHASES};
+use crate::link::{Command, ThreadLink};
+use crate::reaper::Reaper;
+use crate::slots::{ControlClock, Destination, LegSlot, MixEnd, MixSlot, Traveller};
 use crate::types::{EngineError, LegEvent, MixKey};
 
-/// The longest RTCP datagram that is read whole.
-const CONTROL_OCTETS: usize = 1_500;
-/// Most RTCP datagrams read from a leg at once; they come every few seconds.
-const CONTROLS_MAX: usize = 4;
+/// Phases in a frame.
+pub(crate) const PHASES: usize = 4;
 
 /// Everything on one thread.
 pub(crate) struct World<'a, Io> {
     thread: usize,
     links: &'a [ThreadLink],
     counts: &'a ThreadCounts,
+    reaper: &'a Reaper,
     desk: Desk<Io>,
     mixes: Slab<MixSlot>,
     mix_places: HashMap<MixKey, usize>,
     phases: [Phase; PHASES],
-}
-
-/// The legs and their sockets: what a mix needs while it ticks.
-struct Desk<Io> {
-    legs: Slab<LegSlot>,
-    io: Io,
 }
 
 /// What is due in one phase.
@@ -47,93 +41,19 @@ struct Phase {
     mixes: Vec<usize>,
 }
 
-impl<Io: MediaIo> Desk<Io> {
-    fn send(&mut self, place: usize, packet: &[u8]) {
-        if let Some(slot) = self.legs.get(place) {
-            self.io.send(slot.socket, slot.leg.destination(), packet);
-        }
-    }
-
-    fn tick_alone(&mut self, place: usize, now: Instant) {
-        let mut packet = [0; PACKET_OCTETS];
-        if let Some(octets) = self.legs[place].leg.tick_alone(now, &mut packet) {
-            self.send(place, &packet[..octets]);
-        }
-    }
-
-    /// Receives and sends RTCP where that is due.
-    fn control(&mut self, place: usize, now: Instant) {
-        let slot = &mut self.legs[place];
-        let due = slot.control.next();
-        if due == ControlDue::Nothing {
-            return;
-        }
-        let (wall, mut buffer) = (wall(), [0; CONTROL_OCTETS]);
-        for _ in 0..CONTROLS_MAX {
-            let Some((octets, source)) = self.io.receive_control(slot.socket, &mut buffer) else {
-                break;
-            };
-            slot.leg.receive_control(now, wall, source, &buffer[..octets]);
-        }
-        if due == ControlDue::ReceiveAndSend
-            && let Some((far, octets)) = slot.leg.compose_control(now, wall, &mut buffer)
-        {
-            self.io.send_control(slot.socket, far, &buffer[..octets]);
-        }
-    }
-
-    /// Tells and does what a leg wants told and done.
-    fn settle(&mut self, place: usize, counts: &ThreadCounts) {
-        let slot = &mut self.legs[place];
-        let dropped = slot.leg.take_outputs_dropped();
-        if dropped > 0 {
-            counts.events_dropped(dropped);
-        }
-        while let Some(output) = slot.leg.poll_output() {
-            match output {
-                LegOutput::Bind(source) => {
-                    // Where it fails the socket stays open to all, and the leg judges by the source.
-                    let _ = self.io.connect(slot.socket, source);
-                }
-                LegOutput::Unbind => self.io.disconnect(slot.socket),
-                LegOutput::FirstPacket
-                | LegOutput::Key(_)
-                | LegOutput::PlayEnded(_)
-                | LegOutput::Quiet(_)
-                | LegOutput::FirstMixedAudio => {}
-            }
-            if let Some(event) = event_of(output) {
-                slot.tell(event, counts);
-            }
-        }
-    }
-}
-
-/// The wall clock as RTCP counts it.
-fn wall() -> NtpTime {
-    NtpTime::from_unix(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-impl<Io: MediaIo> Legs for Desk<Io> {
-    fn leg(&mut self, seat: SeatKey) -> Option<&mut Leg> {
-        self.legs.get_mut(seat.0 as usize).map(|slot| &mut slot.leg)
-    }
-
-    fn send(&mut self, seat: SeatKey, packet: &[u8]) {
-        Self::send(self, seat.0 as usize, packet);
-    }
-}
-
-fn seat_of(place: usize) -> SeatKey {
-    SeatKey(u32::try_from(place).expect("no thread has so many legs"))
-}
-
 impl<'a, Io: MediaIo> World<'a, Io> {
-    pub(crate) fn new(thread: usize, links: &'a [ThreadLink], counts: &'a ThreadCounts, io: Io) -> Self {
+    pub(crate) fn new(
+        thread: usize,
+        links: &'a [ThreadLink],
+        counts: &'a ThreadCounts,
+        reaper: &'a Reaper,
+        io: Io,
+    ) -> Self {
         Self {
             thread,
             links,
             counts,
+            reaper,
             desk: Desk { legs: Slab::new(), io },
             mixes: Slab::new(),
             mix_places: HashMap::new(),
@@ -150,7 +70,7 @@ impl<'a, Io: MediaIo> World<'a, Io> {
     pub(crate) fn command(&mut self, command: Command) {
         match command {
             Command::Adopt(traveller) => self.adopt(*traveller),
-            Command::OpenMix(key, legs_max) => self.open_mix(key, legs_max),
+            Command::OpenMix(key, legs_max, end) => self.open_mix(key, legs_max, end),
             Command::CloseMix(key) => self.close_mix(key),
             Command::PlayToMix(key, player) => {
                 let counts = self.counts;
@@ -172,6 +92,7 @@ impl<'a, Io: MediaIo> World<'a, Io> {
     /// Ticks a phase, after passing over so many frames.
     pub(crate) fn tick(&mut self, now: Instant, phase: usize, frames_missed: u32) {
         self.read_inboxes(now, phase);
+        self.end_mixes(phase);
         // What came while nobody looked is taken before its frames are passed over, or it would be late for good.
         self.receive(now, phase, frames_missed > 0);
         let due = &self.phases[phase];
@@ -215,7 +136,7 @@ impl<'a, Io: MediaIo> World<'a, Io> {
         if self.desk.legs[place].inbox.is_closed() {
             // Who waits for an answer learns by this that there will be none.
             while self.desk.legs[place].inbox.pop().is_some() {}
-            self.remove(place);
+            self.close(place);
             return;
         }
         while let Some(command) = self.desk.legs[place].inbox.pop() {
@@ -228,9 +149,9 @@ impl<'a, Io: MediaIo> World<'a, Io> {
                 LegCommand::Report(reply) => drop(reply.send(leg.report())),
                 LegCommand::Detach(key) => self.detach(place, key),
                 LegCommand::Attach { mix, thread, attachment, reply } => {
-                    let destination = Destination { mix, attachment, reply };
+                    let destination = Destination { mix, attachment, reply, left: None };
                     if thread == self.thread {
-                        self.attach(place, destination, now);
+                        self.arrive(place, destination, Some(now));
                     } else {
                         self.hand_over(place, thread, destination, now);
                         return;
@@ -240,10 +161,20 @@ impl<'a, Io: MediaIo> World<'a, Io> {
         }
     }
 
-    fn attach(&mut self, place: usize, destination: Destination, now: Instant) {
-        let Destination { mix, attachment, reply } = destination;
-        let result = self.seat(place, mix, attachment, Some(now));
-        answer(reply, result);
+    /// Seats a leg where it wanted to go, and answers. Who left a mix for one that does not take them is in none, and
+    /// is told.
+    fn arrive(&mut self, place: usize, destination: Destination, due: Option<Instant>) {
+        let result = self.seat(place, destination.mix, destination.attachment, due);
+        self.answer(place, destination, result);
+    }
+
+    fn answer(&self, place: usize, destination: Destination, result: Result<(), EngineError>) {
+        if result.is_err()
+            && let Some(left) = destination.left
+        {
+            self.desk.legs[place].tell(LegEvent::MixClosed(left), self.counts);
+        }
+        answer(destination.reply, result);
     }
 
     /// Seats a leg in a mix of this thread. `due` says that the leg is due now: where its phase changes it is
@@ -275,11 +206,11 @@ impl<'a, Io: MediaIo> World<'a, Io> {
     }
 
     /// Gives a leg to another thread, with its sockets and what is left in its inbox.
-    fn hand_over(&mut self, place: usize, thread: usize, destination: Destination, now: Instant) {
+    fn hand_over(&mut self, place: usize, thread: usize, mut destination: Destination, now: Instant) {
         let Some(link) = self.links.get(thread) else {
             return answer(destination.reply, Err(EngineError::NoMix));
         };
-        self.leave_mix(place);
+        destination.left = self.leave_mix(place);
         self.desk.tick_alone(place, now);
         self.desk.settle(place, self.counts);
         let Some(traveller) = self.uproot(place, Some(destination)) else {
@@ -288,30 +219,41 @@ impl<'a, Io: MediaIo> World<'a, Io> {
         link.counts.legs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         if let Err(error) = link.mailbox.try_send(Command::Adopt(Box::new(traveller))) {
             take_one(&link.counts.legs);
-            let (std::sync::mpsc::TrySendError::Full(command)
-            | std::sync::mpsc::TrySendError::Disconnected(command)) = error;
+            let (TrySendError::Full(command) | TrySendError::Disconnected(command)) = error;
             if let Command::Adopt(mut traveller) = command {
-                if let Some(destination) = traveller.destination.take() {
-                    answer(destination.reply, Err(EngineError::Unresponsive));
+                let destination = traveller.destination.take();
+                let place = self.keep(*traveller);
+                if let Some(destination) = destination {
+                    self.answer(place, destination, Err(EngineError::Unresponsive));
                 }
-                self.counts.legs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                self.adopt(*traveller);
             }
         }
     }
 
-    fn adopt(&mut self, traveller: Traveller) {
-        let Traveller { id, leg, sockets, inbox, events, destination } = traveller;
+    /// Takes back a leg that was uprooted.
+    fn keep(&mut self, traveller: Traveller) -> usize {
+        self.counts.legs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.root(traveller)
+    }
+
+    fn adopt(&mut self, mut traveller: Traveller) {
+        let destination = traveller.destination.take();
+        let place = self.root(traveller);
+        if let Some(destination) = destination {
+            self.arrive(place, destination, None);
+        }
+    }
+
+    /// Takes a leg onto this thread, out of any mix.
+    fn root(&mut self, traveller: Traveller) -> usize {
+        let Traveller { id, leg, sockets, inbox, events, destination: _ } = traveller;
         let socket = self.desk.io.add(sockets);
         let phase = self.emptiest_phase();
         let control = ControlClock::new(self.desk.legs.vacant_key());
         let place =
             self.desk.legs.insert(LegSlot { id, leg, socket, inbox, events, mix: None, phase, control });
         self.enter_phase(place, phase);
-        if let Some(Destination { mix, attachment, reply }) = destination {
-            let result = self.seat(place, mix, attachment, None);
-            answer(reply, result);
-        }
+        place
     }
 
     /// Takes a leg off this thread.
@@ -324,8 +266,13 @@ impl<'a, Io: MediaIo> World<'a, Io> {
         Some(Traveller { id, leg, sockets, inbox, events, destination })
     }
 
-    fn remove(&mut self, place: usize) {
-        let _ = self.uproot(place, None);
+    /// Ends a leg: the reaper closes it. Where that has no room, the leg is looked at again with its next frame.
+    fn close(&mut self, place: usize) {
+        if let Some(traveller) = self.uproot(place, None)
+            && let Err(TrySendError::Full(traveller)) = self.reaper.try_send(Box::new(traveller))
+        {
+            self.keep(*traveller);
+        }
     }
 
     fn detach(&mut self, place: usize, key: MixKey) {
@@ -335,20 +282,30 @@ impl<'a, Io: MediaIo> World<'a, Io> {
         }
     }
 
-    fn leave_mix(&mut self, place: usize) {
-        if let Some(mix) = self.desk.legs[place].mix.take() {
-            self.mixes[mix].mix.detach(seat_of(place));
-        }
+    /// Takes a leg out of its mix; out of which.
+    fn leave_mix(&mut self, place: usize) -> Option<MixKey> {
+        let slot = &mut self.mixes[self.desk.legs[place].mix.take()?];
+        slot.mix.detach(seat_of(place));
+        Some(slot.key)
     }
 
-    fn open_mix(&mut self, key: MixKey, legs_max: usize) {
-        if self.mix_places.contains_key(&key) {
-            return;
-        }
+    fn open_mix(&mut self, key: MixKey, legs_max: usize, end: MixEnd) {
+        // One of that name has been asked to end, or it would not be opened again.
+        self.close_mix(key);
         let phase = (0..PHASES).min_by_key(|&phase| self.phases[phase].mixes.len()).unwrap_or(0);
-        let place = self.mixes.insert(MixSlot { key, mix: Mix::new(legs_max), phase });
+        let place = self.mixes.insert(MixSlot { key, mix: Mix::new(legs_max), phase, end });
         self.mix_places.insert(key, place);
         self.phases[phase].mixes.push(place);
+    }
+
+    /// Closes the mixes of a phase that were asked to end. Backwards, because they leave the phase.
+    fn end_mixes(&mut self, phase: usize) {
+        for index in (0..self.phases[phase].mixes.len()).rev() {
+            let slot = &self.mixes[self.phases[phase].mixes[index]];
+            if slot.end.is_asked() {
+                self.close_mix(slot.key);
+            }
+        }
     }
 
     fn close_mix(&mut self, key: MixKey) {
@@ -394,3 +351,6 @@ fn answer(reply: Reply, result: Result<(), EngineError>) {
     // Who asked may have gone.
     let _ = reply.send(result);
 }
+
+#[cfg(test)]
+mod tests;

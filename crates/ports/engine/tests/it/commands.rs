@@ -73,6 +73,20 @@ async fn legs_of_a_closed_mix_are_told_and_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_leg_that_left_its_mix_for_a_full_one_on_another_thread_is_told() {
+    let engine = engine(2);
+    let (old, full) = (MixKey(11), MixKey(12));
+    engine.open_mix(old, 5).unwrap();
+    engine.open_mix(full, 1).unwrap();
+    let (first, mut call) = (Call::new(&engine, None), Call::new(&engine, None));
+    engine.attach(first.leg.id(), full, BOTH).await.unwrap();
+    engine.attach(call.leg.id(), old, BOTH).await.unwrap();
+    assert_eq!(engine.attach(call.leg.id(), full, BOTH).await, Err(EngineError::MixFull));
+    call.event("the old mix is left", |event| *event == LegEvent::MixClosed(old)).await;
+    assert_eq!(engine.attach(call.leg.id(), old, BOTH).await, Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn commands_given_while_a_leg_changes_threads_are_kept_in_order() {
     let engine = engine(4);
     let mut call = Call::new(&engine, Some(440.0));
