@@ -27,6 +27,8 @@ pub struct Patience {
     pub admission_max: Duration,
     /// Between reminders to who is on hold.
     pub reminder_every: Duration,
+    /// How long before the end of the longest wait for a host the caller is warned.
+    pub wait_warning: Duration,
     /// Without RTP, until a room says otherwise.
     pub no_rtp_max: Duration,
     /// How long before the end of the longest call the caller is warned.
@@ -58,6 +60,7 @@ impl Default for Patience {
             admission_told: secs(2),
             admission_max: secs(10),
             reminder_every: secs(60),
+            wait_warning: secs(60),
             no_rtp_max: secs(60),
             call_warning: secs(60),
             mix_lost_told: secs(2),

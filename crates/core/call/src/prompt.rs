@@ -64,6 +64,8 @@ prompts! {
     WaitingForHost => "waiting_for_host",
     /// Still on hold: the reminder.
     StillWaiting => "still_waiting",
+    /// The longest wait is over in a minute.
+    WaitEndsSoon => "wait_ends_soon",
     /// Connected with other early callers.
     InLobby => "in_lobby",
     /// The host has come; the wait is over.

@@ -18,7 +18,12 @@ pub enum Wish {
     /// Stop what plays.
     StopPlaying,
     /// Find out what a code selects: `Fact::CodeChecked`.
-    LookUpCode(ConferenceCode),
+    LookUpCode {
+        /// The code.
+        code: ConferenceCode,
+        /// The only room whose codes are known there; those of others count as wrong guesses.
+        only_room: Option<RoomId>,
+    },
     /// Find out whether this is the room's PIN: `Fact::PinChecked`.
     VerifyPin {
         /// The room.

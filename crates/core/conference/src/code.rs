@@ -126,6 +126,8 @@ pub struct CodeMatch {
     pub is_locked: bool,
     /// Longest wait for the first RTP packet and for RTP to come back, from room settings.
     pub no_rtp_max: std::time::Duration,
+    /// Longest wait for a host, from room settings.
+    pub wait_max: std::time::Duration,
     /// Longest call, from room settings; `None` where there is no limit.
     pub call_max: Option<std::time::Duration>,
 }

@@ -85,7 +85,7 @@ impl Journey {
     }
 
     pub(super) fn check_code(&mut self, now: Instant, code: ConferenceCode, pin: Option<HostPin>) {
-        self.wish(Wish::LookUpCode(code.clone()));
+        self.wish(Wish::LookUpCode { code: code.clone(), only_room: self.only_room });
         self.stage = Stage::Checking { code, pin, give_up_at: now + self.patience.check_max };
     }
 
@@ -100,9 +100,6 @@ impl Journey {
         };
         let (code, pin) = (code.clone(), pin.take());
         match answer {
-            CodeAnswer::Known(found) if self.only_room.is_some_and(|room| room != found.room) => {
-                self.guessed_wrong(now, Question::Code, Duration::ZERO);
-            }
             CodeAnswer::Known(found) if found.is_locked => {
                 self.wish(Wish::ReportRefusal { refusal: Refusal::Locked, room: Some(found.room) });
                 self.refuse_early(now, Refusal::Locked);

@@ -24,6 +24,10 @@ pub(super) struct Attending {
     conference: Option<ConferenceId>,
     has_waited: bool,
     lobby_told: bool,
+    /// When the end of the longest wait is to be warned of, if the caller waits then.
+    wait_warned_at: Option<Instant>,
+    /// Whether the caller is alone, in a room that plays music to who is.
+    alone_music: bool,
 }
 
 #[derive(Debug)]
@@ -54,13 +58,15 @@ impl Link {
 }
 
 impl Attending {
-    fn new(command_key_wait: Duration) -> Self {
+    fn new(command_key_wait: Duration, wait_warned_at: Option<Instant>) -> Self {
         Self {
             place: Place::Entering,
             keypad: Keypad::new(KeyMap::DEFAULT, command_key_wait),
             conference: None,
             has_waited: false,
             lobby_told: false,
+            wait_warned_at,
+            alone_music: false,
         }
     }
 
@@ -70,14 +76,19 @@ impl Attending {
 
     /// Whether music belongs behind what is spoken.
     const fn has_music(&self) -> bool {
-        matches!(self.place, Place::Held { .. } | Place::InMix { link: Link::Down { is_told: true, .. }, .. })
+        match self.place {
+            Place::Held { .. } | Place::InMix { link: Link::Down { is_told: true, .. }, .. } => true,
+            Place::InMix { link: Link::Up, .. } => self.alone_music,
+            Place::InMix { link: Link::Down { .. }, .. } | Place::Entering => false,
+        }
     }
 }
 
 impl Journey {
     /// The CMS has let the caller in, and the caller can hear.
     pub(super) fn attend(&mut self, now: Instant, standing: Standing) {
-        self.stage = Stage::Attending(Box::new(Attending::new(self.patience.command_key_wait)));
+        self.stage =
+            Stage::Attending(Box::new(Attending::new(self.patience.command_key_wait, self.wait_warned_at)));
         self.stand(now, standing);
     }
 
@@ -86,8 +97,10 @@ impl Journey {
         match standing {
             Standing::Held => self.hold(now),
             Standing::ConnectedForNow(mix) => self.connect_for_now(now, mix),
-            Standing::Placed { conference, conferee, is_alone, mix, .. } => {
-                self.place(now, conference, conferee, is_alone, mix);
+            Standing::Placed { conference, conferee, is_alone, music, mix, .. } => {
+                self.enter_mix(now, mix, Some(conferee));
+                self.set_alone_music(is_alone && music);
+                self.welcome(conference, is_alone);
             }
             Standing::Refused(refusal) => {
                 self.drop_mix();
@@ -149,15 +162,22 @@ impl Journey {
         }
     }
 
-    fn place(
-        &mut self,
-        now: Instant,
-        conference: ConferenceId,
-        conferee: ConfereeId,
-        is_alone: bool,
-        mix: MixView,
-    ) {
-        self.enter_mix(now, mix, Some(conferee));
+    /// Music begins where nothing is spoken; else behind what is spoken.
+    fn set_alone_music(&mut self, alone_music: bool) {
+        let Some(attending) = self.attending() else {
+            return;
+        };
+        attending.alone_music = alone_music;
+        let has_music = attending.has_music();
+        if has_music && !self.player.plays() {
+            self.play(Script::music());
+        } else if !has_music && !self.player.speaks() {
+            self.stop_playing();
+        }
+    }
+
+    /// What there is to say of a conference, once.
+    fn welcome(&mut self, conference: ConferenceId, is_alone: bool) {
         let Some(attending) = self.attending() else {
             return;
         };
@@ -165,6 +185,7 @@ impl Journey {
             return;
         }
         let has_waited = std::mem::take(&mut attending.has_waited);
+        attending.wait_warned_at = None;
         if is_alone {
             self.play(Script::say([Prompt::YouAreFirst]));
         } else if has_waited {
@@ -209,6 +230,9 @@ impl Journey {
         *link = Link::Up;
         if was_told {
             self.stop_playing();
+        }
+        if !self.player.plays() {
+            self.prompt_over_mix_ended();
         }
     }
 
@@ -292,6 +316,13 @@ impl Journey {
             }
             Place::Held { .. } | Place::InMix { link: Link::Up, .. } | Place::Entering => {}
         }
+        if attending.wait_warning().is_some_and(|at| at <= now) {
+            attending.wait_warned_at = None;
+            if let Place::Held { remind_at } = &mut attending.place {
+                *remind_at = now + patience.reminder_every;
+            }
+            said = Some(Prompt::WaitEndsSoon);
+        }
         if gives_up {
             self.leave(now, LeaveReason::NoMixer);
             return;
@@ -307,6 +338,11 @@ impl Journey {
 }
 
 impl Attending {
+    /// When who waits is to be warned of the end of it.
+    fn wait_warning(&self) -> Option<Instant> {
+        self.wait_warned_at.filter(|_| self.has_waited)
+    }
+
     /// When `attending_timed_out` is due.
     pub(super) fn deadline_in(&self, told_after: Duration, lost_max: Duration) -> Option<Instant> {
         let of_place = match &self.place {
@@ -317,6 +353,6 @@ impl Attending {
             }
             Place::InMix { link: Link::Up, .. } | Place::Entering => None,
         };
-        of_place.into_iter().chain(self.keypad.deadline()).min()
+        [of_place, self.wait_warning(), self.keypad.deadline()].into_iter().flatten().min()
     }
 }

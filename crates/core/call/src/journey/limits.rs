@@ -34,6 +34,11 @@ impl CallLimit {
     }
 }
 
+/// A warning is worth something only where the limit is longer than two of them.
+fn is_worth_warning(limit: Duration, warning: Duration) -> bool {
+    limit > warning * 2
+}
+
 impl Journey {
     pub(super) fn held_by_caller(&mut self, now: Instant, is_on_hold: bool) {
         if is_on_hold {
@@ -58,6 +63,9 @@ impl Journey {
     pub(super) fn take_limits(&mut self, now: Instant, found: &CodeMatch) {
         self.entry_deadline = None;
         self.no_rtp_max = found.no_rtp_max;
+        let warning = self.patience.wait_warning;
+        self.wait_warned_at =
+            is_worth_warning(found.wait_max, warning).then(|| now + found.wait_max - warning);
         let Some(call_max) = found.call_max else {
             return;
         };
@@ -66,8 +74,7 @@ impl Journey {
             Media::Unanswered | Media::Answering => now,
         };
         let end = began + call_max;
-        // A warning is worth something only to a call that is longer than two of them.
-        self.call_limit = if call_max > self.patience.call_warning * 2 {
+        self.call_limit = if is_worth_warning(call_max, self.patience.call_warning) {
             CallLimit::WarnAt { warn: end.checked_sub(self.patience.call_warning).unwrap_or(end), end }
         } else {
             CallLimit::EndAt(end)

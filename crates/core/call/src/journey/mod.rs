@@ -37,7 +37,14 @@ pub enum Arrival {
         room: Option<RoomId>,
     },
     /// Digits that may be a room's code: a right one enters without being asked.
-    Code(ConferenceCode),
+    Code {
+        /// The code.
+        code: ConferenceCode,
+        /// The PIN, where it was dialled behind the code.
+        host_pin: Option<HostPin>,
+    },
+    /// A number whose room could not be read: the call is refused, as no code could be judged.
+    Unavailable,
 }
 
 /// One caller's journey.
@@ -54,6 +61,8 @@ pub struct Journey {
     /// Until a right code came.
     entry_deadline: Option<Instant>,
     call_limit: CallLimit,
+    /// Set by the right code; holds for whoever waits for a host.
+    wait_warned_at: Option<Instant>,
     no_rtp_max: Duration,
     rtp_expected: RtpExpected,
     player: Player,
@@ -125,6 +134,7 @@ impl Journey {
             silent: 0,
             entry_deadline: Some(now + patience.entry_max),
             call_limit: CallLimit::None,
+            wait_warned_at: None,
             no_rtp_max: patience.no_rtp_max,
             rtp_expected: RtpExpected::Always,
             player: Player::default(),
@@ -135,7 +145,8 @@ impl Journey {
                 journey.only_room = room;
                 journey.once_answered(now, Next::Ask { question: Question::Code, lead: None });
             }
-            Arrival::Code(code) => journey.check_code(now, code, None),
+            Arrival::Code { code, host_pin } => journey.check_code(now, code, host_pin),
+            Arrival::Unavailable => journey.check_unavailable(now),
         }
         journey
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::world::{HUNG_UP, World, found, lobby, mix, placed, placed_in};
+use crate::world::{HUNG_UP, World, found, lobby, mix, placed, placed_in, placed_with_music};
 use partyline_call::{CodeAnswer, Ending, Fact, Wish};
 use partyline_conference::{CodeMatch, Epoch, LeaveReason, MixId, Standing};
 
@@ -205,4 +205,61 @@ fn unknown_keys_get_a_short_answer_and_digits_none() {
     world.keys("#");
     world.pass_secs(4);
     assert_eq!(world.last_said(), "key_unknown");
+}
+
+#[test]
+fn who_is_alone_hears_music_behind_the_words_until_somebody_comes() {
+    let mut world = World::admitted(placed_with_music(1, true));
+    world.tell(Fact::Joined { mix: mix(1).mix, epoch: mix(1).epoch });
+    assert_eq!(world.last_said(), "you_are_first");
+    world.prompt_ends();
+    assert_eq!(world.last_said(), "hold_music");
+    world.tell(Fact::Standing(placed_with_music(1, false)));
+    assert_eq!(world.wishes.last(), Some(&Wish::StopPlaying));
+    world.tell(Fact::Standing(placed_with_music(1, true)));
+    assert_eq!(world.last_said(), "hold_music");
+    assert!(matches!(world.wishes.last(), Some(Wish::Play(..))));
+    let wishes = world.wishes.len();
+    world.tell(Fact::Standing(placed_with_music(1, true)));
+    assert_eq!(world.wishes.len(), wishes, "music that plays is not begun again");
+}
+
+#[test]
+fn who_is_alone_in_a_room_without_music_hears_none() {
+    let mut world = World::admitted(placed(1, true));
+    world.tell(Fact::Joined { mix: mix(1).mix, epoch: mix(1).epoch });
+    world.prompt_ends();
+    assert_eq!(world.last_said(), "you_are_first");
+}
+
+#[test]
+fn music_of_who_is_alone_waits_for_the_audio_of_the_mix() {
+    let mut world = World::admitted(placed_with_music(1, true));
+    world.keys("5");
+    assert_eq!(world.wishes.last(), Some(&Wish::StopPlaying));
+    world.tell(Fact::Joined { mix: mix(1).mix, epoch: mix(1).epoch });
+    assert_eq!(world.last_said(), "hold_music");
+}
+
+#[test]
+fn longest_wait_is_warned_of_once_on_hold_and_in_the_lobby() {
+    for standing in [Standing::Held, Standing::ConnectedForNow(lobby(3))] {
+        let mut world = World::admitted(standing);
+        world.tell(Fact::Joined { mix: lobby(3).mix, epoch: lobby(3).epoch });
+        world.prompt_ends();
+        let admitted = world.elapsed() - Duration::from_secs(2);
+        world.pass(admitted + Duration::from_secs(1740) - world.elapsed());
+        assert_eq!(world.last_said(), "wait_ends_soon", "{}", world.ladder);
+        world.pass_secs(59);
+        assert_eq!(world.last_said(), "wait_ends_soon", "{}", world.ladder);
+    }
+}
+
+#[test]
+fn who_was_entered_is_not_warned_of_a_wait() {
+    let mut world = World::admitted(Standing::Held);
+    world.tell(Fact::Standing(placed(1, false)));
+    world.tell(Fact::Joined { mix: mix(1).mix, epoch: mix(1).epoch });
+    world.pass_secs(1800);
+    assert_eq!(world.last_said(), "host_is_here");
 }

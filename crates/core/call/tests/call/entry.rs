@@ -170,12 +170,33 @@ fn three_wrong_pins_end_the_call() {
 }
 
 #[test]
-fn code_of_another_room_is_unknown_at_a_room_of_its_own_number() {
-    let mut world = World::arriving(Arrival::Service { room: Some(RoomId::from_bits(8)) });
+fn code_at_a_number_of_one_room_is_looked_up_among_those_of_that_room() {
+    let room = Some(RoomId::from_bits(8));
+    let mut world = World::arriving(Arrival::Service { room });
     world.tell(Fact::MediaUp);
     world.keys("12345678#");
-    world.tell(Fact::CodeChecked(CodeAnswer::Known(found())));
-    assert_eq!(world.last_said(), "code_unknown enter_code");
+    let code = ConferenceCode::parse("12345678").unwrap();
+    assert!(world.has(&Wish::LookUpCode { code, only_room: room }), "{}", world.ladder);
+}
+
+#[test]
+fn number_whose_room_could_not_be_read_is_refused_before_the_answer() {
+    let world = World::arriving(Arrival::Unavailable);
+    assert!(world.has(&Wish::Reject(Rejection { refusal: Refusal::Unavailable })));
+    assert!(!world.has(&Wish::Answer));
+    assert!(world.is_over());
+}
+
+#[test]
+fn pin_dialled_behind_the_code_is_verified_without_a_question() {
+    let (code, pin) = (ConferenceCode::parse("12345678").unwrap(), HostPin::parse("4321").unwrap());
+    let mut world = World::arriving(Arrival::Code { code, host_pin: Some(pin.clone()) });
+    world.tell(Fact::CodeChecked(CodeAnswer::Known(CodeMatch {
+        role: Role::Host,
+        pin_needed: true,
+        ..found()
+    })));
+    assert_eq!(world.wishes.last(), Some(&Wish::VerifyPin { room: found().room, pin }));
 }
 
 #[test]
@@ -209,7 +230,7 @@ fn codes_of_no_and_of_forty_digits_are_wrong_and_cost_the_store_nothing() {
     world.keys(&"4".repeat(40));
     world.keys("#");
     assert_eq!(
-        world.count(|wish| matches!(wish, Wish::LookUpCode(_))),
+        world.count(|wish| matches!(wish, Wish::LookUpCode { .. })),
         1,
         "only the 7 digits behind the cut"
     );
@@ -276,7 +297,7 @@ proptest! {
         while !world.is_over() {
             world.pass(Duration::from_millis(gap_ms));
             world.tell(Fact::Key(char::from(*keys.next().unwrap())));
-            if matches!(world.wishes.last(), Some(Wish::LookUpCode(_))) {
+            if matches!(world.wishes.last(), Some(Wish::LookUpCode { .. })) {
                 world.tell(unknown());
             }
             prop_assert!(world.elapsed() < Duration::from_secs(220));

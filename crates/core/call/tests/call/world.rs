@@ -25,7 +25,7 @@ impl World {
     }
 
     pub(crate) fn dialled(code: &str) -> Self {
-        Self::arriving(Arrival::Code(ConferenceCode::parse(code).unwrap()))
+        Self::arriving(Arrival::Code { code: ConferenceCode::parse(code).unwrap(), host_pin: None })
     }
 
     pub(crate) fn arriving(arrival: Arrival) -> Self {
@@ -153,6 +153,7 @@ pub(crate) fn found() -> CodeMatch {
         pin_needed: false,
         is_locked: false,
         no_rtp_max: Duration::from_secs(60),
+        wait_max: Duration::from_secs(1800),
         call_max: None,
     }
 }
@@ -189,6 +190,29 @@ pub(crate) fn placed_in(mix: MixView, is_alone: bool) -> Standing {
     }
 }
 
+/// Placed in a room that plays music to who is alone.
+pub(crate) fn placed_with_music(number: u128, is_alone: bool) -> Standing {
+    match placed(number, is_alone) {
+        Standing::Placed { conference, conferee, order, role, state, is_locked, mix, .. } => {
+            Standing::Placed {
+                conference,
+                conferee,
+                order,
+                role,
+                state,
+                is_alone,
+                music: true,
+                is_locked,
+                mix,
+            }
+        }
+        other @ (Standing::Held
+        | Standing::ConnectedForNow(_)
+        | Standing::Refused(_)
+        | Standing::Removed(_)) => other,
+    }
+}
+
 pub(crate) fn unknown() -> Fact {
     Fact::CodeChecked(CodeAnswer::Unknown { delay: Duration::ZERO })
 }
@@ -217,6 +241,7 @@ fn described(wish: &Wish) -> String {
         Wish::JoinMix { mix, conferee } => {
             format!("join {:?} {} epoch {} as {conferee:?}", mix.kind, mix.mix.bits(), mix.epoch)
         }
+        Wish::LookUpCode { code, only_room: None } => format!("LookUpCode({code:?})"),
         Wish::HangUp(ending) => format!("hang up: {}", ending.text()),
         other => format!("{other:?}"),
     }

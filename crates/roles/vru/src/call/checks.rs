@@ -13,9 +13,9 @@ use crate::guard::{Source, Verdict};
 use crate::sip::now;
 
 impl Call {
-    pub(super) fn look_up(&mut self, code: ConferenceCode) {
+    pub(super) fn look_up(&mut self, code: ConferenceCode, only_room: Option<RoomId>) {
         let (shared, source) = (Arc::clone(&self.shared), self.source());
-        self.checks.spawn(async move { Fact::CodeChecked(look_up(&shared, source, &code).await) });
+        self.checks.spawn(async move { Fact::CodeChecked(look_up(&shared, source, &code, only_room).await) });
     }
 
     pub(super) fn verify(&mut self, room: RoomId, pin: HostPin) {
@@ -43,12 +43,20 @@ impl Call {
     }
 }
 
-async fn look_up(shared: &Shared, source: Source, code: &ConferenceCode) -> CodeAnswer {
+async fn look_up(
+    shared: &Shared,
+    source: Source,
+    code: &ConferenceCode,
+    only_room: Option<RoomId>,
+) -> CodeAnswer {
     if shared.guard.lock().is_locked_out(now(), source) {
         return CodeAnswer::LockedOut;
     }
     let found = tokio::time::timeout(shared.config.waits.store(), shared.store.look_up_code(code)).await;
     match found {
+        Ok(Ok(Some(found))) if only_room.is_some_and(|room| room != found.room) => {
+            CodeAnswer::Unknown { delay: wrong(shared, source) }
+        }
         Ok(Ok(Some(found))) => CodeAnswer::Known(found),
         Ok(Ok(None)) => CodeAnswer::Unknown { delay: wrong(shared, source) },
         Ok(Err(error)) => {

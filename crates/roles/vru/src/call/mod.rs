@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use partyline_call::{Arrival, Brain, Fact, Journey, LineTest, PlayNumber};
+use partyline_call::{Brain, Fact, Journey, LineTest, PlayNumber};
 use partyline_conference::{AttendanceId, LeaveReason};
 use partyline_engine::{Engine, LegControl, LegEvent};
 use partyline_rpc::conferencing::{JoinedMix, MixTicket};
@@ -166,13 +166,7 @@ impl Call {
         let patience = shared.config.patience;
         let brain: Box<dyn Brain> = match service.application {
             Application::Linetest => Box::new(LineTest::new(now(), patience, service.language)),
-            Application::Conferencing => {
-                let arrival = match (&service.code, service.room) {
-                    (Some(code), _) => Arrival::Code(code.clone()),
-                    (None, room) => Arrival::Service { room },
-                };
-                Box::new(Journey::new(now(), patience, arrival))
-            }
+            Application::Conferencing => Box::new(Journey::new(now(), patience, service.arrival.clone())),
         };
         let link = MixLink::new(shared.config.id.clone(), shared.mixers.clone(), shared.config.waits.mixer());
         Self {

@@ -1,20 +1,21 @@
 //! What was dialled: application, language, room, or a code.
 
-use partyline_call::Language;
-use partyline_conference::{ConferenceCode, RoomId};
+use partyline_call::{Arrival, Language};
+use partyline_conference::{ConferenceCode, HostPin, RoomId};
 use tracing::warn;
 
 use super::Shared;
 use crate::config::Application;
+
+/// Longer numbers are cut off in records.
+const DNIS_CHARS_MAX: usize = 64;
 
 /// What answers a call.
 #[derive(Debug, Clone)]
 pub(crate) struct Service {
     pub(crate) application: Application,
     pub(crate) language: Language,
-    /// The only room whose codes count here.
-    pub(crate) room: Option<RoomId>,
-    pub(crate) code: Option<ConferenceCode>,
+    pub(crate) arrival: Arrival,
     /// The number as records may show it: empty for digits that may be a code.
     pub(crate) dnis: String,
 }
@@ -27,37 +28,73 @@ impl Service {
         let mut service = Self {
             application: Application::Conferencing,
             language: config.language,
-            room: None,
-            code: None,
-            dnis: dialled.chars().take(64).collect(),
+            arrival: Arrival::Service { room: None },
+            dnis: dialled.chars().take(DNIS_CHARS_MAX).collect(),
         };
         if let Some(number) = config.numbers.get(dialled) {
             service.application = number.application;
             service.language = number.language.unwrap_or(config.language);
-            service.code = number.code.clone();
-            if let Some(name) = &number.room {
-                service.room = Some(room_named(shared, name).await);
-            }
-        } else if let Ok(code) = ConferenceCode::parse(dialled) {
-            service.code = Some(code);
+            service.arrival = match (&number.code, &number.room) {
+                (Some(code), _) => Arrival::Code { code: code.clone(), host_pin: None },
+                (None, Some(name)) => arrival_of_room(shared, name).await,
+                (None, None) => Arrival::Service { room: None },
+            };
+        } else if let Some((code, host_pin)) = code_and_pin(dialled) {
+            service.arrival = Arrival::Code { code, host_pin };
             service.dnis.clear();
         }
         service
     }
 }
 
+/// Digits that may be a code, with those of a PIN behind `*`, whatever separates them for the eye [RFC 3966 §5.1.1].
+fn code_and_pin(dialled: &str) -> Option<(ConferenceCode, Option<HostPin>)> {
+    let plain: String = dialled.chars().filter(|char| !matches!(char, '-' | '.' | '(' | ')')).collect();
+    let mut parts = plain.split(['*', '#']);
+    let code = ConferenceCode::parse(parts.next()?).ok()?;
+    Some((code, parts.next().and_then(|pin| HostPin::parse(pin).ok())))
+}
+
 /// A room that is not found takes no code: a number of one room never opens another.
-async fn room_named(shared: &Shared, name: &partyline_conference::RoomName) -> RoomId {
+async fn arrival_of_room(shared: &Shared, name: &partyline_conference::RoomName) -> Arrival {
     let found = tokio::time::timeout(shared.config.waits.store(), shared.store.room_named(name)).await;
     match found {
-        Ok(Ok(Some(summary))) => summary.room.id,
+        Ok(Ok(Some(summary))) => Arrival::Service { room: Some(summary.room.id) },
         Ok(Ok(None)) => {
             warn!(room = %name, "a dialled number names a room that does not exist");
-            RoomId::from_bits(0)
+            Arrival::Service { room: Some(RoomId::from_bits(0)) }
         }
         Ok(Err(_)) | Err(_) => {
             warn!(room = %name, "the room of a dialled number could not be read");
-            RoomId::from_bits(0)
+            Arrival::Unavailable
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(dialled: &str) -> Option<(String, Option<String>)> {
+        code_and_pin(dialled)
+            .map(|(code, pin)| (code.reveal().to_owned(), pin.map(|pin| pin.reveal().to_owned())))
+    }
+
+    #[test]
+    fn code_is_known_with_separators_and_with_a_pin_behind_it() {
+        let code = "12345678".to_owned();
+        for dialled in ["12345678", "1234-5678", "(1234)5678", "12.34.56.78", "12345678#"] {
+            assert_eq!(read(dialled), Some((code.clone(), None)), "{dialled}");
+        }
+        for dialled in ["12345678*4321", "1234-5678*4321#", "12345678#4321"] {
+            assert_eq!(read(dialled), Some((code.clone(), Some("4321".to_owned()))), "{dialled}");
+        }
+    }
+
+    #[test]
+    fn name_and_international_number_are_no_code() {
+        for dialled in ["conference", "+18005551234", "", "*", "123"] {
+            assert_eq!(read(dialled), None, "{dialled}");
         }
     }
 }

@@ -41,7 +41,7 @@ impl Call {
                     leg.stop();
                 }
             }
-            Wish::LookUpCode(code) => self.look_up(code),
+            Wish::LookUpCode { code, only_room } => self.look_up(code, only_room),
             Wish::VerifyPin { room, pin } => self.verify(room, pin),
             Wish::ReportRefusal { refusal, room } => self.report(refusal, room),
             Wish::Attend { code, host_pin } => {

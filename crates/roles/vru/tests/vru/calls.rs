@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use partyline_conference::{Epoch, Generation, LeaveReason, MixId, Refusal};
+use partyline_conference::{Epoch, Generation, LeaveReason, MixId, Refusal, RoomName};
 use partyline_engine::{Attachment, LegId, MixKey};
 use partyline_rpc::conferencing::{AttendDown, AttendUp, JoinedMix};
 use partyline_vru::{Application, DialledNumber, StartError, Vru};
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::cluster::{CEILING, Cluster, placed, ticket};
 use crate::phone::Phone;
-use crate::store::{CODE, HOST_CODE, LOCKED_CODE, PIN};
+use crate::store::{CODE, HOST_CODE, LOCKED_CODE, PIN, UNREADABLE_ROOM};
 
 const JOINED: JoinedMix = JoinedMix { mix: MixId::from_bits(1), epoch: Epoch(1) };
 
@@ -90,6 +90,47 @@ async fn locked_room_is_refused_by_the_vru_alone_and_reported() {
     assert_eq!(attempt.refusal, Refusal::Locked);
     assert_eq!(attempt.dnis, "", "a dialled code is shown to nobody");
     assert!(cluster.roles.change(|script| script.hellos.is_empty()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn code_dialled_with_a_pin_enters_the_host_and_is_shown_to_nobody() {
+    let cluster = Cluster::start();
+    assert_eq!(Phone::new(cluster.sip()).await.invite(&format!("{HOST_CODE}*{PIN}")).await, 200);
+    let hello = cluster.roles.until("hello", |script| script.hellos.first().cloned()).await;
+    assert_eq!(hello.host_pin.unwrap().reveal(), PIN);
+    assert_eq!(Phone::new(cluster.sip()).await.invite("1111-2222").await, 486);
+    let reported = |report: &partyline_rpc::conferencing::AttemptReport| report.attempts.first().cloned();
+    let attempt = cluster.roles.until("report", |script| script.reports.iter().find_map(reported)).await;
+    assert_eq!(attempt.dnis, "");
+}
+
+/// The number of a room.
+fn number_of(room: &str) -> DialledNumber {
+    DialledNumber { room: Some(RoomName::new(room).unwrap()), ..DialledNumber::default() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn codes_of_other_rooms_are_wrong_guesses_at_a_rooms_number() {
+    let cluster = Cluster::start_with(|config| {
+        config.numbers.insert("board".to_owned(), number_of("board"));
+        config.guess_defence.lockout_after = 2;
+        config.guess_defence.delay_max_ms = 0;
+    });
+    let mut phone = Phone::new(cluster.sip()).await;
+    assert_eq!(phone.invite("board").await, 200);
+    for _ in 0..3 {
+        phone.press(CODE).await;
+        phone.press("#").await;
+    }
+    assert_eq!(phone.hung_up().await, "SIP;cause=403;text=\"too many wrong codes\"");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn number_whose_room_can_not_be_read_says_so() {
+    let cluster = Cluster::start_with(|config| {
+        config.numbers.insert("board".to_owned(), number_of(UNREADABLE_ROOM));
+    });
+    assert_eq!(Phone::new(cluster.sip()).await.invite("board").await, 480);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

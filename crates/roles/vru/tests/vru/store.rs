@@ -15,6 +15,7 @@ use partyline_store::{
 pub(crate) const CODE: &str = "12345678";
 pub(crate) const LOCKED_CODE: &str = "11112222";
 pub(crate) const HOST_CODE: &str = "87654321";
+pub(crate) const UNREADABLE_ROOM: &str = "unreadable";
 pub(crate) const PIN: &str = "4711";
 
 #[derive(Debug)]
@@ -30,6 +31,7 @@ impl StoreReader for Codes {
             pin_needed: false,
             is_locked: false,
             no_rtp_max: Duration::from_secs(60),
+            wait_max: Duration::from_secs(1800),
             call_max: None,
         };
         Ok(match code.reveal() {
@@ -48,8 +50,8 @@ impl StoreReader for Codes {
         Ok(Vec::new())
     }
 
-    async fn room_named(&self, _: &RoomName) -> Result<Option<RoomSummary>, StoreError> {
-        Ok(None)
+    async fn room_named(&self, name: &RoomName) -> Result<Option<RoomSummary>, StoreError> {
+        if name.as_str() == UNREADABLE_ROOM { Err(StoreError::Unknown("room")) } else { Ok(None) }
     }
 
     async fn conferences(&self, _: &ConferenceFilter) -> Result<Vec<ConferenceRecord>, StoreError> {
