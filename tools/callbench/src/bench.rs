@@ -12,13 +12,14 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::caller::{Caller, Progress};
+use crate::caller::Caller;
 use crate::ear::Ear;
 use crate::error::BenchError;
 use crate::leg::{Leg, LegKey};
 use crate::media::{Command as MediaCommand, Media, TickReport};
 use crate::mouth::Mouth;
 use crate::plan::CallPlan;
+use crate::progress::Progress;
 use crate::signalling::{Command, Signalling};
 
 /// Commands to the signalling task that may wait.

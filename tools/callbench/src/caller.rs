@@ -1,9 +1,11 @@
 //! One caller, as a test or a person commands it.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use partyline_sip::endpoint::CallEnd;
+use partyline_sip::sdp::Direction;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::ear::PacketReport;
@@ -12,7 +14,8 @@ use crate::leg::{LegKey, Look};
 use crate::media::{Command as MediaCommand, Media};
 use crate::meter::{level_dbov, tone_level_dbov, tone_levels_dbov};
 use crate::plan::Source;
-use crate::signalling::Command;
+use crate::progress::Progress;
+use crate::signalling::{Command, Flow};
 use crate::sound_file::write_sound;
 
 /// A tone in what is heard is above this: 20 dB below what callers send.
@@ -27,22 +30,6 @@ const GLANCE_EVERY: Duration = Duration::from_millis(50);
 const ON_ITS_WAY: Duration = Duration::from_millis(60);
 /// The rate of all sound here.
 pub(crate) const RATE_HZ: u32 = 8_000;
-
-/// How far a call has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
-    /// INVITE is sent.
-    Calling,
-    /// It rings.
-    Ringing,
-    /// It was answered.
-    Answered {
-        /// When the 200 came.
-        at: Instant,
-    },
-    /// It is over.
-    Ended(CallEnd),
-}
 
 /// A call that was made. Dropping it hangs up.
 #[derive(Debug)]
@@ -115,6 +102,52 @@ impl Caller {
     pub fn hang_up(&self) {
         // A stopped bench has hung up already.
         let _ = self.commands.try_send(Command::HangUp(self.leg));
+    }
+
+    /// Puts the other side on hold, as telephones do today: by `a=sendonly`. Nothing is sent meanwhile.
+    ///
+    /// # Errors
+    /// [`WaitError`] if the call ends, or the other side does not agree.
+    pub async fn hold(&self) -> Result<(), WaitError> {
+        self.change(Flow::Held, "the hold", |direction| !direction.receives()).await
+    }
+
+    /// The same as old telephones do it: by the address 0.0.0.0.
+    ///
+    /// # Errors
+    /// [`WaitError`] if the call ends, or the other side does not agree.
+    pub async fn hold_by_address(&self) -> Result<(), WaitError> {
+        self.change(Flow::HeldByAddress, "the hold", |direction| !direction.receives()).await
+    }
+
+    /// Takes the other side off hold: sends, and is sent to.
+    ///
+    /// # Errors
+    /// [`WaitError`] if the call ends, or the other side does not agree.
+    pub async fn resume(&self) -> Result<(), WaitError> {
+        self.change(Flow::BothWays, "the call to go on", |direction| direction == Direction::SendRecv).await
+    }
+
+    async fn change(
+        &self,
+        flow: Flow,
+        what: &str,
+        is_so: impl Fn(Direction) -> bool,
+    ) -> Result<(), WaitError> {
+        let (done, changed) = oneshot::channel();
+        let command = Command::Change { leg: self.leg, flow, done };
+        self.commands.send(command).await.map_err(|_| WaitError::Stopped)?;
+        let Ok(changed) = tokio::time::timeout(self.patience, changed).await else {
+            return Err(self.timed_out(what, "nobody answered".to_owned()));
+        };
+        match (changed, self.ended()) {
+            (Ok(direction), _) if is_so(direction) => Ok(()),
+            (Ok(direction), _) => Err(self.timed_out(what, format!("it is {direction:?}"))),
+            (Err(_), Some(end)) => {
+                Err(WaitError::Ended { caller: self.name.clone(), what: what.to_owned(), end })
+            }
+            (Err(_), None) => Err(self.timed_out(what, "another change is not through".to_owned())),
+        }
     }
 
     /// Presses keys, one after the other, after those that are being pressed.
@@ -197,6 +230,11 @@ impl Caller {
     /// What was heard in the last `window`, at 8 kHz; no longer than the plan's memory.
     pub async fn samples(&self, window: Duration) -> Vec<i16> {
         self.look(window).await.heard
+    }
+
+    /// Where its media goes; nothing before the answer and after the end.
+    pub async fn media_goes_to(&self) -> Option<SocketAddr> {
+        self.look(Duration::ZERO).await.remote
     }
 
     /// Packets received, lost and sent.

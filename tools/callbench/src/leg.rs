@@ -1,6 +1,6 @@
 //! A caller's media: a connected socket, a mouth and an ear.
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use partyline_codec::Codec;
@@ -25,6 +25,7 @@ pub(crate) struct Look {
     pub(crate) watched_at: Option<Instant>,
     pub(crate) last_key_at: Option<Instant>,
     pub(crate) has_pressed_all: bool,
+    pub(crate) remote: Option<SocketAddr>,
 }
 
 /// One caller's media.
@@ -121,6 +122,7 @@ impl Leg {
             watched_at: self.ear.watched_at(),
             last_key_at: self.mouth.last_key_at(),
             has_pressed_all: self.mouth.has_pressed_all(),
+            remote: self.socket.as_ref().and_then(|socket| socket.peer_addr().ok()),
         }
     }
 }

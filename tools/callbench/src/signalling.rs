@@ -8,12 +8,13 @@ use std::time::Instant;
 use partyline_sip::endpoint::{
     Because, CallEnd, CallEvent, CallKey, ConnectionId, Endpoint, OutgoingCall, Output,
 };
+use partyline_sip::sdp::{Agreement, Capabilities, Direction};
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::caller::Progress;
 use crate::leg::LegKey;
 use crate::media::{Command as MediaCommand, Media};
+use crate::progress::Progress;
 
 mod stream;
 
@@ -34,8 +35,24 @@ pub(crate) enum Command {
         sends_ack: bool,
     },
     HangUp(LegKey),
+    /// Change which way media flows; `done` is told what the other side agreed to, and dropped where it can't be asked.
+    Change {
+        leg: LegKey,
+        flow: Flow,
+        done: oneshot::Sender<Direction>,
+    },
     /// Hang up all calls, and end with the last of them.
     Stop,
+}
+
+/// Which way a caller wants media to flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    BothWays,
+    /// Held by `a=sendonly`.
+    Held,
+    /// Held by `c=IN IP4 0.0.0.0`.
+    HeldByAddress,
 }
 
 /// The task's state.
@@ -57,6 +74,19 @@ pub(crate) struct Signalling {
 struct Call {
     leg: LegKey,
     progress: watch::Sender<Progress>,
+    capabilities: Capabilities,
+    flow: Flow,
+    changing: Option<oneshot::Sender<Direction>>,
+}
+
+impl Call {
+    /// What the media is told: who holds has nothing to say.
+    fn media_of(&self, agreement: Agreement) -> Agreement {
+        match self.flow {
+            Flow::BothWays => agreement,
+            Flow::Held | Flow::HeldByAddress => Agreement { direction: Direction::Inactive, ..agreement },
+        }
+    }
 }
 
 impl Signalling {
@@ -121,7 +151,9 @@ impl Signalling {
                 match self.endpoint.call(Instant::now(), &outgoing) {
                     Ok(key) => {
                         self.by_leg.insert(leg, key);
-                        self.calls.insert(key, Call { leg, progress });
+                        let capabilities = outgoing.capabilities;
+                        let call = Call { leg, progress, capabilities, flow: Flow::BothWays, changing: None };
+                        self.calls.insert(key, call);
                     }
                     Err(_) => {
                         progress.send_replace(Progress::Ended(CallEnd::Rejected));
@@ -133,7 +165,27 @@ impl Signalling {
                     self.hang_up(key);
                 }
             }
+            Command::Change { leg, flow, done } => self.change(leg, flow, done),
             Command::Stop => self.hang_up_all(),
+        }
+    }
+
+    fn change(&mut self, leg: LegKey, flow: Flow, done: oneshot::Sender<Direction>) {
+        let Some(key) = self.by_leg.get(&leg).copied() else { return };
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let mut capabilities = call.capabilities.clone();
+        let direction = match flow {
+            Flow::Held => Direction::SendOnly,
+            Flow::BothWays => Direction::SendRecv,
+            Flow::HeldByAddress => {
+                capabilities.address = std::net::Ipv4Addr::UNSPECIFIED.into();
+                Direction::SendRecv
+            }
+        };
+        // Where it is refused `done` is dropped, and that tells it.
+        if self.endpoint.reoffer(Instant::now(), key, &capabilities, direction).is_ok() {
+            call.flow = flow;
+            call.changing = Some(done);
         }
     }
 
@@ -217,7 +269,7 @@ impl Signalling {
             let _ = self.endpoint.reject(Instant::now(), key, 480, &Because::default());
             return;
         }
-        let Some(call) = self.calls.get(&key) else {
+        let Some(call) = self.calls.get_mut(&key) else {
             return;
         };
         match event {
@@ -229,6 +281,11 @@ impl Signalling {
                 call.progress.send_replace(Progress::Answered { at: Instant::now() });
             }
             CallEvent::Changed(agreement) => {
+                if let Some(changing) = call.changing.take() {
+                    // Nobody may wait any more.
+                    let _ = changing.send(agreement.direction);
+                }
+                let agreement = call.media_of(agreement);
                 self.media.tell(MediaCommand::Connect(call.leg, Box::new(agreement)));
             }
             CallEvent::Ended(end) => {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::bench::{Bench, BenchConfig};
-use crate::caller::{Caller, Progress};
+use crate::caller::Caller;
 use crate::ear::PacketReport;
 use crate::error::BenchError;
 use crate::leg::Look;
@@ -14,6 +14,7 @@ use crate::load::rooms::Room;
 use crate::load::tones::{TALKERS_MAX, judge, tones};
 use crate::plan::CallPlan;
 use crate::process::ProcessMeter;
+use crate::progress::Progress;
 
 /// What each caller remembers, and the piece that is looked at for who hears whom.
 const MEMORY: Duration = Duration::from_secs(1);

@@ -35,6 +35,25 @@ async fn a_caller_is_answered_hears_its_echo_and_hangs_up() {
 }
 
 #[tokio::test]
+async fn a_caller_who_holds_hears_and_says_nothing_and_goes_on_afterwards() {
+    let (bench, echo) = (bench().await, Peer::start(Habits::default()).await);
+    let caller = bench.call(CallPlan::new(echo.uri("1")).tone(900.0)).await.unwrap();
+    caller.wait_answered().await.unwrap();
+    caller.wait_hears(900.0).await.unwrap();
+    caller.hold().await.unwrap();
+    caller.wait_hears_not(900.0).await.unwrap();
+    let sent = caller.packets().await.sent;
+    caller.resume().await.unwrap();
+    caller.wait_hears(900.0).await.unwrap();
+    caller.hold_by_address().await.unwrap();
+    caller.wait_hears_not(900.0).await.unwrap();
+    caller.resume().await.unwrap();
+    caller.wait_hears(900.0).await.unwrap();
+    assert!(caller.packets().await.sent > sent);
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn keys_arrive_as_they_were_pressed() {
     let (bench, echo) = (bench().await, Peer::start(Habits::default()).await);
     let caller = bench.call(CallPlan::new(echo.uri("1")).digits("12345678#")).await.unwrap();
