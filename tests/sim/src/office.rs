@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use partyline_conference::reference::ReferenceError;
 use partyline_conference::{
-    AttendanceId, AttendanceState, CallerIdentity, Change, ConfereeId, ConfereeState, ConferenceId, Decision,
-    FreshIds, Intent, MixId, MixerId, RoomId, Standing, Timestamp, rules,
+    AttendanceId, AttendanceState, CallerIdentity, Change, ConfereeId, ConfereeState, ConferenceEnd,
+    ConferenceId, Decision, FreshIds, Intent, MixId, MixerId, RoomId, Standing, Timestamp, rules,
 };
 
 use crate::event::{Down, Event, ServerIndex, StreamIndex, Up};
@@ -227,6 +227,10 @@ impl World {
                     .filter(|mix| dead_mixers.contains(&mix.mixer))
                     .map(|mix| Intent::MixerLost { mixer: mix.mixer.clone() }),
             );
+            let ends = known.conference().and_then(|live| live.deadline);
+            if ends.is_some_and(|ends| ends.why == ConferenceEnd::NoMixer) {
+                due.push(Intent::MixerCame);
+            }
             if known.is_due(now) {
                 due.push(Intent::Tick);
             }
@@ -270,6 +274,6 @@ const fn named(intent: &Intent) -> Option<AttendanceId> {
         | Intent::Left { attendance, .. }
         | Intent::VruLost { attendance } => Some(*attendance),
         Intent::Command { by, .. } => *by,
-        Intent::MixerLost { .. } | Intent::Tick => None,
+        Intent::MixerLost { .. } | Intent::NoSeat { .. } | Intent::MixerCame | Intent::Tick => None,
     }
 }

@@ -87,7 +87,7 @@ pub struct LiveConference {
     pub hosts_seated: u32,
     /// When it was created.
     pub started_at: Timestamp,
-    /// When it ends by itself: the end of the grace time, or of the longest conference.
+    /// When it ends by itself: the end of the grace time, of the longest conference, or of the wait for a mixer.
     pub deadline: Option<Deadline>,
 }
 
@@ -96,6 +96,7 @@ pub struct LiveConference {
 pub struct Deadline {
     /// When.
     pub at: Timestamp,
-    /// Why: [`ConferenceEnd::HostLeft`] (grace) or [`ConferenceEnd::TooLong`].
+    /// Why: [`ConferenceEnd::HostLeft`] (grace), [`ConferenceEnd::TooLong`] or [`ConferenceEnd::NoMixer`]: it waits for
+    /// one.
     pub why: ConferenceEnd,
 }

@@ -112,6 +112,13 @@ pub enum Change {
         /// 5 s from now.
         deadline: Timestamp,
     },
+    /// Whoever is *placed* in the conference has until then for audio to be up: its mix has another place, or none.
+    PutOffJoining {
+        /// The conference.
+        conference: ConferenceId,
+        /// The new deadline of each of them.
+        deadline: Timestamp,
+    },
     /// An attendance leaves, from wherever it stood; a seat and an order are spent.
     Leave {
         /// The attendance.

@@ -49,11 +49,18 @@ pub enum Intent {
         /// The attendance.
         attendance: AttendanceId,
     },
-    /// The mixer's lease is lost, it said "no seat", or it is being stopped: whatever of this room is on it moves.
+    /// The mixer's lease is lost, it does not answer, or it is being stopped: whatever of this room is on it moves.
     MixerLost {
         /// The mixer.
         mixer: MixerId,
     },
+    /// The mixer said "no seat": whatever of this room is on it moves, or ends where there is no other.
+    NoSeat {
+        /// The mixer.
+        mixer: MixerId,
+    },
+    /// A mixer has come, or is back: a conference that waits for one looks again.
+    MixerCame,
     /// A command by a conferee, or by the console with the account's right.
     Command {
         /// Unique for ever; the store returns the first answer to a repeat.

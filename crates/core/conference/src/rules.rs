@@ -19,6 +19,7 @@ mod placement;
 mod presence;
 mod time;
 
+pub use failover::NO_MIXER_MAX;
 pub use placement::CHUNK;
 pub use presence::{ABSENCE_MAX, JOIN_MAX};
 
@@ -88,6 +89,8 @@ fn decide_one(hand: &mut RoomInHand<'_>, intent: &Intent, gone: &Gone) {
         }
         Intent::VruLost { attendance } => presence::vru_lost(hand, *attendance),
         Intent::MixerLost { mixer } => failover::mixer_lost(hand, mixer),
+        Intent::NoSeat { mixer } => failover::no_seat(hand, mixer),
+        Intent::MixerCame => failover::look_again(hand),
         Intent::Command { id, by, command } => command::command(hand, *id, *by, *command),
         Intent::Tick => time::tick(hand),
     }

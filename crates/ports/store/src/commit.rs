@@ -84,6 +84,7 @@ async fn apply(db: &mut Connection<'_>, commit: &RoomCommit, change: &Change) ->
         | Change::Join { .. }
         | Change::Absent { .. }
         | Change::Return { .. }
+        | Change::PutOffJoining { .. }
         | Change::Leave { .. }
         | Change::LeaveAll { .. } => seats::apply(db, commit, change).await,
         Change::CreateConference { .. }
@@ -110,6 +111,7 @@ fn brings_callers(decision: &Decision) -> bool {
         | Change::Join { .. }
         | Change::Absent { .. }
         | Change::Return { .. }
+        | Change::PutOffJoining { .. }
         | Change::Leave { .. }
         | Change::LeaveAll { .. }
         | Change::CreateConference { .. }

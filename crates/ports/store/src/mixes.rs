@@ -62,6 +62,7 @@ pub(crate) async fn apply(
         | Change::Join { .. }
         | Change::Absent { .. }
         | Change::Return { .. }
+        | Change::PutOffJoining { .. }
         | Change::Leave { .. }
         | Change::LeaveAll { .. } => Ok(()),
     }

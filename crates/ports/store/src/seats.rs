@@ -63,6 +63,7 @@ pub(crate) async fn apply(
         Change::Return { attendance, deadline } => {
             seats.set_state(*attendance, "placed", Some(*deadline)).await
         }
+        Change::PutOffJoining { conference, deadline } => seats.put_off_joining(*conference, *deadline).await,
         Change::Leave { attendance, reason } => seats.leave(*attendance, *reason).await,
         Change::LeaveAll { conference, reason } => seats.leave_all(*conference, *reason).await,
         Change::CreateConference { .. }
@@ -221,6 +222,22 @@ impl Seats<'_, '_> {
                 "UPDATE conferee SET joined_at = COALESCE(joined_at, $2) \
                  WHERE id = (SELECT conferee FROM attendance WHERE id = $1)",
                 values![attendance, self.commit.at],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn put_off_joining(
+        &mut self,
+        conference: ConferenceId,
+        deadline: Timestamp,
+    ) -> Result<(), CommitError> {
+        self.db
+            .execute(
+                "UPDATE attendance SET deadline = $3 \
+                 WHERE room = $2 AND state = 'seated' AND ended_at IS NULL AND conferee IN \
+                   (SELECT id FROM conferee WHERE conference = $1 AND state = 'placed')",
+                values![conference, self.commit.room, deadline],
             )
             .await?;
         Ok(())

@@ -1,6 +1,6 @@
 //! The door: what a hello's code selects, looked up again whatever the VRU found.
 
-use partyline_conference::{AttemptId, Refusal, Role, RoomId, Standing};
+use partyline_conference::{AttemptId, Generation, Refusal, Role, RoomId, Standing};
 use partyline_rpc::conferencing::Hello;
 use partyline_store::{Attempt, StoreError};
 
@@ -17,18 +17,30 @@ pub(crate) enum Admission {
 }
 
 impl Office {
-    /// Looks up a hello's code and PIN. Who is known already resumes, even if the code was changed meanwhile.
+    /// Looks up a hello's code and PIN. Who is known already resumes where they are, even if the code was changed or
+    /// given to another room meanwhile.
     pub(crate) async fn admit(&self, hello: &Hello) -> Result<Admission, StoreError> {
+        if hello.generation > Generation(1)
+            && let Some(admitted) = self.resumed(hello).await?
+        {
+            return Ok(admitted);
+        }
         let refused = match self.select(hello).await? {
             admitted @ Admission::Room(..) => return Ok(admitted),
             Admission::Refused(refusal) => refusal,
         };
-        if let Some(view) = self.store.views(&[hello.attendance]).await?.pop() {
-            return Ok(Admission::Room(view.room, role_of(&view.standing)));
+        if let Some(admitted) = self.resumed(hello).await? {
+            return Ok(admitted);
         }
         tracing::info!(attendance = %hello.attendance, vru = %hello.vru, refusal = refused.as_str(), "refused");
         self.record_refusal(hello, refused).await?;
         Ok(Admission::Refused(refused))
+    }
+
+    /// Where a known caller is.
+    async fn resumed(&self, hello: &Hello) -> Result<Option<Admission>, StoreError> {
+        let known = self.store.views(&[hello.attendance]).await?.pop();
+        Ok(known.map(|view| Admission::Room(view.room, role_of(&view.standing))))
     }
 
     async fn select(&self, hello: &Hello) -> Result<Admission, StoreError> {

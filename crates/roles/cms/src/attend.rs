@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partyline_conference::{AttendanceId, Generation, Intent, MixView, RoomId, Standing, VruId};
-use partyline_rpc::conferencing::{AttendDown, AttendUp, Hello, MixTicket, Placed};
+use partyline_rpc::conferencing::{AttendDown, AttendUp, Hello, JoinedMix, MixTicket, Placed};
 use partyline_rpc::generated::conferencing as wire;
 use partyline_rpc::{LegName, TICKET_LIFE, Ticket};
 use tokio::sync::mpsc;
@@ -15,6 +15,7 @@ use crate::admission::Admission;
 use crate::clock;
 use crate::office::Office;
 use crate::streams::{Attached, Place, Told};
+use crate::telling::mix_of;
 
 /// Longest wait for the hello: a stream without one is nobody's.
 const HELLO_MAX: Duration = Duration::from_secs(5);
@@ -78,9 +79,13 @@ impl Office {
             _place: place,
         };
         let has_left = hello.left.is_some();
+        let (attends_again, joined) = (hello.generation > Generation(1), hello.joined.clone());
         self.ask(room, intents(hello, role)).await?;
         if has_left {
             return Ok(ended());
+        }
+        if attends_again {
+            self.doubt_mix_of(stream.attendance, joined).await?;
         }
         self.tell(room);
         let first = stream.first_decision().await?;
@@ -92,6 +97,24 @@ impl Office {
             self.tasks.spawn(stream.run(up, down));
         }
         Ok(ReceiverStream::new(messages))
+    }
+}
+
+impl Office {
+    /// A caller who attends again and has no audio in their mix may have lost it with the mixer: before they are sent
+    /// there again, the mixer is asked.
+    async fn doubt_mix_of(&self, attendance: AttendanceId, joined: Option<JoinedMix>) -> Result<(), Status> {
+        let views = self.store.views(&[attendance]).await.map_err(|error| {
+            tracing::warn!(%attendance, %error, "where the caller stands can't be read");
+            Status::unavailable("the data store does not answer")
+        })?;
+        let mix = views.first().and_then(|view| mix_of(&view.standing)).map(|(mix, _)| mix);
+        if let Some(mix) = mix
+            && joined.is_none_or(|joined| (joined.mix, joined.epoch) != (mix.mix, mix.epoch))
+        {
+            self.mixers.doubt(mix.mix);
+        }
+        Ok(())
     }
 }
 

@@ -73,12 +73,15 @@ impl Office {
     /// Whether what was seen of a mixer or a VRU is so still: it may have waited here for long.
     fn still_holds(&self, room: RoomId, intent: &Intent) -> bool {
         match intent {
-            Intent::MixerLost { mixer } => self.live_mixers.lock().is_lost(Instant::now(), mixer),
+            Intent::MixerLost { mixer } | Intent::NoSeat { mixer } => {
+                self.live_mixers.lock().is_lost(Instant::now(), mixer)
+            }
             Intent::VruLost { attendance } => !self.streams.has(room, *attendance),
             Intent::Attend { .. }
             | Intent::Joined { .. }
             | Intent::Left { .. }
             | Intent::Command { .. }
+            | Intent::MixerCame
             | Intent::Tick => true,
         }
     }
@@ -132,7 +135,7 @@ const fn attendance_of(intent: &Intent) -> Option<AttendanceId> {
         | Intent::Left { attendance, .. }
         | Intent::VruLost { attendance } => Some(*attendance),
         Intent::Command { by, .. } => *by,
-        Intent::MixerLost { .. } | Intent::Tick => None,
+        Intent::MixerLost { .. } | Intent::NoSeat { .. } | Intent::MixerCame | Intent::Tick => None,
     }
 }
 
@@ -148,8 +151,9 @@ fn fresh_ids(snapshot: &RoomSnapshot, intents: &[Intent]) -> FreshIds {
     }
 }
 
-/// Whether somebody would be refused, or a conference ended, for want of a mixer.
+/// Whether somebody would be refused, or a conference would wait or end, for want of a mixer.
 fn is_short_of_mixers(decision: &Decision) -> bool {
+    use partyline_conference::conference::Deadline;
     use partyline_conference::{AttendanceState, ConferenceEnd};
     decision.changes.iter().any(|change| {
         matches!(
@@ -157,6 +161,7 @@ fn is_short_of_mixers(decision: &Decision) -> bool {
             Change::Refuse { refusal: Refusal::NoMixer, .. }
                 | Change::Arrive { state: AttendanceState::Refused(Refusal::NoMixer), .. }
                 | Change::EndConference { why: ConferenceEnd::NoMixer, .. }
+                | Change::SetDeadline { deadline: Some(Deadline { why: ConferenceEnd::NoMixer, .. }), .. }
         )
     })
 }

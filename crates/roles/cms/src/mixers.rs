@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use partyline_conference::{ConferenceId, Epoch, MixId, MixView, MixerId};
+use partyline_conference::{ConferenceId, Epoch, MixId, MixKind, MixView, MixerId};
 use partyline_rpc::mixing::{EndMix, EnsureMix, PlaySound, SetLeg};
 use partyline_rpc::{Address, Network, clients};
 use partyline_store::MixerLease;
@@ -28,8 +28,11 @@ pub(crate) enum EnsureError {
     /// It knows a later placement: what was read is old by now.
     #[error("the mixer knows a later placement")]
     Stale,
-    /// It has no seat, or does not answer.
-    #[error("the mixer can't carry the mix")]
+    /// It lives, and has no seat.
+    #[error("the mixer has no seat")]
+    NoSeat,
+    /// It does not answer.
+    #[error("the mixer does not answer")]
     Lost,
 }
 
@@ -71,7 +74,11 @@ impl Mixers {
             return Ok(());
         }
         let address: Address = view.address.parse().map_err(|_| EnsureError::Lost)?;
-        let order = EnsureMix { mix: view.mix, epoch: view.epoch, kind: view.kind, conference, seats: 1 };
+        // The seats of a new conference are reserved in the store; its lobby's legs may hold them for a moment still.
+        let is_new = view.kind == MixKind::Conference && view.epoch == Epoch(1);
+        let seats = u32::from(!is_new);
+        let order = EnsureMix { mix: view.mix, epoch: view.epoch, kind: view.kind, conference, seats };
+        let mut outcome = EnsureError::Lost;
         for attempt in 1..=ENSURE_ATTEMPTS {
             let mut client = clients::mixing(self.channel(&address));
             let Err(status) = self.within(client.ensure(tonic::Request::new(order.into()))).await else {
@@ -83,12 +90,18 @@ impl Mixers {
             }
             tracing::warn!(mixer = %view.mixer, mix = %view.mix, epoch = %view.epoch, attempt, %status, "no mix");
             if status.code() == Code::ResourceExhausted {
+                outcome = EnsureError::NoSeat;
                 break;
             }
             tokio::time::sleep(ENSURE_PAUSE * attempt).await;
         }
         metrics::counter!("partyline_cms_mixers_given_up_total").increment(1);
-        Err(EnsureError::Lost)
+        Err(outcome)
+    }
+
+    /// Whether the mixer has the mix still is doubtful: it is asked again.
+    pub(crate) fn doubt(&self, mix: MixId) {
+        self.ensured.lock().remove(&mix);
     }
 
     fn remember(&self, mix: MixId, placement: (MixerId, Epoch)) {

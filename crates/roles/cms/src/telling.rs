@@ -1,7 +1,7 @@
 //! Telling: what should hold is read from the store after a commit, by whoever made it, and put before the callers'
 //! streams that are open here. Level-triggered: it can be done any number of times.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,11 +47,11 @@ impl Office {
     ) -> Result<(), StoreError> {
         // Read before the views: if the room moves on in between, its newer version has it read again.
         let version = self.store.room_versions(&[room]).await?.first().map(|(_, version)| *version);
-        let mut lost = BTreeSet::new();
+        let mut lost = BTreeMap::new();
         let mut is_stale = false;
         for view in self.store.views(callers).await? {
             if let Some((mix, conference)) = mix_of(&view.standing) {
-                if lost.contains(&mix.mixer) {
+                if lost.contains_key(&mix.mixer) {
                     continue;
                 }
                 // The mixer has the mix, and a conference's unique identifier, before the VRU is told of it.
@@ -61,8 +61,8 @@ impl Office {
                         is_stale = true;
                         continue;
                     }
-                    Err(EnsureError::Lost) => {
-                        lost.insert(mix.mixer.clone());
+                    Err(error @ (EnsureError::Lost | EnsureError::NoSeat)) => {
+                        lost.insert(mix.mixer.clone(), error);
                         continue;
                     }
                 }
@@ -72,18 +72,22 @@ impl Office {
         if let Some(version) = version.filter(|_| lost.is_empty() && !is_stale) {
             self.streams.has_told(room, version);
         }
-        for mixer in lost {
-            tracing::warn!(%room, %mixer, "the room leaves a mixer that can't carry it");
+        for (mixer, error) in lost {
+            tracing::warn!(%room, %mixer, %error, "the room leaves a mixer that can't carry it");
             self.live_mixers.lock().avoid(Instant::now(), mixer.clone());
             // Where this fails, the versions that are compared every 2 s bring us back here.
-            let _ = self.ask(room, vec![Intent::MixerLost { mixer }]).await;
+            let intent = match error {
+                EnsureError::NoSeat => Intent::NoSeat { mixer },
+                EnsureError::Lost | EnsureError::Stale => Intent::MixerLost { mixer },
+            };
+            let _ = self.ask(room, vec![intent]).await;
         }
         Ok(())
     }
 }
 
 /// The mix that a standing sends a caller to, with the conference that it carries.
-fn mix_of(standing: &Standing) -> Option<(&MixView, Option<ConferenceId>)> {
+pub(crate) fn mix_of(standing: &Standing) -> Option<(&MixView, Option<ConferenceId>)> {
     match standing {
         Standing::ConnectedForNow(mix) => Some((mix, None)),
         Standing::Placed { mix, conference, .. } => Some((mix, Some(*conference))),

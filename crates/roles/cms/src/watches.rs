@@ -20,6 +20,8 @@ pub(crate) struct Watches {
     mixers: LeaseWatch<MixerId>,
     vrus: LeaseWatch<VruId>,
     servers: BTreeMap<ServiceName, LeaseWatch<InterfaceServerId>>,
+    /// Mixers that could be given something at the last look.
+    given: Vec<MixerId>,
     acted: BTreeMap<Lost, Instant>,
 }
 
@@ -36,6 +38,7 @@ impl Watches {
             mixers: LeaseWatch::new(LeaseWatch::<MixerId>::TERM),
             vrus: LeaseWatch::new(LeaseWatch::<VruId>::TERM),
             servers: BTreeMap::new(),
+            given: Vec::new(),
             acted: BTreeMap::new(),
         }
     }
@@ -75,18 +78,23 @@ impl Watches {
         let leases = office.store.mixers().await?;
         let counters: Vec<_> = leases.iter().map(|lease| (lease.id.clone(), lease.counter)).collect();
         let dead = self.mixers.observe(now, counters);
-        let (anew, mut lost) = {
+        let (anew, mut lost, given) = {
             let mut live = office.live_mixers.lock();
             let anew = live.list(leases);
             live.judge(&dead);
-            (anew, live.draining())
+            (anew, live.draining(), live.ids(now))
         };
-        for mixer in &anew {
-            office.mixers.forget(mixer);
-            self.acted.remove(&Lost::Mixer(mixer.clone()));
+        let has_come = |mixer: &&MixerId| anew.contains(mixer) || !self.given.contains(mixer);
+        let come: Vec<_> = given.iter().filter(has_come).cloned().collect();
+        self.given = given;
+        if !come.is_empty() {
+            // What found no other mixer before may find one now.
+            self.acted.retain(|lost, _| !matches!(lost, Lost::Mixer(_)));
+        }
+        for mixer in come {
+            office.mixer_came(&mixer).await?;
         }
         lost.extend(dead);
-        lost.extend(anew);
         lost.sort_unstable();
         lost.dedup();
         for mixer in lost {
@@ -147,25 +155,40 @@ impl Watches {
 
 impl Office {
     /// Reads the mixers anew, outside of the watch's beat.
-    pub(crate) async fn refresh_mixers(&self) -> Result<(), StoreError> {
+    pub(crate) async fn refresh_mixers(self: &Arc<Self>) -> Result<(), StoreError> {
         let leases = self.store.mixers().await?;
-        for mixer in self.live_mixers.lock().list(leases) {
-            self.mixers.forget(&mixer);
+        let anew = self.live_mixers.lock().list(leases);
+        for mixer in anew {
+            self.mixer_came(&mixer).await?;
         }
         Ok(())
     }
 
+    /// A mixer is there that was not, or has started anew and knows nothing: what is placed on it is opened there
+    /// again before anybody is told, and conferences that wait for a mixer look again.
+    async fn mixer_came(self: &Arc<Self>, mixer: &MixerId) -> Result<(), StoreError> {
+        self.mixers.forget(mixer);
+        self.streams.wake_all();
+        self.ask_rooms_on(mixer, &Intent::MixerCame).await.map(drop)
+    }
+
     /// Has every room leave a mixer.
     async fn mixer_lost(self: &Arc<Self>, mixer: MixerId) -> Result<(), StoreError> {
-        let rooms = self.store.rooms_on_mixer(&mixer).await?;
-        if !rooms.is_empty() {
-            tracing::warn!(%mixer, rooms = rooms.len(), "rooms leave the mixer");
-        }
-        for room in rooms {
-            let (office, mixer) = (Arc::clone(self), mixer.clone());
-            self.tasks.spawn(async move { office.ask(room, vec![Intent::MixerLost { mixer }]).await });
+        let rooms = self.ask_rooms_on(&mixer, &Intent::MixerLost { mixer: mixer.clone() }).await?;
+        if rooms > 0 {
+            tracing::warn!(%mixer, rooms, "rooms leave the mixer");
         }
         Ok(())
+    }
+
+    /// Asks the same of every room with a mix on a mixer, and does not wait for it.
+    async fn ask_rooms_on(self: &Arc<Self>, mixer: &MixerId, intent: &Intent) -> Result<usize, StoreError> {
+        let rooms = self.store.rooms_on_mixer(mixer).await?;
+        for room in &rooms {
+            let (office, room, intent) = (Arc::clone(self), *room, intent.clone());
+            self.tasks.spawn(async move { office.ask(room, vec![intent]).await });
+        }
+        Ok(rooms.len())
     }
 
     /// The calls of a VRU that is gone: each is absent for a while.

@@ -35,6 +35,7 @@ impl ReferenceRoom {
             Change::Return { attendance, deadline } => {
                 self.step(*attendance, &[Absent], Placed, Some(*deadline))
             }
+            Change::PutOffJoining { conference, deadline } => self.put_off_joining(*conference, *deadline),
             Change::Leave { attendance, reason } => self.leave(*attendance, *reason),
             Change::LeaveAll { conference, reason } => self.leave_all(*conference, *reason),
             Change::CreateConference { conference, mix, mixer, deadline, .. } => {
@@ -166,6 +167,18 @@ impl ReferenceRoom {
             | AttendanceState::Refused(_)
             | AttendanceState::Left(_) => Err(nonsense("a conferee's step from where they do not stand")),
         }
+    }
+
+    fn put_off_joining(&mut self, put_off: ConferenceId, deadline: Timestamp) -> Applied {
+        self.live(put_off)?;
+        for row in self.attendances.values_mut() {
+            if matches!(row.state, AttendanceState::Seated { conference, state: ConfereeState::Placed, .. }
+                if conference == put_off)
+            {
+                row.deadline = Some(deadline);
+            }
+        }
+        Ok(())
     }
 
     fn leave(&mut self, attendance: AttendanceId, reason: LeaveReason) -> Applied {

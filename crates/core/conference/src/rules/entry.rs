@@ -8,7 +8,7 @@ use crate::room::EntryPolicy;
 use crate::snapshot::RoomSnapshot;
 
 use super::in_hand::{Hello, RoomInHand};
-use super::{capacity, deadlines, leaving, lobby, lock, placement, presence};
+use super::{capacity, deadlines, failover, leaving, lobby, lock, placement, presence};
 
 /// Where a newcomer goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +103,10 @@ fn resume(hand: &mut RoomInHand<'_>, hello: &Hello<'_>) {
 }
 
 fn enter(hand: &mut RoomInHand<'_>, hello: &Hello<'_>) -> Result<(), Refusal> {
+    failover::look_again(hand);
+    if failover::is_waiting(&hand.facts) {
+        return Err(Refusal::NoMixer);
+    }
     placement::make_room_in(hand, MixKind::Conference)?;
     hand.arrive_seated(hello, hand.facts.now.after(presence::JOIN_MAX));
     if hello.role == Role::Host {

@@ -373,6 +373,22 @@ impl<'a> RoomInHand<'a> {
         }
     }
 
+    /// Whoever is placed in the live conference has until then to join.
+    pub(super) fn put_off_joining(&mut self, deadline: Timestamp) {
+        let Some(live) = self.facts.conference.as_ref() else {
+            return;
+        };
+        let here = live.id;
+        self.change(Change::PutOffJoining { conference: here, deadline });
+        for known in self.facts.attendances.values_mut() {
+            if matches!(known.state, AttendanceState::Seated { conference, state: ConfereeState::Placed, .. }
+                if conference == here)
+            {
+                known.deadline = Some(deadline);
+            }
+        }
+    }
+
     /// Takes a mixer out of what placement may choose from.
     pub(super) fn forget_mixer(&mut self, mixer: &MixerId) {
         self.facts.mixers.retain(|load| load.id != *mixer);

@@ -57,7 +57,9 @@ fn seat_is_free(hand: &mut RoomInHand<'_>, role: Role) {
     match hand.facts.room.host_leaves {
         HostLeaves::End => hand.end_conference(ConferenceEnd::HostLeft, LeaveReason::ConferenceEnded),
         HostLeaves::Grace(grace) => {
-            let deadline = grace_end(hand.facts.now, grace, live.deadline);
+            let until_now = live.deadline.filter(|until| until.why != ConferenceEnd::NoMixer);
+            let longest = || deadlines::conference_end(&hand.facts.room, live.started_at);
+            let deadline = grace_end(hand.facts.now, grace, until_now.or_else(longest));
             if live.deadline != Some(deadline) {
                 hand.set_deadline(Some(deadline));
             }

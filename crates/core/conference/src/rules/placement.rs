@@ -77,8 +77,13 @@ pub(super) fn place_for_lobby(facts: &RoomSnapshot) -> Option<Place> {
 /// A place for a mix that lost its mixer: one that takes its whole reservation, else one that takes who is in it.
 pub(super) fn place_for_move(facts: &RoomSnapshot, mix: &LiveMix, seated: u32) -> Option<Place> {
     let class = &facts.room.class;
-    let mixer = least_loaded(&facts.mixers, class, mix.reserved)
-        .or_else(|| least_loaded(&facts.mixers, class, seated))?;
+    let mut mixers = facts.mixers.clone();
+    for mixer in mixers.iter_mut().filter(|mixer| mixer.id == mix.mixer) {
+        // It is back: what it had reserved for the mix is the mix's still.
+        mixer.reserved = mixer.reserved.saturating_sub(mix.reserved);
+    }
+    let mixer =
+        least_loaded(&mixers, class, mix.reserved).or_else(|| least_loaded(&mixers, class, seated))?;
     Some(Place { mixer: mixer.id.clone(), seats: mix.reserved.min(mixer.left()) })
 }
 

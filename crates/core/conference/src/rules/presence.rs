@@ -6,6 +6,7 @@ use crate::attendance::AttendanceState;
 use crate::conference::ConfereeState;
 use crate::ids::{AttendanceId, Epoch, Generation, MixId};
 
+use super::failover;
 use super::in_hand::RoomInHand;
 
 /// Placed and not joined within this leaves as "never joined". Long enough for a VRU that had to attend again,
@@ -28,6 +29,7 @@ pub(super) fn joined(
     if !is_newest || !is_in_place {
         return;
     }
+    failover::is_carried(hand);
     match hand.seat_of(attendance) {
         // Who was thought lost and says this is there.
         Some(ConfereeState::Placed | ConfereeState::Absent) => hand.join(attendance),

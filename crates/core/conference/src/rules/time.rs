@@ -1,22 +1,25 @@
 //! Time: what ends by itself.
 
 use crate::attendance::{Attendance, AttendanceState, LeaveReason};
-use crate::conference::ConfereeState;
+use crate::conference::{ConfereeState, ConferenceEnd};
 use crate::ids::AttendanceId;
 use crate::room::Room;
 use crate::time::Timestamp;
 
 use super::deadlines::wait_end;
 use super::in_hand::RoomInHand;
-use super::leaving;
+use super::{failover, leaving};
 
 /// Time has passed: the conference that is due ends, and whoever is overdue leaves.
 pub(super) fn tick(hand: &mut RoomInHand<'_>) {
     let now = hand.facts.now;
+    failover::look_again(hand);
     if let Some(deadline) = hand.facts.conference.as_ref().and_then(|live| live.deadline)
         && deadline.at <= now
     {
-        hand.end_conference(deadline.why, LeaveReason::ConferenceEnded);
+        let is_for_want = deadline.why == ConferenceEnd::NoMixer;
+        let reason = if is_for_want { LeaveReason::NoMixer } else { LeaveReason::ConferenceEnded };
+        hand.end_conference(deadline.why, reason);
     }
     let overdue: Vec<AttendanceId> = std::mem::take(&mut hand.facts.overdue);
     for attendance in overdue {

@@ -1,10 +1,15 @@
 //! A mixer is lost.
 
+use std::time::Duration;
+
 use partyline_conference::conference::ConferenceEnd;
-use partyline_conference::room::EntryPolicy;
-use partyline_conference::{Epoch, EventKind, LeaveReason, WaitingKind};
+use partyline_conference::room::{EntryPolicy, HostLeaves};
+use partyline_conference::rules::{JOIN_MAX, NO_MIXER_MAX};
+use partyline_conference::{Epoch, EventKind, Intent, LeaveReason, Refusal, WaitingKind};
 
 use crate::world::{World, mixer, mixer_id};
+
+const MOMENT: Duration = Duration::from_millis(1);
 
 #[test]
 fn a_conference_goes_to_another_mixer_of_the_class_with_the_next_epoch() {
@@ -52,14 +57,112 @@ fn a_move_takes_fewer_seats_along_where_the_new_mixer_has_fewer() {
 }
 
 #[test]
-fn with_no_mixer_left_the_conference_ends_and_its_conferees_hear_why() {
+fn with_no_mixer_left_the_conference_waits_for_a_minute_and_then_ends_and_its_conferees_hear_why() {
     let mut world = World::of(|_| ());
     let (host, guest) = (world.host(), world.participant());
+    world.joins(host);
     world.add_mixer(mixer("tiny", "standard", 1));
     world.mixer_is_lost("m1");
+    world.mixer_is_lost("m1");
+    assert!(world.last.is_empty(), "it waits already");
+    world.passes(NO_MIXER_MAX - MOMENT);
+    assert_eq!([host, guest].map(|caller| world.order(caller)), [1, 2], "who had no audio yet waits too");
+    world.passes(MOMENT);
     assert_eq!(world.room().ended().last().unwrap().1, ConferenceEnd::NoMixer);
     assert!([host, guest].iter().all(|caller| world.left_by(*caller) == Some(LeaveReason::NoMixer)));
     assert_eq!(world.reserved(), 0);
+}
+
+#[test]
+fn a_conference_that_waits_for_a_mixer_goes_to_the_next_that_comes_even_the_same_one() {
+    for name in ["m1", "m2"] {
+        let mut world = World::of(|room| room.conference_max = Some(Duration::from_secs(600)));
+        let (host, guest) = (world.host(), world.participant());
+        world.joins(host);
+        let before = world.conference().clone();
+        world.mixer_is_lost("m1");
+        world.decide(&[Intent::MixerCame]);
+        assert!(world.last.is_empty(), "none has come");
+
+        world.now = world.now.after(NO_MIXER_MAX / 2);
+        if name == "m1" {
+            world.live_mixers.push(mixer_id("m1"))
+        } else {
+            world.add_mixer(mixer("m2", "standard", 10))
+        }
+        world.decide(&[Intent::MixerCame]);
+        let after = world.conference().clone();
+        assert_eq!((after.id, after.mix.mix), (before.id, before.mix.mix));
+        assert_eq!((after.mix.mixer.as_str(), after.mix.epoch), (name, Epoch(2)));
+        assert_eq!(after.mix.reserved, before.mix.reserved);
+        assert_eq!(after.deadline, before.deadline, "its own longest time holds again");
+        assert_eq!(world.reserved(), 8);
+        world.passes(JOIN_MAX - MOMENT);
+        assert_eq!([host, guest].map(|caller| world.order(caller)), [1, 2]);
+        world.decide(&[Intent::MixerCame]);
+        assert!(world.last.is_empty(), "it waits no more");
+    }
+}
+
+#[test]
+fn who_has_audio_says_that_the_mixer_is_there_after_all() {
+    let mut world = World::of(|_| ());
+    let host = world.host();
+    world.joins(host);
+    world.mixer_is_lost("m1");
+    world.joins(host);
+    assert_eq!(world.conference().deadline, None);
+    world.passes(NO_MIXER_MAX);
+    assert!(world.has_conference());
+}
+
+#[test]
+fn nobody_enters_a_conference_that_waits_for_a_mixer_until_one_is_there() {
+    let mut world = World::of(|_| ());
+    world.host();
+    world.mixer_is_lost("m1");
+    let early = world.participant();
+    assert_eq!(world.refusal(early), Some(Refusal::NoMixer));
+    world.live_mixers.push(mixer_id("m1"));
+    let late = world.participant();
+    assert_eq!(world.order(late), 2);
+    assert_eq!(world.conference().mix.epoch, Epoch(2));
+}
+
+#[test]
+fn a_mixer_that_has_no_seat_where_there_is_no_other_ends_the_conference() {
+    let mut world = World::of(|_| ());
+    let host = world.host();
+    world.decide(&[Intent::NoSeat { mixer: mixer_id("m1") }]);
+    assert_eq!(world.left_by(host), Some(LeaveReason::NoMixer));
+    assert!(!world.has_conference());
+}
+
+#[test]
+fn the_grace_time_of_the_last_host_is_not_lost_with_the_mixer() {
+    let grace = Duration::from_secs(20);
+    let mut world = World::of(|room| room.host_leaves = HostLeaves::Grace(grace));
+    let (host, guest) = (world.host(), world.participant());
+    world.joins(guest);
+    world.mixer_is_lost("m1");
+    world.leaves(host);
+    world.live_mixers.push(mixer_id("m1"));
+    world.passes(grace);
+    assert_eq!(world.room().ended().last().unwrap().1, ConferenceEnd::HostLeft);
+}
+
+#[test]
+fn who_is_on_the_way_has_the_whole_time_to_join_the_next_mixer() {
+    let mut world = World::of(|_| ());
+    let (host, guest) = (world.host(), world.participant());
+    world.joins(host);
+    world.add_mixer(mixer("m2", "standard", 10));
+    world.now = world.now.after(JOIN_MAX - MOMENT);
+    world.mixer_is_lost("m1");
+    world.passes(JOIN_MAX - MOMENT);
+    assert_eq!(world.order(guest), 2);
+    world.passes(MOMENT);
+    assert_eq!(world.left_by(guest), Some(LeaveReason::NeverJoined));
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub(crate) fn names(intent: &Intent) -> Option<AttendanceId> {
         | Intent::Left { attendance, .. }
         | Intent::VruLost { attendance } => Some(*attendance),
         Intent::Command { by, .. } => *by,
-        Intent::MixerLost { .. } | Intent::Tick => None,
+        Intent::MixerLost { .. } | Intent::NoSeat { .. } | Intent::MixerCame | Intent::Tick => None,
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) enum Happening {
     Left { who: u128 },
     VruLost { who: u128 },
     MixerLost { is_first: bool },
+    NoSeat { is_first: bool },
+    MixerCame,
     Commands { who: Option<u128>, command: Command },
     Passes { seconds: u64 },
 }
@@ -48,6 +50,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => who().prop_map(|who| Happening::Left { who }),
         1 => who().prop_map(|who| Happening::VruLost { who }),
         1 => any::<bool>().prop_map(|is_first| Happening::MixerLost { is_first }),
+        1 => any::<bool>().prop_map(|is_first| Happening::NoSeat { is_first }),
+        1 => Just(Happening::MixerCame),
         1 => (prop::option::of(who()), command)
             .prop_map(|(who, command)| Happening::Commands { who, command }),
         2 => (1..40u64).prop_map(|seconds| Happening::Passes { seconds }),
@@ -172,6 +176,10 @@ impl<'s> Both<'s> {
             Happening::MixerLost { is_first } => {
                 Intent::MixerLost { mixer: mixer(if *is_first { "m1" } else { "m2" }) }
             }
+            Happening::NoSeat { is_first } => {
+                Intent::NoSeat { mixer: mixer(if *is_first { "m1" } else { "m2" }) }
+            }
+            Happening::MixerCame => Intent::MixerCame,
             Happening::Commands { who, command } => Intent::Command {
                 id: CommandId::from_bits(self.draw()),
                 by: who.map(attendance),

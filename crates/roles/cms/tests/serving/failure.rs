@@ -1,6 +1,6 @@
 //! Broken streams, stopped servers, mixers that can't.
 
-use partyline_conference::{AttendanceId, EntryPolicy, Generation, Intent, LeaveReason, Refusal};
+use partyline_conference::{AttendanceId, EntryPolicy, Epoch, Generation, Intent, LeaveReason, Refusal};
 use partyline_rpc::conferencing::{AttendDown, JoinedMix};
 use partyline_rpc::services;
 use partyline_store::{Store, StoreReader};
@@ -121,4 +121,85 @@ async fn without_any_mixer_callers_are_refused_and_one_that_comes_is_found_at_on
     scene.mixer("mixer-1", false).await;
     let late = scene.call("cms-1", 2, HOST_CODE).await;
     assert_eq!(late.placed().mix.mixer.as_str(), "mixer-1");
+}
+
+#[tokio::test]
+async fn callers_are_back_in_their_conference_when_its_only_mixer_is_stopped_and_started() {
+    let (scene, mixer, _a, _b) = Scene::usual(EntryPolicy::Start).await;
+    let (mut host, mut guest) =
+        (scene.call("cms-1", 1, HOST_CODE).await, scene.call("cms-2", 2, PARTICIPANT_CODE).await);
+    let before = host.placed().clone();
+    host.joins().await;
+    scene.until_joined(before.conference, 1).await;
+
+    scene.lease_of("mixer-1", "first", true).await;
+    scene.until_waiting_for_a_mixer().await;
+    scene.lease_of("mixer-1", "second", false).await;
+    for (caller, order) in [(&mut host, 1), (&mut guest, 2)] {
+        let is_moved =
+            |now: &AttendDown| matches!(now, AttendDown::Placed(placed) if placed.mix.epoch == Epoch(2));
+        caller.until("the mixer is back", is_moved).await;
+        assert_eq!((caller.placed().conference, caller.placed().order.0), (before.conference, order));
+    }
+    let is_opened = |order: &Order| matches!(order, Order::Ensure(mix) if mix.mix == before.mix.mix && mix.epoch == Epoch(2));
+    assert!(mixer.orders().iter().any(is_opened));
+}
+
+#[tokio::test]
+async fn a_mixer_that_started_anew_in_a_moment_gets_its_mixes_opened_again() {
+    let (scene, mixer, _a, _b) = Scene::usual(EntryPolicy::Start).await;
+    let host = scene.call("cms-1", 1, HOST_CODE).await;
+    let opened = || mixer.orders().iter().filter(|order| matches!(order, Order::Ensure(_))).count();
+    assert_eq!(opened(), 1);
+    scene.lease_of("mixer-1", "second", false).await;
+    eventually("the mix is opened again", || opened() > 1).await;
+    let record = scene.store.conference(host.placed().conference).await.unwrap().unwrap();
+    assert_eq!((record.seated, record.end), (1, None));
+}
+
+#[tokio::test]
+async fn who_attends_again_without_audio_has_the_mixer_asked_before_they_are_sent_there() {
+    let (scene, mixer, _a, _b) = Scene::usual(EntryPolicy::Start).await;
+    let host = scene.call("cms-1", 1, HOST_CODE).await;
+    let (mix, opened) = (host.placed().mix.clone(), || {
+        mixer.orders().iter().filter(|o| matches!(o, Order::Ensure(_))).count()
+    });
+    let mut again = scene.hello(1, HOST_CODE);
+    again.generation = Generation(2);
+    again.joined = Some(JoinedMix { mix: mix.mix, epoch: mix.epoch });
+    let again = scene.attend("cms-1", again).await.unwrap();
+    assert_eq!(opened(), 1, "with audio there is nothing to ask");
+
+    drop(again);
+    let mut without = scene.hello(1, HOST_CODE);
+    without.generation = Generation(3);
+    let _without = scene.attend("cms-1", without).await.unwrap();
+    assert_eq!(opened(), 2);
+}
+
+#[tokio::test]
+async fn who_attends_again_resumes_in_their_room_though_its_code_is_another_rooms_by_now() {
+    let (scene, _mixer, _a, _b) = Scene::usual(EntryPolicy::Start).await;
+    let caller = scene.call("cms-1", 1, PARTICIPANT_CODE).await;
+    let before = caller.placed().clone();
+    drop(caller);
+    scene.give_code_away(PARTICIPANT_CODE).await;
+
+    let mut again = scene.hello(1, PARTICIPANT_CODE);
+    again.generation = Generation(2);
+    let again = scene.attend("cms-2", again).await.unwrap();
+    assert_eq!((again.placed().conference, again.placed().conferee), (before.conference, before.conferee));
+}
+
+#[tokio::test]
+async fn a_vru_that_starts_anew_loses_its_earlier_calls_but_not_those_it_has_begun_since() {
+    let (scene, _mixer, _a, _b) = Scene::usual(EntryPolicy::Start).await;
+    scene.renew_vru("cms-1", "first").await;
+    let _earlier = scene.call("cms-2", 1, PARTICIPANT_CODE).await;
+    let _begun = scene.call("cms-1", 2, PARTICIPANT_CODE).await;
+    scene.renew_vru("cms-1", "second").await;
+    let missed = scene.store.views(&[1, 2].map(AttendanceId::from_bits)).await.unwrap();
+    let mut missed: Vec<_> = missed.iter().map(|view| (view.attendance.bits(), view.is_missed)).collect();
+    missed.sort_unstable();
+    assert_eq!(missed, [(1, true), (2, false)]);
 }

@@ -6,15 +6,16 @@ use std::time::{Duration, UNIX_EPOCH};
 use parking_lot::Mutex;
 use partyline_cms::{Config, InterfaceServer};
 use partyline_conference::{
-    AccountId, Announce, AttendanceId, CallerIdentity, ConfereeId, ConferenceCode, ConferenceId, EntryPolicy,
-    FreshIds, Generation, HostLeaves, HostPin, Intent, LeaveReason, LockScope, MixId, MixerClass, MixerId,
-    Room, RoomId, RoomName, RoomVersion, Timestamp, VruId, rules,
+    AccountId, Announce, AttendanceId, CallerIdentity, ConfereeId, ConferenceCode, ConferenceEnd,
+    ConferenceId, EntryPolicy, FreshIds, Generation, HostLeaves, HostPin, Intent, LeaveReason, LockScope,
+    MixId, MixerClass, MixerId, Role, Room, RoomId, RoomName, RoomVersion, Timestamp, VruId, rules,
 };
 use partyline_rpc::conferencing::{AttendDown, AttendUp, Hello, JoinedMix, MixTicket, Placed};
 use partyline_rpc::generated::conferencing as wire;
 use partyline_rpc::generated::conferencing::conferencing_client::ConferencingClient;
 use partyline_rpc::generated::mixing as mixing_wire;
 use partyline_rpc::generated::mixing::mixing_server::{Mixing, MixingServer};
+use partyline_rpc::leases::VruRenewal;
 use partyline_rpc::mixing::{EndMix, EnsureMix, PlaySound, SetLeg};
 use partyline_rpc::{Address, Network, RpcLog, Serving, TicketSigner, clients, serve};
 use partyline_store::{
@@ -177,6 +178,51 @@ impl Scene {
             is_draining: false,
         };
         self.store.renew_mixer(&lease).await.unwrap();
+    }
+
+    /// The lease of a mixer that renews itself, as this instance.
+    pub(crate) async fn lease_of(&self, name: &str, instance: &str, is_draining: bool) {
+        let known = self.store.mixers().await.unwrap();
+        let lease = known.into_iter().find(|lease| lease.id.as_str() == name).unwrap();
+        let instance = instance.to_owned();
+        let lease = MixerLease { counter: lease.counter + 1, instance, is_draining, ..lease };
+        self.store.renew_mixer(&lease).await.unwrap();
+    }
+
+    /// Waits until the conference waits for a mixer.
+    pub(crate) async fn until_waiting_for_a_mixer(&self) {
+        within("the loss of the mixer", async {
+            loop {
+                let snapshot =
+                    self.store.snapshot(RoomId::from_bits(77), Timestamp(0), &[], &[]).await.unwrap();
+                let ends = snapshot.conference.expect("it goes on").deadline;
+                if ends.is_some_and(|ends| ends.why == ConferenceEnd::NoMixer) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+    }
+
+    /// Gives the room another code, and its former one to another room.
+    pub(crate) async fn give_code_away(&self, code: &str) {
+        let fresh = ConferenceCode::parse("77778888").unwrap();
+        self.store.set_code(RoomId::from_bits(77), Role::Participant, &fresh).await.unwrap();
+        let mut other = room(EntryPolicy::Start);
+        other.settings.id = RoomId::from_bits(78);
+        other.settings.name = RoomName::new("other").unwrap();
+        other.host_code = ConferenceCode::parse("99990000").unwrap();
+        other.participant_code = ConferenceCode::parse(code).unwrap();
+        self.store.create_room(&other).await.unwrap();
+    }
+
+    /// A VRU renews its lease at an interface server, as this instance.
+    pub(crate) async fn renew_vru(&self, server: &str, instance: &str) {
+        let mut client = clients::leases(self.network.channel(&Address::memory(server)));
+        let (id, instance) = (VruId::new("vru-1").unwrap(), instance.to_owned());
+        let renewal = VruRenewal { id, counter: 1, instance };
+        within("the renewal", client.renew_vru(Request::new(renewal.into()))).await.unwrap();
     }
 
     pub(crate) async fn server(&self, name: &str) -> InterfaceServer {
