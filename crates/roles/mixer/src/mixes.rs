@@ -109,7 +109,8 @@ struct Held {
 #[derive(Debug)]
 pub(crate) struct Mixes {
     seats_max: usize,
-    seats_taken: usize,
+    /// In how many mixes each leg sits. On the way from a lobby to a conference it is two for a moment; the leg is one.
+    sitting: HashMap<LegId, u32>,
     mixes: HashMap<MixId, Mix>,
     ended: VecDeque<(MixId, Epoch)>,
 }
@@ -118,15 +119,15 @@ impl Mixes {
     pub(crate) fn new(seats_max: u32) -> Self {
         Self {
             seats_max: usize::try_from(seats_max).unwrap_or(usize::MAX),
-            seats_taken: 0,
+            sitting: HashMap::new(),
             mixes: HashMap::new(),
             ended: VecDeque::new(),
         }
     }
 
     /// Legs that sit in mixes now.
-    pub(crate) const fn seats_taken(&self) -> usize {
-        self.seats_taken
+    pub(crate) fn seats_taken(&self) -> usize {
+        self.sitting.len()
     }
 
     /// Mixes that are known now.
@@ -150,7 +151,7 @@ impl Mixes {
             Some((epoch, _)) if epoch == order.epoch => return Ok(Ensured::default()),
             Some(_) | None => {}
         }
-        let free = self.seats_max - self.seats_taken;
+        let free = self.seats_max.saturating_sub(self.sitting.len());
         // A mix that never gets a leg has no seat of its own: as many mixes as seats are the most that make sense.
         if usize::try_from(order.seats).is_ok_and(|seats| seats > free) || self.mixes.len() >= self.seats_max
         {
@@ -172,6 +173,11 @@ impl Mixes {
         Ok(Ensured { open: Some(fresh), close })
     }
 
+    /// The engine did not open a mix: nothing is placed here, and it may be asked for again.
+    pub(crate) fn open_failed(&mut self, mix: MixId) {
+        self.forget(mix);
+    }
+
     /// A placement is over. Answers with what to close.
     pub(crate) fn end(&mut self, order: &EndMix) -> Result<Option<MixKey>, Refused> {
         if self.mixes.get(&order.mix).is_some_and(|mix| mix.epoch > order.epoch) {
@@ -186,7 +192,9 @@ impl Mixes {
 
     fn forget(&mut self, mix: MixId) -> Option<MixKey> {
         let mix = self.mixes.remove(&mix)?;
-        self.seats_taken -= mix.legs.len();
+        for seat in mix.legs.values() {
+            stands_up(&mut self.sitting, seat.leg);
+        }
         Some(mix.key)
     }
 
@@ -202,7 +210,7 @@ impl Mixes {
 
     /// A leg comes in; its seat is taken from here on.
     pub(crate) fn join(&mut self, ticket: &Ticket, leg: LegId) -> Result<Joining, Refused> {
-        let is_full = self.seats_taken >= self.seats_max;
+        let is_full = self.sitting.len() >= self.seats_max && !self.sitting.contains_key(&leg);
         let mix = self.placed(ticket.mix, ticket.epoch)?;
         let held = mix.settings.get(&ticket.attendance);
         if held.is_some_and(|held| held.is_removed) {
@@ -215,9 +223,10 @@ impl Mixes {
             return Err(Refused::NoSeat);
         }
         mix.legs.insert(ticket.leg_name, Seat { leg, attendance: ticket.attendance });
-        if before.is_none() {
-            self.seats_taken += 1;
+        if let Some(before) = before {
+            stands_up(&mut self.sitting, before);
         }
+        *self.sitting.entry(leg).or_default() += 1;
         Ok(Joining { key, attachment, replaces: before.filter(|before| *before != leg) })
     }
 
@@ -243,8 +252,9 @@ impl Mixes {
         if mix.legs.is_empty() {
             mix.empty_since = now;
         }
-        self.seats_taken -= 1;
-        Some((seat.leg, mix.key))
+        let key = mix.key;
+        stands_up(&mut self.sitting, seat.leg);
+        Some((seat.leg, key))
     }
 
     /// A leg goes: the one that is named and no other. Unknown and repeated names are harmless.
@@ -306,8 +316,18 @@ impl Mixes {
 
     /// Forgets all. Answers with what to close.
     pub(crate) fn clear(&mut self) -> Vec<MixKey> {
-        self.seats_taken = 0;
+        self.sitting.clear();
         self.mixes.drain().map(|(_, mix)| mix.key).collect()
+    }
+}
+
+/// A leg sits in one mix less; in none, its seat is free.
+fn stands_up(sitting: &mut HashMap<LegId, u32>, leg: LegId) {
+    if let Some(mixes) = sitting.get_mut(&leg) {
+        *mixes -= 1;
+        if *mixes == 0 {
+            sitting.remove(&leg);
+        }
     }
 }
 

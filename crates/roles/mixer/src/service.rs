@@ -62,7 +62,7 @@ impl Desk {
             // Seats are counted here; a leg that has left may be in the engine's mix for a moment still.
             let legs_max = usize::try_from(self.seats_max).unwrap_or(usize::MAX).saturating_add(LEAVING_MAX);
             if let Err(error) = self.engine.open_mix(key, legs_max) {
-                let _ = mixes.end(&EndMix { mix: order.mix, epoch: order.epoch });
+                mixes.open_failed(order.mix);
                 return Err(engine_status(error));
             }
         }

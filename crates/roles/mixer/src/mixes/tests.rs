@@ -149,3 +149,30 @@ fn a_mix_that_is_empty_for_long_is_forgotten_and_one_with_a_leg_is_not() {
     assert_eq!(mixes.forget_empty(left_at + EMPTY_MAX), [KEY]);
     assert_eq!(mixes.len(), 0);
 }
+
+#[test]
+fn a_mix_that_the_engine_did_not_open_can_be_asked_for_again() {
+    let (mut mixes, now) = with_mix(10);
+    mixes.open_failed(MIX);
+    assert_eq!(mixes.len(), 0);
+    let again = Ensured { open: Some(MixKey(101)), close: None };
+    assert_eq!(mixes.ensure(now, &ensure(1), MixKey(101)), Ok(again));
+}
+
+#[test]
+fn a_leg_on_its_way_from_the_lobby_to_the_conference_has_one_seat() {
+    let (mut mixes, now) = with_mix(2);
+    let conference = MixId::from_bits(2);
+    mixes.ensure(now, &EnsureMix { mix: conference, ..ensure(1) }, MixKey(101)).unwrap();
+    let there = |caller| Ticket { mix: conference, ..ticket(1, caller) };
+    mixes.join(&ticket(1, 1), LegId(1)).unwrap();
+    mixes.join(&ticket(1, 2), LegId(2)).unwrap();
+
+    assert!(mixes.join(&there(1), LegId(1)).is_ok());
+    assert_eq!(mixes.join(&there(3), LegId(3)), Err(Refused::NoSeat));
+    assert_eq!(mixes.seats_taken(), 2);
+    mixes.leave(now, &leave(1, 1));
+    assert_eq!(mixes.seats_taken(), 2, "it sits in the conference");
+    mixes.end(&EndMix { mix: conference, epoch: Epoch(1) }).unwrap();
+    assert_eq!(mixes.seats_taken(), 1);
+}
