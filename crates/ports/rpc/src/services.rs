@@ -10,6 +10,10 @@ pub const LINETEST: &str = "linetest";
 /// Every service that interface servers belong to. (Mixers are not asked through the proxy.)
 pub const ALL: [&str; 2] = [CONFERENCING, LINETEST];
 
+/// The paths whose streams stay open as long as a call.
+const STREAMS: [&str; 2] =
+    ["/partyline.conferencing.v1.Conferencing/Attend", "/partyline.linetest.v1.LineTest/Run"];
+
 /// A service's name as a core type.
 ///
 /// # Panics
@@ -28,6 +32,12 @@ pub fn of_path(path: &str) -> Option<&str> {
     (!service.is_empty() && !method.is_empty()).then_some(service)
 }
 
+/// Whether a request's path names a stream that stays open as long as a call. All else is answered at once.
+#[must_use]
+pub fn is_stream(path: &str) -> bool {
+    STREAMS.contains(&path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +48,14 @@ mod tests {
         assert_eq!(of_path("/partyline.conferencing.v1.Leases/RenewVru"), Some(CONFERENCING));
         assert_eq!(of_path("/partyline.linetest.v1.LineTest/Run"), Some(LINETEST));
         assert_eq!(of_path("/partyline.playback.v1.Playback/Play"), Some("playback"));
+    }
+
+    #[test]
+    fn only_calls_are_streams() {
+        assert!(is_stream("/partyline.conferencing.v1.Conferencing/Attend"));
+        assert!(is_stream("/partyline.linetest.v1.LineTest/Run"));
+        assert!(!is_stream("/partyline.conferencing.v1.Leases/RenewVru"));
+        assert!(!is_stream("/partyline.conferencing.v1.Conferencing/Command"));
     }
 
     #[test]

@@ -13,8 +13,11 @@ pub struct Config {
     pub id: String,
     /// Where it answers.
     pub address: Address,
-    /// Most requests and streams forwarded at once; more are refused as unavailable.
+    /// Most callers' streams forwarded at once; more are refused as unavailable.
     pub streams_max: usize,
+    /// Most other requests forwarded at once (lease renewals, commands, reports): their own, so that however many
+    /// streams are open, who is in keeps their leases.
+    pub requests_max: usize,
     /// Longest wait for an interface server's first answer, in milliseconds. It must be longer than the interface
     /// servers' own limit for a first decision, which tells the VRU more.
     pub answer_max_ms: u64,
@@ -26,6 +29,7 @@ impl Default for Config {
             id: "proxy-1".to_owned(),
             address: Address::memory("proxy-1"),
             streams_max: 15_000,
+            requests_max: 2_000,
             answer_max_ms: 15_000,
         }
     }

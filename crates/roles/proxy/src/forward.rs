@@ -15,6 +15,7 @@ use tonic::body::Body;
 
 use crate::backend::{Backend, Failure, Open, Pending};
 use crate::balance::choose;
+use crate::config::Config;
 use crate::directory::Directory;
 
 /// How often a request is sent on, where it certainly was not processed before.
@@ -25,37 +26,47 @@ const ATTEMPTS_MAX: u32 = 2;
 pub(crate) struct Forwarding {
     directory: Arc<Directory>,
     answer_max: Duration,
-    streams: Arc<Streams>,
+    streams: Arc<Places>,
+    requests: Arc<Places>,
 }
 
-struct Streams {
+/// How many of one kind may be open at once.
+struct Places {
+    gauge: &'static str,
     max: usize,
     open: AtomicUsize,
 }
 
-/// One of the streams that may be open at once; given back when dropped.
-struct Place(Arc<Streams>);
+impl Places {
+    fn new(gauge: &'static str, max: usize) -> Arc<Self> {
+        Arc::new(Self { gauge, max, open: AtomicUsize::new(0) })
+    }
+}
+
+/// One of the places; given back when dropped.
+struct Place(Arc<Places>);
 
 impl Place {
-    fn take(streams: &Arc<Streams>) -> Option<Self> {
-        let taken = streams.open.fetch_add(1, Ordering::Relaxed);
-        let place = Self(Arc::clone(streams));
-        metrics::gauge!("partyline_proxy_streams").set((taken + 1) as f64);
-        (taken < streams.max).then_some(place)
+    fn take(places: &Arc<Places>) -> Option<Self> {
+        let taken = places.open.fetch_add(1, Ordering::Relaxed);
+        let place = Self(Arc::clone(places));
+        metrics::gauge!(places.gauge).set((taken + 1) as f64);
+        (taken < places.max).then_some(place)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let open = self.0.open.fetch_sub(1, Ordering::Relaxed) - 1;
-        metrics::gauge!("partyline_proxy_streams").set(open as f64);
+        metrics::gauge!(self.0.gauge).set(open as f64);
     }
 }
 
 impl Forwarding {
-    pub(crate) fn new(directory: Arc<Directory>, answer_max: Duration, streams_max: usize) -> Self {
-        let streams = Arc::new(Streams { max: streams_max, open: AtomicUsize::new(0) });
-        Self { directory, answer_max, streams }
+    pub(crate) fn new(directory: Arc<Directory>, config: &Config) -> Self {
+        let streams = Places::new("partyline_proxy_streams", config.streams_max);
+        let requests = Places::new("partyline_proxy_requests", config.requests_max);
+        Self { directory, answer_max: config.answer_max(), streams, requests }
     }
 
     async fn forward(self, request: Request<Body>) -> Response<Body> {
@@ -77,7 +88,8 @@ impl Forwarding {
         let Some(servers) = self.directory.servers(service) else {
             return Err(Status::unimplemented(format!("unknown service {}", bounded(service))));
         };
-        let place = Place::take(&self.streams).ok_or_else(|| Status::unavailable("too many open streams"))?;
+        let places = if services::is_stream(path) { &self.streams } else { &self.requests };
+        let place = Place::take(places).ok_or_else(|| Status::unavailable("too many open streams"))?;
         let answer = self.send(service, servers, addressed(request)?);
         let (answer, backend) = tokio::time::timeout(self.answer_max, answer).await.unwrap_or_else(|_| {
             Err(Status::unavailable(format!("no server of {service} answered in time")))

@@ -44,7 +44,7 @@ impl ProxyServer {
         let mut watches = Watches::new();
         directory.read(&mut watches, Instant::now()).await;
         let log = RpcLog::new(&config.id);
-        let forwarding = Forwarding::new(Arc::clone(&directory), config.answer_max(), config.streams_max);
+        let forwarding = Forwarding::new(Arc::clone(&directory), &config);
         let serving = serve(incoming, log.clone(), forwarding);
         let stopping = CancellationToken::new();
         let following = tokio::spawn(directory.follow(watches, stopping.clone()));

@@ -113,7 +113,10 @@ impl Scene {
     }
 
     async fn proxy(&self) -> ProxyServer {
-        let config = Config { answer_max_ms: 300, ..Config::default() };
+        self.proxy_with(Config { answer_max_ms: 300, ..Config::default() }).await
+    }
+
+    async fn proxy_with(&self, config: Config) -> ProxyServer {
         let store: Arc<dyn StoreReader> = Arc::clone(&self.store) as Arc<dyn StoreReader>;
         ProxyServer::start(config, self.network.clone(), store).await.unwrap()
     }
@@ -162,6 +165,24 @@ async fn a_stream_passes_both_ways_with_its_trailers() {
     assert_eq!(down.message().await.unwrap().unwrap().step, 2);
     drop(up);
     assert_eq!(down.message().await.unwrap_err().code(), Code::DataLoss);
+}
+
+#[tokio::test]
+async fn leases_are_renewed_however_many_streams_are_open() {
+    let scene = Scene::new().await;
+    let (_a, _) = scene.server("conferencing", "a", Mood::Answers).await;
+    let (_c, _) = scene.server("linetest", "c", Mood::Answers).await;
+    let _proxy = scene.proxy_with(Config { streams_max: 1, ..Config::default() }).await;
+    let mut client = clients::line_test(scene.network.channel(&Address::memory("proxy-1")));
+    let (up, messages) = mpsc::channel(4);
+    up.send(linetest_wire::RunUp::default()).await.unwrap();
+    let mut down = client.run(ReceiverStream::new(messages)).await.unwrap().into_inner();
+    assert_eq!(down.message().await.unwrap().unwrap().step, 1);
+
+    let (_up, messages) = mpsc::channel::<linetest_wire::RunUp>(4);
+    let refused = client.run(ReceiverStream::new(messages)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
+    scene.renew().await.unwrap();
 }
 
 #[tokio::test]
