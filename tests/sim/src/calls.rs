@@ -121,7 +121,7 @@ impl Call {
 
     pub(crate) fn begin(&mut self, now: Instant) {
         let arrival = match ConferenceCode::parse(&self.plan.code()) {
-            Ok(code) if self.plan.dials_code => Arrival::Code(code),
+            Ok(code) if self.plan.dials_code => Arrival::Code { code, host_pin: None },
             Ok(_) | Err(_) => Arrival::Service { room: None },
         };
         self.journey = Some(Journey::new(now, Patience::default(), arrival));
@@ -143,5 +143,6 @@ pub(crate) fn code_match(room: &partyline_conference::Room, role: Role) -> CodeM
         is_locked: false,
         no_rtp_max: room.no_rtp_max,
         call_max: room.call_max,
+        wait_max: room.wait_max,
     }
 }

@@ -94,7 +94,7 @@ impl World {
                     self.tell_later(call, (200, 3_000), Fact::PlayEnded(play));
                 }
             }
-            Wish::LookUpCode(code) => {
+            Wish::LookUpCode { code, only_room: _ } => {
                 let found = selected(&code, self.rooms.len()).map(|(room, role)| {
                     let room = &self.store.room(room).expect("codes are of rooms").room;
                     CodeAnswer::Known(code_match(room, role))
