@@ -53,10 +53,7 @@ pub(crate) async fn apply(
                 })
                 .await
         }
-        Change::Join { attendance } => {
-            seats.set_state(*attendance, "joined", None).await?;
-            seats.stamp_joined(*attendance).await
-        }
+        Change::Join { attendance } => seats.join(*attendance).await,
         Change::Absent { attendance, deadline } => {
             seats.set_state(*attendance, "absent", Some(*deadline)).await
         }
@@ -216,7 +213,8 @@ impl Seats<'_, '_> {
     }
 
     /// The first time that audio came up stays on record.
-    async fn stamp_joined(&mut self, attendance: AttendanceId) -> Result<(), CommitError> {
+    async fn join(&mut self, attendance: AttendanceId) -> Result<(), CommitError> {
+        self.set_state(attendance, "joined", None).await?;
         self.db
             .execute(
                 "UPDATE conferee SET joined_at = COALESCE(joined_at, $2) \

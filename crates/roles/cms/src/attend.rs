@@ -79,7 +79,7 @@ impl Office {
             _place: place,
         };
         let has_left = hello.left.is_some();
-        let (attends_again, joined) = (hello.generation > Generation(1), hello.joined.clone());
+        let (attends_again, joined) = (hello.generation > Generation(1), hello.joined);
         self.ask(room, intents(hello, role)).await?;
         if has_left {
             return Ok(ended());
