@@ -9,6 +9,8 @@ use partyline_conference::{ConferenceCode, RoomName, VruId};
 use partyline_rpc::Address;
 use serde::Deserialize;
 
+use crate::network::SourceNetwork;
+
 /// Settings of a VRU. Parsed once; what it holds can't be wrong.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -31,6 +33,8 @@ pub struct Config {
     pub language: Language,
     /// What is dialled, and what answers. Other numbers reach conferencing; other digits of a code's length are a code.
     pub numbers: BTreeMap<String, DialledNumber>,
+    /// Networks of trunks: their wrong codes count per caller's number and number dialled, not per address.
+    pub trusted_sources: Vec<SourceNetwork>,
     /// The defence against guessing.
     pub guess_defence: GuessDefence,
     /// How long the VRU waits for other roles.
@@ -51,6 +55,7 @@ impl Default for Config {
             half_open_max: 500,
             language: Language::English,
             numbers: BTreeMap::new(),
+            trusted_sources: Vec::new(),
             guess_defence: GuessDefence::default(),
             waits: Waits::default(),
             patience: Patience::default(),
@@ -91,7 +96,7 @@ pub enum Application {
     Linetest,
 }
 
-/// How wrong codes are slowed down and shut out, per source address.
+/// How wrong codes are slowed down and shut out, per source address, or per caller of a trunk.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GuessDefence {
@@ -105,7 +110,7 @@ pub struct GuessDefence {
     pub lockout_after: u32,
     /// How long that lasts.
     pub lockout_secs: u64,
-    /// How long a wrong code counts.
+    /// In how long as many wrong codes as lock out are forgotten, one by one.
     pub forget_secs: u64,
     /// Sources kept; the one that guessed longest ago makes room.
     pub sources_max: usize,

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use partyline_call::{CodeAnswer, Fact, PinAnswer};
 use partyline_conference::{AttemptId, ConferenceCode, HostPin, Refusal, RoomId, Timestamp};
 use partyline_rpc::conferencing::RefusedTry;
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::{info, warn};
 
 use super::{Call, Shared};
@@ -24,7 +25,12 @@ impl Call {
     }
 
     fn source(&self) -> Source {
-        Source::from(self.incoming.source.ip())
+        let address = self.incoming.source.ip();
+        if self.shared.config.trusted_sources.iter().any(|network| network.contains(address)) {
+            Source::caller(&self.incoming.caller, &self.service.dnis)
+        } else {
+            Source::from(address)
+        }
     }
 
     pub(super) fn report(&self, refusal: Refusal, room: Option<RoomId>) {
@@ -49,16 +55,15 @@ async fn look_up(
     code: &ConferenceCode,
     only_room: Option<RoomId>,
 ) -> CodeAnswer {
-    if shared.guard.lock().is_locked_out(now(), source) {
-        return CodeAnswer::LockedOut;
-    }
+    let attempt = match Attempt::begin(shared, source).await {
+        Ok(attempt) => attempt,
+        Err(NoTry::LockedOut) => return CodeAnswer::LockedOut,
+        Err(NoTry::NotInTime) => return CodeAnswer::Unavailable,
+    };
     let found = tokio::time::timeout(shared.config.waits.store(), shared.store.look_up_code(code)).await;
     match found {
-        Ok(Ok(Some(found))) if only_room.is_some_and(|room| room != found.room) => {
-            CodeAnswer::Unknown { delay: wrong(shared, source) }
-        }
-        Ok(Ok(Some(found))) => CodeAnswer::Known(found),
-        Ok(Ok(None)) => CodeAnswer::Unknown { delay: wrong(shared, source) },
+        Ok(Ok(Some(found))) if only_room.is_none_or(|room| room == found.room) => CodeAnswer::Known(found),
+        Ok(Ok(Some(_) | None)) => CodeAnswer::Unknown { delay: attempt.was_wrong() },
         Ok(Err(error)) => {
             warn!(%error, "a code could not be looked up");
             CodeAnswer::Unavailable
@@ -71,12 +76,14 @@ async fn look_up(
 }
 
 async fn verify(shared: &Shared, source: Source, room: RoomId, pin: &HostPin) -> PinAnswer {
-    if shared.guard.lock().is_locked_out(now(), source) {
-        return PinAnswer::LockedOut;
-    }
+    let attempt = match Attempt::begin(shared, source).await {
+        Ok(attempt) => attempt,
+        Err(NoTry::LockedOut) => return PinAnswer::LockedOut,
+        Err(NoTry::NotInTime) => return PinAnswer::Unavailable,
+    };
     match tokio::time::timeout(shared.config.waits.store(), shared.store.is_host_pin(room, pin)).await {
         Ok(Ok(true)) => PinAnswer::Right,
-        Ok(Ok(false)) => PinAnswer::Wrong { delay: wrong(shared, source) },
+        Ok(Ok(false)) => PinAnswer::Wrong { delay: attempt.was_wrong() },
         Ok(Err(error)) => {
             warn!(%error, "a PIN could not be checked");
             PinAnswer::Unavailable
@@ -88,18 +95,57 @@ async fn verify(shared: &Shared, source: Source, room: RoomId, pin: &HostPin) ->
     }
 }
 
-/// Counts a wrong code or PIN; how long its answer waits.
-fn wrong(shared: &Shared, source: Source) -> Duration {
-    let verdict = shared.guard.lock().wrong(now(), source);
-    match verdict {
-        Verdict::Delay(delay) => {
-            info!(%source, delay_ms = delay.as_millis(), "a wrong code or PIN");
-            delay
+/// Why nothing is checked.
+enum NoTry {
+    /// The source has none left.
+    LockedOut,
+    /// All that it has left are under way, and take too long.
+    NotInTime,
+}
+
+/// A try that was taken, and is given back unless it turns out wrong.
+struct Attempt<'a> {
+    shared: &'a Shared,
+    source: Source,
+    taken: Option<OwnedSemaphorePermit>,
+}
+
+impl<'a> Attempt<'a> {
+    async fn begin(shared: &'a Shared, source: Source) -> Result<Self, NoTry> {
+        let tries = shared.guard.lock().tries(now(), &source).ok_or(NoTry::LockedOut)?;
+        let mut attempt = Self { shared, source, taken: None };
+        match tokio::time::timeout(shared.config.waits.store(), tries.acquire_owned()).await {
+            Ok(Ok(permit)) => attempt.taken = Some(permit),
+            // The lockout closes it.
+            Ok(Err(_)) => return Err(NoTry::LockedOut),
+            Err(_) => return Err(NoTry::NotInTime),
         }
-        Verdict::LockedOut => {
-            warn!(%source, "too many wrong codes: locked out");
-            metrics::counter!("partyline_vru_lockouts_total").increment(1);
-            Duration::from_millis(shared.config.guess_defence.delay_max_ms)
+        Ok(attempt)
+    }
+
+    /// Counts a wrong code or PIN; how long its answer waits.
+    fn was_wrong(mut self) -> Duration {
+        if let Some(permit) = self.taken.take() {
+            permit.forget();
         }
+        let verdict = self.shared.guard.lock().wrong(now(), &self.source);
+        match verdict {
+            Verdict::Delay(delay) => {
+                info!(source = %self.source, delay_ms = delay.as_millis(), "a wrong code or PIN");
+                delay
+            }
+            Verdict::LockedOut => {
+                warn!(source = %self.source, "too many wrong codes: locked out");
+                metrics::counter!("partyline_vru_lockouts_total").increment(1);
+                Duration::from_millis(self.shared.config.guess_defence.delay_max_ms)
+            }
+        }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        drop(self.taken.take());
+        self.shared.guard.lock().settled(&self.source);
     }
 }

@@ -164,6 +164,26 @@ async fn source_of_many_wrong_codes_is_locked_out_even_with_a_right_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_guesser_behind_a_trunk_does_not_lock_the_others_out() {
+    let cluster = Cluster::start_with(|config| {
+        config.trusted_sources = vec!["127.0.0.0/8".parse().unwrap()];
+        config.guess_defence.lockout_after = 2;
+        config.guess_defence.delay_max_ms = 0;
+    });
+    let mut guesser = Phone::new(cluster.sip()).await;
+    assert_eq!(guesser.invite("conference").await, 200);
+    guesser.press("99999999#").await;
+    guesser.press("99999998#").await;
+    guesser.press("99999997#").await;
+    assert_eq!(guesser.hung_up().await, "SIP;cause=403;text=\"too many wrong codes\"");
+    let mut other = Phone::new(cluster.sip()).await;
+    assert_eq!(other.invite("conference").await, 200);
+    other.press(CODE).await;
+    other.press("#").await;
+    cluster.roles.until("hello", |script| script.hellos.first().cloned()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn broken_stream_is_attended_again_with_the_audio_still_up() {
     let cluster = Cluster::start();
     let mut phone = placed_caller(&cluster).await;
