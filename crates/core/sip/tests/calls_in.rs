@@ -236,6 +236,24 @@ fn a_reinvite_that_overtakes_the_ack_stands_in_for_it() {
 }
 
 #[test]
+fn a_reinvite_that_overtakes_the_ack_lets_a_waiting_bye_go() {
+    let (mut world, mut phone) = world_and_phone();
+    let invite = phone.with_sdp("INVITE", 1, "invite", OFFER);
+    phone.say(&mut world, &invite);
+    let call = world.incoming(0);
+    world.answer(0, call);
+    phone.heard(&world);
+    let now = world.now;
+    world.agents[0].endpoint.hang_up(now, call, &Because::default()).unwrap();
+    let hold = phone.with_sdp("INVITE", 2, "hold", OFFER);
+    world.inject(phone.address, 0, hold.as_bytes());
+    let sent: Vec<String> = phone.heard(&world).iter().map(|bytes| start_line(bytes)).collect();
+    assert!(sent[0].starts_with("BYE "), "{sent:?}");
+    assert_eq!(sent[1], "SIP/2.0 481 Call/Transaction Does Not Exist");
+    assert_empty(&mut world);
+}
+
+#[test]
 fn an_invite_without_offer_gets_ours_and_ack_brings_the_answer() {
     let (mut world, mut phone) = world_and_phone();
     let invite = phone.request("INVITE", 1, "a", "", "");

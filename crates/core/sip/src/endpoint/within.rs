@@ -34,6 +34,10 @@ impl Endpoint {
             return;
         }
         call.dialog.remote_cseq = core.cseq;
+        if asked.request.method == Method::Invite {
+            self.overtake_ack(now, key, asked.request);
+        }
+        let Some(call) = self.calls.of(key) else { return };
         match asked.request.method {
             Method::Bye => self.handle_bye(now, key, asked),
             _ if call.is_over => self.reply(now, asked, &Reply::new(481)),
@@ -114,9 +118,9 @@ impl Endpoint {
     }
 
     /// A new INVITE is only sent by who has our 2xx to the one before: it does for the ACK that has not come.
-    fn overtake_ack(&mut self, key: CallKey, asked: &Asked<'_, '_>) {
+    fn overtake_ack(&mut self, now: Instant, key: CallKey, request: &Request<'_>) {
         let Some(call) = self.calls.of(key) else { return };
-        let cseq = asked.request.core.cseq;
+        let cseq = request.core.cseq;
         let Some(unacked) = call.unacked.take_if(|unacked| unacked.offer.is_none() && unacked.cseq < cseq)
         else {
             return;
@@ -124,13 +128,14 @@ impl Endpoint {
         self.wire.timers.disarm(Owner::Call(key), Timer::Accepted2xx);
         self.wire.timers.disarm(Owner::Call(key), Timer::AwaitAck);
         self.calls.settle(key);
-        if unacked.is_first {
+        if let Some(because) = unacked.bye {
+            self.leave(now, key, &because);
+        } else if unacked.is_first {
             self.wire.tell(key, CallEvent::Confirmed(None));
         }
     }
 
     fn handle_reinvite(&mut self, now: Instant, key: CallKey, asked: &Asked<'_, '_>) {
-        self.overtake_ack(key, asked);
         let Renegotiated { description, ours, agreement } = match self.renegotiate(key, asked) {
             Ok(renegotiated) => renegotiated,
             Err(refusal) => {
