@@ -1,5 +1,7 @@
 //! What comes in at the SIP and RTP doors beside ordinary calls: keys by INFO, questions, and strangers.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;

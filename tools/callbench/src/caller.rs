@@ -12,7 +12,7 @@ use crate::ear::PacketReport;
 use crate::error::WaitError;
 use crate::leg::{LegKey, Look};
 use crate::media::{Command as MediaCommand, Media};
-use crate::meter::{level_dbov, tone_level_dbov, tone_levels_dbov};
+use crate::meter::{RATE_HZ, level_dbov, tone_level_dbov, tone_levels_dbov};
 use crate::plan::Source;
 use crate::progress::Progress;
 use crate::signalling::{Command, Flow};
@@ -28,8 +28,6 @@ const GLANCE: Duration = Duration::from_millis(400);
 const GLANCE_EVERY: Duration = Duration::from_millis(50);
 /// Sound that is this old may still be on its way: a packet, and the slot in which it is read.
 const ON_ITS_WAY: Duration = Duration::from_millis(60);
-/// The rate of all sound here.
-pub(crate) const RATE_HZ: u32 = 8_000;
 
 /// A call that was made. Dropping it hangs up.
 #[derive(Debug)]

@@ -4,6 +4,8 @@
 
 use std::f32::consts::TAU;
 
+/// The rate of all sound here.
+pub(crate) const RATE_HZ: u32 = 8_000;
 /// The level told for silence.
 pub const SILENCE_DBOV: f32 = -127.0;
 

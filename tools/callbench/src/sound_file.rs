@@ -5,7 +5,7 @@ use std::path::Path;
 use partyline_audio::Clip;
 use partyline_audio::resample::resample;
 
-use crate::caller::RATE_HZ;
+use crate::meter::RATE_HZ;
 
 /// Reads a WAV file of any rate as mono at 8 kHz.
 ///

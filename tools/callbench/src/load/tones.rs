@@ -1,6 +1,6 @@
 //! A tone for each talker, and who should hear it.
 
-use crate::caller::RATE_HZ;
+use crate::meter::RATE_HZ;
 use crate::meter::tone_levels_dbov;
 
 /// Tones lie between these, where speech codecs and limiters do little to them.
