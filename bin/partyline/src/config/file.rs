@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use partyline_conference::{MixerClass, MixerId, VruId};
+use partyline_vru::SourceNetwork;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -81,6 +82,7 @@ impl Default for Sip {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct GuessDefence {
+    pub(crate) trusted_sources: Vec<Text<SourceNetwork>>,
     pub(crate) free: Count<0, 100>,
     pub(crate) delay: Text<Span>,
     pub(crate) delay_max: Text<Span>,
@@ -93,6 +95,7 @@ impl Default for GuessDefence {
     fn default() -> Self {
         let seconds = |seconds| Text(Span(Duration::from_secs(seconds)));
         Self {
+            trusted_sources: Vec::new(),
             free: Count::of::<3>(),
             delay: seconds(1),
             delay_max: seconds(8),

@@ -22,6 +22,7 @@ use partyline_call::Language;
 use partyline_conference::{ConferenceCode, InterfaceServerId, MixerClass, MixerId, RoomName, VruId};
 use partyline_store::Retention;
 use partyline_telemetry::LogConfig;
+use partyline_vru::SourceNetwork;
 
 pub(crate) use layers::{ConfigError, FlagValue, Inputs, Origin, Origins};
 
@@ -33,6 +34,8 @@ use values::{Application, PortRange};
 const ROLES_MAX: usize = 64;
 /// More addresses than this are a slip.
 const LISTEN_MAX: usize = 16;
+/// More networks of trunks are a slip.
+const TRUSTED_SOURCES_MAX: usize = 256;
 /// More dialled numbers than this belong into a routing proxy.
 const DNIS_MAX: usize = 10_000;
 /// The longest user part of an address that is looked up.
@@ -61,6 +64,7 @@ pub(crate) struct Config {
 /// How wrong codes are slowed down and shut out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GuessDefence {
+    pub(crate) trusted_sources: Vec<SourceNetwork>,
     pub(crate) free: u32,
     pub(crate) delay: Duration,
     pub(crate) delay_max: Duration,
@@ -194,7 +198,14 @@ fn guess_defence(file: &File, problems: &mut Problems<'_>) -> GuessDefence {
             "it is longer than guess_defence.delay_max; expected the shorter of the two",
         );
     }
+    if file.trusted_sources.len() > TRUSTED_SOURCES_MAX {
+        problems.add(
+            "guess_defence.trusted_sources",
+            format!("{} networks; at most {TRUSTED_SOURCES_MAX} are allowed", file.trusted_sources.len()),
+        );
+    }
     GuessDefence {
+        trusted_sources: file.trusted_sources.iter().map(|network| network.0).collect(),
         free: file.free.number(),
         delay: file.delay.0.0,
         delay_max: file.delay_max.0.0,

@@ -66,12 +66,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("sip.external_address", Kind::Text, "The address that callers reach us at, where a router translates ours. It is written into SIP and SDP.")
         .unset("the address that a call came in on", "\"203.0.113.7\""),
     setting("sip.calls_max", Kind::Number, "Most calls at once for each VRU, 1 to 100000; further ones are refused with 503."),
+    setting("guess_defence.trusted_sources", Kind::List, "Addresses and networks of trunks, whose callers are told apart by their number and the number dialled. Wrong codes from anywhere else count per source address.")
+        .unset("none", "[\"203.0.113.0/24\", \"2001:db8::7\"]"),
     setting("guess_defence.free", Kind::Number, "Wrong codes from one source that cost no time, 0 to 100: people mistype."),
     setting("guess_defence.delay", Kind::Text, "The delay behind the next wrong code; each further one doubles it."),
     setting("guess_defence.delay_max", Kind::Text, "The longest delay."),
     setting("guess_defence.lockout_after", Kind::Number, "Wrong codes after which no code is taken from that source, 1 to 1000."),
     setting("guess_defence.lockout", Kind::Text, "How long a source is locked out."),
-    setting("guess_defence.forget", Kind::Text, "How long a wrong code counts."),
+    setting("guess_defence.forget", Kind::Text, "In how long as many wrong codes as lock out are forgotten, one by one."),
     setting("rtp.ports", Kind::Text, "UDP ports for audio, both ends included; a call takes two. Keep them below the kernel's ephemeral ports (`sysctl net.ipv4.ip_local_port_range`).")
         .flag("--rtp-ports"),
     setting("rtp.threads", Kind::Number, "Media threads, 1 to 64.")

@@ -246,3 +246,15 @@ fn the_reference_in_docs_is_up_to_date() {
         "docs/config.md is out of date; write it anew: cargo run -p partyline -- config reference > docs/config.md"
     );
 }
+
+#[test]
+fn trusted_sources_are_addresses_and_networks() {
+    let trusted = [("PARTYLINE_GUESS_DEFENCE__TRUSTED_SOURCES", "203.0.113.0/24,2001:db8::7")];
+    let networks = loaded("", &trusted, &[]).unwrap().config.guess_defence.trusted_sources;
+    assert_eq!(
+        networks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["203.0.113.0/24", "2001:db8::7/128"]
+    );
+    let error = refused("[guess_defence]\ntrusted_sources = [\"203.0.113.0/40\"]\n");
+    assert!(error.contains("partyline.toml:2") && error.contains("an IP address or a network"), "{error}");
+}

@@ -352,6 +352,11 @@ impl Spelled for IpAddr {
     const EXPECTED: &'static str = "an IP address, such as \"203.0.113.7\"";
 }
 
+impl Spelled for partyline_vru::SourceNetwork {
+    const EXPECTED: &'static str =
+        "an IP address or a network, such as \"203.0.113.7\" or \"203.0.113.0/24\"";
+}
+
 impl Spelled for MixerId {
     const EXPECTED: &'static str =
         "a name of 1 to 64 characters of a-z, 0-9, '.', '_' and '-', such as \"mixer-1\"";

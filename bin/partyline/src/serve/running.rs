@@ -156,6 +156,7 @@ fn vru_config(vru: &config::Vru, config: &Config) -> partyline_vru::Config {
         calls_max: config.calls_max,
         language: config.prompts.language,
         numbers: numbers(config),
+        trusted_sources: guess.trusted_sources.clone(),
         guess_defence: partyline_vru::GuessDefence {
             free: guess.free,
             delay_ms: milliseconds(guess.delay),
