@@ -35,12 +35,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "partyline-sip",
             "partyline-audio",
             "partyline-codec",
-            "partyline-rtp",
             "partyline-engine",
             "partyline-rpc",
             "partyline-store",
-            "partyline-udp",
-            "partyline-telemetry",
         ],
     ),
     ("partyline-proxy", &["partyline-conference", "partyline-rpc", "partyline-store", "partyline-telemetry"]),
@@ -59,13 +56,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "partyline-telemetry",
         ],
     ),
-    ("partyline-console", &["partyline-conference", "partyline-store", "partyline-telemetry"]),
+    ("partyline-console", &["partyline-telemetry"]),
     // the binary composes, tools and tests call from outside
     ("partyline", &["*"]),
     ("callbench", &["partyline-sip", "partyline-rtp", "partyline-codec", "partyline-audio", "partyline-udp"]),
     ("partyline-claims", &["callbench", "partyline-rpc", "partyline-conference"]),
     ("partyline-interop", &["callbench", "partyline-claims", "partyline-audio"]),
-    ("partyline-sim", &["partyline-conference", "partyline-call", "partyline-sip", "partyline-rtp"]),
+    ("partyline-sim", &["partyline-conference", "partyline-call", "partyline-sip"]),
     ("xtask", &[]),
 ];
 
