@@ -21,10 +21,10 @@ const SUITES: &[Suite] = &[
     ("tidy", tidy::run),
     ("lints", checks::lints),
     ("build", build),
-    ("crates", crates),
-    ("sim", || nextest(&["--package", "partyline-sim"])),
-    ("claims", || nextest(&["--package", "partyline-claims"])),
-    ("interop", || nextest(&["--package", "partyline-interop"])),
+    ("crates", || tests_of(Packages::WithoutSuite)),
+    ("sim", || tests_of(Packages::Only("partyline-sim"))),
+    ("claims", || tests_of(Packages::Only("partyline-claims"))),
+    ("interop", || tests_of(Packages::Only("partyline-interop"))),
     ("licences", checks::licences),
 ];
 
@@ -84,23 +84,37 @@ fn build() -> anyhow::Result<()> {
     run::run("cargo", &["build", "--quiet", "--workspace", "--bins", "--tests"])
 }
 
-fn crates() -> anyhow::Result<()> {
-    let mut arguments = vec!["--workspace"];
-    for package in OWN_SUITES {
-        arguments.extend(["--exclude", *package]);
-    }
-    nextest(&arguments)
+/// Whose tests a suite runs.
+#[derive(Clone, Copy)]
+enum Packages {
+    /// One package that is a suite.
+    Only(&'static str),
+    /// All that are none.
+    WithoutSuite,
 }
 
-/// Runs tests by nextest, or by `cargo test` where it is not installed.
-fn nextest(arguments: &[&str]) -> anyhow::Result<()> {
-    let runner: &[&str] = if run::has_cargo_command("nextest") {
-        &["nextest", "run", "--no-fail-fast", "--status-level", "slow", "--final-status-level", "fail"]
-    } else {
-        &["test", "--no-fail-fast"]
+/// Runs tests by nextest, or by `cargo test` where it is not installed. Nextest filters what one build of the whole
+/// workspace made: naming packages would build them again with the features that they alone need.
+fn tests_of(packages: Packages) -> anyhow::Result<()> {
+    if !run::has_cargo_command("nextest") {
+        let mut command = run::command("cargo", &["test", "--no-fail-fast"]);
+        match packages {
+            Packages::Only(package) => command.args(["--package", package]),
+            Packages::WithoutSuite => {
+                command.arg("--workspace").args(OWN_SUITES.iter().flat_map(|suite| ["--exclude", suite]))
+            }
+        };
+        return run::finish(&mut command);
+    }
+    let filter = match packages {
+        Packages::Only(package) => format!("package({package})"),
+        Packages::WithoutSuite => {
+            OWN_SUITES.iter().map(|suite| format!("not package({suite})")).collect::<Vec<_>>().join(" and ")
+        }
     };
-    let mut command = run::command("cargo", runner);
-    run::finish(command.args(arguments))
+    let mut command = run::command("cargo", &["nextest", "run", "--workspace", "--no-fail-fast"]);
+    command.args(["--status-level", "slow", "--final-status-level", "fail", "-E", &filter]);
+    run::finish(&mut command)
 }
 
 /// The simulator with a given number of seeds.

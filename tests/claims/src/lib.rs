@@ -11,4 +11,4 @@ mod server;
 pub use address::loopback_of_my_own;
 pub use party::{HEARD_DBOV, Party, Phone, SILENT_DBOV, all_hear_each_other};
 pub use rows::{ConfereeRow, ConferenceRow};
-pub use server::{AnsweredRpc, RoomCodes, Server, ServerPlan};
+pub use server::{RoomCodes, Server, ServerPlan};

@@ -34,15 +34,6 @@ pub struct Server {
     has_own_listeners: bool,
 }
 
-/// One RPC that a role answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AnsweredRpc {
-    /// `/package.Service/Method`.
-    pub path: String,
-    /// When, in ms since midnight UTC.
-    pub at_ms_of_day: i64,
-}
-
 /// The codes of a room, as `room create --json` prints them.
 #[derive(Debug, Clone)]
 pub struct RoomCodes {
@@ -286,30 +277,14 @@ impl Server {
         Ok(entries.iter().filter_map(|entry| entry["name"].as_str().map(str::to_owned)).collect())
     }
 
-    /// The RPCs that a role answered, oldest first.
-    ///
-    /// # Errors
-    /// When there is no such role.
-    pub fn rpc_log(&self, role: &str) -> anyhow::Result<Vec<AnsweredRpc>> {
-        let log = self.json(&["role", "log", role])?;
-        let entries = log["rpcs"].as_array().with_context(|| format!("no RPC log: {log}"))?;
-        entries
-            .iter()
-            .map(|entry| {
-                let path = entry["path"].as_str().context("an RPC without a path")?.to_owned();
-                let at =
-                    entry["at"].as_str().and_then(millisecond_of_day).context("an RPC without a time")?;
-                Ok(AnsweredRpc { path, at_ms_of_day: at })
-            })
-            .collect()
-    }
-
     /// The paths of the RPCs that a role answered, oldest first.
     ///
     /// # Errors
     /// When there is no such role.
     pub fn rpcs(&self, role: &str) -> anyhow::Result<Vec<String>> {
-        Ok(self.rpc_log(role)?.into_iter().map(|rpc| rpc.path).collect())
+        let log = self.json(&["role", "log", role])?;
+        let entries = log["rpcs"].as_array().with_context(|| format!("no RPC log: {log}"))?;
+        Ok(entries.iter().filter_map(|entry| entry["path"].as_str().map(str::to_owned)).collect())
     }
 
     /// Sends SIGTERM and waits for the clean end.
@@ -357,16 +332,6 @@ impl Drop for Server {
             tail.iter().rev().for_each(|line| eprintln!("  {line}"));
         }
     }
-}
-
-/// The time of day of `2026-11-22T17:08:36.055Z`, in ms.
-fn millisecond_of_day(text: &str) -> Option<i64> {
-    let time = text.split_once('T')?.1.trim_end_matches('Z');
-    let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
-    let mut parts = clock.split(':').map(|part| part.parse::<i64>().ok());
-    let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
-    let milliseconds: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
-    Some(((hours * 60 + minutes) * 60 + seconds) * 1000 + milliseconds)
 }
 
 fn spawn(folder: &Path, address: Ipv4Addr, has_own_listeners: bool) -> anyhow::Result<Child> {

@@ -41,7 +41,7 @@ async fn three_hundred_callers_at_once_are_all_in_by_few_commits() {
 }
 
 #[tokio::test]
-async fn the_mixer_has_the_unique_identifier_before_the_vru_is_told() {
+async fn the_store_is_loaded_before_the_mixer_is_asked_and_the_mixer_asked_before_the_vru_is_told() {
     let (scene, mixer, _a, _b) = Scene::usual(EntryPolicy::Start).await;
 
     let host = scene.call("cms-1", 1, HOST_CODE).await;
@@ -52,6 +52,7 @@ async fn the_mixer_has_the_unique_identifier_before_the_vru_is_told() {
             && mix.conference == Some(placed.conference) && mix.mix == placed.mix.mix)
     });
     assert!(ensured, "{:?}", mixer.orders());
+    assert_eq!(*mixer.too_early.lock(), [], "code, unique identifier and mixer were not in the store yet");
     let row = scene.store.conference(placed.conference).await.unwrap().unwrap();
     assert_eq!((row.mix, row.mixer), (placed.mix.mix, placed.mix.mixer.clone()));
 }

@@ -47,6 +47,9 @@ pub(crate) enum Order {
 #[derive(Clone, Default)]
 pub(crate) struct NotingMixer {
     pub(crate) orders: Arc<Mutex<Vec<Order>>>,
+    /// Conferences that the store did not hold yet when the mixer was asked to carry them.
+    pub(crate) too_early: Arc<Mutex<Vec<ConferenceId>>>,
+    store: Option<Arc<SqliteStore>>,
     has_no_seat: bool,
 }
 
@@ -76,7 +79,15 @@ impl Mixing for NotingMixer {
         &self,
         r: Request<mixing_wire::EnsureRequest>,
     ) -> Result<Response<mixing_wire::Done>, Status> {
-        self.note(Order::Ensure(r.into_inner().try_into()?))
+        let mix: EnsureMix = r.into_inner().try_into()?;
+        if let (Some(store), Some(conference)) = (&self.store, mix.conference) {
+            let row =
+                store.conference(conference).await.map_err(|error| Status::internal(error.to_string()))?;
+            if row.is_none_or(|row| row.mix != mix.mix) {
+                self.too_early.lock().push(conference);
+            }
+        }
+        self.note(Order::Ensure(mix))
     }
     async fn end(&self, r: Request<mixing_wire::EndRequest>) -> Result<Response<mixing_wire::Done>, Status> {
         self.note(Order::End(r.into_inner().try_into()?))
@@ -157,7 +168,8 @@ impl Scene {
     }
 
     pub(crate) async fn mixer(&mut self, name: &str, has_no_seat: bool) -> NotingMixer {
-        let mixer = NotingMixer { has_no_seat, ..NotingMixer::default() };
+        let store = Some(Arc::clone(&self.store));
+        let mixer = NotingMixer { has_no_seat, store, ..NotingMixer::default() };
         let incoming = self.network.listen(&Address::memory(name)).unwrap();
         let routes = tonic::service::Routes::new(MixingServer::new(mixer.clone())).prepare();
         self.mixers.push(serve(incoming, RpcLog::new(name), routes));
