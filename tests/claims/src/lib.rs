@@ -9,6 +9,6 @@ mod rows;
 mod server;
 
 pub use address::loopback_of_my_own;
-pub use party::{HEARD_DBOV, Party, Phone, SILENT_DBOV, all_hear_each_other};
+pub use party::{HEARD_DBOV, Party, Phone, SILENT_DBOV, all_hear_each_other, still_talking};
 pub use rows::{ConfereeRow, ConferenceRow};
 pub use server::{RoomCodes, Server, ServerPlan};

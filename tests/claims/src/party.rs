@@ -107,6 +107,29 @@ impl Party {
         phone.call.wait_answered().await?;
         Ok(phone)
     }
+
+    /// Two callers who hear each other, in a room of their own, while others misbehave.
+    ///
+    /// # Errors
+    /// When they don't hear each other.
+    pub async fn talking_pair(&self) -> anyhow::Result<[Phone; 2]> {
+        let codes = self.server.create_room("undisturbed", &["--entry", "start"])?;
+        let pair = [self.key_code(&codes.host).await?, self.key_code(&codes.participant).await?];
+        all_hear_each_other(&[&pair[0], &pair[1]]).await?;
+        Ok(pair)
+    }
+}
+
+/// Whether a pair still hears each other, on the calls that they had.
+///
+/// # Errors
+/// When they don't, or a call has ended.
+pub async fn still_talking(pair: &[Phone; 2]) -> anyhow::Result<()> {
+    all_hear_each_other(&[&pair[0], &pair[1]]).await?;
+    match pair.iter().find_map(|phone| phone.call.ended()) {
+        Some(end) => bail!("a call of the undisturbed pair has ended: {end:?}"),
+        None => Ok(()),
+    }
 }
 
 impl Phone {

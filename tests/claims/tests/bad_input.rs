@@ -6,23 +6,7 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use callbench::CallEnd;
-use partyline_claims::{Party, Phone, all_hear_each_other, loopback_of_my_own};
-
-/// Two callers who talk while others misbehave.
-async fn talking_pair(party: &Party) -> [Phone; 2] {
-    let codes = party.server.create_room("undisturbed", &["--entry", "start"]).unwrap();
-    let pair =
-        [party.key_code(&codes.host).await.unwrap(), party.key_code(&codes.participant).await.unwrap()];
-    all_hear_each_other(&[&pair[0], &pair[1]]).await.unwrap();
-    pair
-}
-
-async fn still_talking(pair: &[Phone; 2]) {
-    all_hear_each_other(&[&pair[0], &pair[1]]).await.unwrap();
-    for phone in pair {
-        assert_eq!(phone.call.ended(), None);
-    }
-}
+use partyline_claims::{Party, all_hear_each_other, loopback_of_my_own, still_talking};
 
 /// An INVITE with this session description, as another program would write it.
 fn invite(server: &str, from: &UdpSocket, call: &str, content_type: &str, body: &str) -> String {
@@ -58,7 +42,7 @@ fn tester(party: &Party) -> UdpSocket {
 #[tokio::test]
 async fn garbage_on_every_port_disturbs_nobody() {
     let mut party = Party::start().await.unwrap();
-    let pair = talking_pair(&party).await;
+    let pair = party.talking_pair().await.unwrap();
     let socket = tester(&party);
     let valid = invite(&party.server.sip().to_string(), &socket, "cut", "application/sdp", "v=0\r\n");
     let mut junk: Vec<Vec<u8>> = vec![Vec::new(), vec![0; 65_507], vec![0xff; 1500], b"\r\n\r\n".to_vec()];
@@ -74,7 +58,7 @@ async fn garbage_on_every_port_disturbs_nobody() {
     for port in (16_384..32_767).step_by(2) {
         let _ = media.send_to(&junk[(port as usize) % junk.len()], (party.server.address(), port));
     }
-    still_talking(&pair).await;
+    still_talking(&pair).await.unwrap();
     assert!(party.server.is_running());
     assert!(!party.server.printed().contains("panicked"), "{}", party.server.printed());
     party.server.wait_legs(2).await.unwrap();
@@ -117,13 +101,13 @@ async fn a_caller_without_an_offer_is_offered_one_and_comes_in() {
 async fn a_caller_who_never_sends_rtp_is_hung_up_and_leaves_nothing_behind() {
     let party = Party::start().await.unwrap();
     let codes = party.server.create_room("board", &["--entry", "start", "--no-rtp-max", "2s"]).unwrap();
-    let pair = talking_pair(&party).await;
+    let pair = party.talking_pair().await.unwrap();
     let mute = party.call_with(&party.server.uri(&codes.host), |plan| plan.without_rtp()).await.unwrap();
     mute.call.wait_answered().await.unwrap();
     assert_eq!(mute.call.wait_ended().await.unwrap(), CallEnd::TheyHungUp);
     party.server.wait_count("attendance", "reason = 'no_rtp'", 1).await.unwrap();
     party.server.wait_count("conference", "ended_at IS NULL", 1).await.unwrap();
-    still_talking(&pair).await;
+    still_talking(&pair).await.unwrap();
 }
 
 #[tokio::test]

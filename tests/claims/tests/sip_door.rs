@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use partyline_claims::{Party, Phone, SILENT_DBOV, all_hear_each_other, loopback_of_my_own};
+use partyline_claims::{Party, SILENT_DBOV, loopback_of_my_own, still_talking};
 
 /// How long an answer may take before a test gives up on it; far above what it needs.
 const CEILING: Duration = Duration::from_secs(20);
@@ -77,22 +77,6 @@ fn header<'a>(message: &'a str, name: &str) -> Option<&'a str> {
     message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
-/// Two callers who talk while others misbehave.
-async fn talking_pair(party: &Party) -> [Phone; 2] {
-    let codes = party.server.create_room("undisturbed", &["--entry", "start"]).unwrap();
-    let pair =
-        [party.key_code(&codes.host).await.unwrap(), party.key_code(&codes.participant).await.unwrap()];
-    all_hear_each_other(&[&pair[0], &pair[1]]).await.unwrap();
-    pair
-}
-
-async fn still_talking(pair: &[Phone; 2]) {
-    all_hear_each_other(&[&pair[0], &pair[1]]).await.unwrap();
-    for phone in pair {
-        assert_eq!(phone.call.ended(), None);
-    }
-}
-
 #[tokio::test]
 async fn keys_by_sip_info_enter_a_code_in_both_ways_that_telephones_send_them() {
     let party = Party::start().await.unwrap();
@@ -131,7 +115,7 @@ async fn options_says_what_may_be_sent_and_what_may_not_is_refused_by_its_name()
 #[tokio::test]
 async fn a_huge_body_is_refused_and_disturbs_nobody() {
     let mut party = Party::start().await.unwrap();
-    let pair = talking_pair(&party).await;
+    let pair = party.talking_pair().await.unwrap();
     let phone = RawPhone::new(&party, "huge");
     let mut stream = TcpStream::connect(party.server.sip()).unwrap();
     stream.set_read_timeout(Some(CEILING)).unwrap();
@@ -144,7 +128,7 @@ async fn a_huge_body_is_refused_and_disturbs_nobody() {
     let length = stream.read(&mut answer).unwrap();
     let answer = String::from_utf8_lossy(&answer[..length]);
     assert!(answer.starts_with("SIP/2.0 413"), "{answer}");
-    still_talking(&pair).await;
+    still_talking(&pair).await.unwrap();
     assert!(party.server.is_running());
     party.server.wait_count("attendance", "1 = 1", 2).await.unwrap();
 }
@@ -174,7 +158,7 @@ fn key_packets(key: u8, sequence: &mut u16, timestamp: u32) -> Vec<Vec<u8>> {
 #[tokio::test]
 async fn a_strangers_packets_and_keys_at_a_callers_own_port_change_nothing() {
     let party = Party::start().await.unwrap();
-    let pair = talking_pair(&party).await;
+    let pair = party.talking_pair().await.unwrap();
     let ports = [pair[0].call.media_goes_to().await.unwrap(), pair[1].call.media_goes_to().await.unwrap()];
     let stranger = UdpSocket::bind((loopback_of_my_own(), 0)).unwrap();
     let wave: Vec<u8> = [[0x00; 4], [0x80; 4]].concat().repeat(20);
@@ -198,7 +182,7 @@ async fn a_strangers_packets_and_keys_at_a_callers_own_port_change_nothing() {
         let level = phone.call.hears(&[SQUARE_WAVE_HZ], Duration::from_secs(2)).await[0];
         assert!(level < SILENT_DBOV, "{} hears the stranger at {level} dBov", phone.number);
     }
-    still_talking(&pair).await;
+    still_talking(&pair).await.unwrap();
     assert_eq!(party.server.count("conferee", "state = 'joined'").await.unwrap(), 2);
     let heard = stranger.set_nonblocking(true).and_then(|()| stranger.recv(&mut [0; 2_048]));
     assert!(heard.is_err(), "a stranger is sent nothing");

@@ -65,7 +65,7 @@ pub struct Vru {
     sip: SipCommands,
     sip_task: JoinHandle<()>,
     closer: CancellationToken,
-    helpers: JoinSet<()>,
+    errands: JoinSet<()>,
     is_lease_held: Arc<AtomicBool>,
 }
 
@@ -116,11 +116,11 @@ impl Vru {
         let (task, sip) = SipTask::new(sockets, settings(&shared.config), take_calls(&shared));
         let sip_task = tokio::spawn(task.run(closer.clone()));
         let is_lease_held = Arc::new(AtomicBool::new(false));
-        let helpers = start_helpers(&shared, &is_lease_held);
+        let errands = start_errands(&shared, &is_lease_held);
         for address in &addresses {
             info!(vru = %shared.config.id, transport = ?address.transport, local = %address.local, "takes calls");
         }
-        Ok(Self { shared, addresses, sip, sip_task, closer, helpers, is_lease_held })
+        Ok(Self { shared, addresses, sip, sip_task, closer, errands, is_lease_held })
     }
 
     /// The addresses that take calls, with the ports that were really taken.
@@ -163,7 +163,7 @@ impl Vru {
         let flush = self.shared.attempts.flush(&self.shared.config.id, &self.shared.proxies, waits.report());
         let _ = tokio::time::timeout(BYE_MAX, flush).await;
         self.closer.cancel();
-        self.helpers.shutdown().await;
+        self.errands.shutdown().await;
         // It ends by the closer; an error says that it had ended before.
         let _ = (&mut self.sip_task).await;
         info!(vru = %self.shared.config.id, "has stopped");
@@ -200,11 +200,11 @@ fn take_calls(shared: &Arc<Shared>) -> TakeCall {
     })
 }
 
-fn start_helpers(shared: &Arc<Shared>, is_lease_held: &Arc<AtomicBool>) -> JoinSet<()> {
-    let mut helpers = JoinSet::new();
+fn start_errands(shared: &Arc<Shared>, is_lease_held: &Arc<AtomicBool>) -> JoinSet<()> {
+    let mut errands = JoinSet::new();
     let (config, proxies) = (&shared.config, &shared.proxies);
     let report_max = config.waits.report();
-    helpers.spawn(lease::renew(config.id.clone(), proxies.clone(), report_max, Arc::clone(is_lease_held)));
-    helpers.spawn(shared.attempts.clone().run(config.id.clone(), proxies.clone(), report_max));
-    helpers
+    errands.spawn(lease::renew(config.id.clone(), proxies.clone(), report_max, Arc::clone(is_lease_held)));
+    errands.spawn(shared.attempts.clone().run(config.id.clone(), proxies.clone(), report_max));
+    errands
 }
