@@ -12,6 +12,7 @@ async fn claim_5_callers_of_two_vrus_are_in_one_conference_and_hear_each_other()
     let party = Party::start_with(&ServerPlan { config, has_own_listeners: true }).await.unwrap();
     let codes = party.server.create_room("joint", &["--entry", "start"]).unwrap();
     let north = party.key_code_at(&format!("sip:conference@{first_vru}:5060"), &codes.host).await.unwrap();
+    party.server.wait_count("conferee", "state = 'joined'", 1).await.unwrap();
     let south =
         party.key_code_at(&format!("sip:conference@{second_vru}:5060"), &codes.participant).await.unwrap();
     all_hear_each_other(&[&north, &south]).await.unwrap();
