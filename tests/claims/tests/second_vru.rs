@@ -22,3 +22,18 @@ async fn claim_5_callers_of_two_vrus_are_in_one_conference_and_hear_each_other()
     let vrus: Vec<&str> = conferees.iter().map(|row| row.vru.as_str()).collect();
     assert_eq!(vrus, ["vru-north", "vru-south"]);
 }
+
+#[tokio::test]
+async fn callers_on_the_machine_itself_hear_each_other_where_calls_come_in_on_all_addresses() {
+    // Port 0 takes any free port: on all addresses there is no loopback address of one's own.
+    let config = "[sip]\nlisten = [\"0.0.0.0:0\"]\n".to_owned();
+    let party = Party::start_with(&ServerPlan { config, has_own_listeners: true }).await.unwrap();
+    let codes = party.server.create_room("local", &["--entry", "start"]).unwrap();
+    let roles = party.server.json(&["role", "list"]).unwrap();
+    let vru = roles.as_array().unwrap().iter().find(|row| row["name"] == "vru-1").unwrap();
+    let (_, port) = vru["address"].as_str().unwrap().rsplit_once(':').unwrap();
+    let uri = format!("sip:conference@127.0.0.1:{port}");
+    let first = party.key_code_at(&uri, &codes.host).await.unwrap();
+    let second = party.key_code_at(&uri, &codes.participant).await.unwrap();
+    all_hear_each_other(&[&first, &second]).await.unwrap();
+}

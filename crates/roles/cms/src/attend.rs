@@ -62,6 +62,10 @@ impl Office {
             Admission::Room(room, role) => (room, role),
             Admission::Refused(refusal) => return Ok(only(AttendDown::Refused(refusal))),
         };
+        // Before the stream is open: from then on whoever tells the room tells this caller too.
+        if hello.generation > Generation(1) {
+            self.doubt_mix_of(hello.attendance, hello.joined).await?;
+        }
         let attached = self
             .streams
             .attach(room, hello.attendance, hello.generation)
@@ -79,13 +83,9 @@ impl Office {
             _place: place,
         };
         let has_left = hello.left.is_some();
-        let (attends_again, joined) = (hello.generation > Generation(1), hello.joined);
         self.ask(room, intents(hello, role)).await?;
         if has_left {
             return Ok(ended());
-        }
-        if attends_again {
-            self.doubt_mix_of(stream.attendance, joined).await?;
         }
         self.tell(room);
         let first = stream.first_decision().await?;

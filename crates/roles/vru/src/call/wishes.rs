@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::attendance::{Attendance, Attendee};
 use super::line_test::TestStream;
 use super::{Call, TestLink, media};
-use crate::sip::{RETRY_AFTER, now};
+use crate::sip::{RETRY_AFTER, address_towards, now};
 
 impl Call {
     /// Carries out all that is wished, and what comes of it at once.
@@ -115,9 +115,15 @@ impl Call {
             .unwrap_or(self.incoming.local.ip())
     }
 
-    /// Where callers are told to send media.
+    /// Where this caller is told to send media: where what we send them comes from, unless a setting says otherwise.
     fn media_address(&self, advertised: IpAddr) -> IpAddr {
         let config = &self.shared.config;
+        let source = self.incoming.source.ip();
+        // Nobody on this machine comes by the address that a router translates.
+        let is_translated = config.external_address.is_some() && !source.is_loopback();
+        if !is_translated && self.media_bind_address().is_unspecified() {
+            return address_towards(source).unwrap_or(advertised);
+        }
         match (config.external_address, config.rtp_address) {
             (Some(external), _) => external,
             (None, Some(own)) if !own.is_unspecified() => own,

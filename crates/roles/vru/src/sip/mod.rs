@@ -23,7 +23,7 @@ use tracing::warn;
 
 use streams::Streams;
 
-pub(crate) use sockets::BoundSip;
+pub(crate) use sockets::{BoundSip, address_towards};
 
 /// Datagrams and bytes that wait for the endpoint; more stay with the kernel.
 const INPUTS_MAX: usize = 1024;

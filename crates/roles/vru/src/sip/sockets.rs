@@ -174,21 +174,23 @@ fn advertised_address(local: IpAddr, external: Option<IpAddr>) -> IpAddr {
         return local;
     }
     // Addresses for documentation: routed like any other, and nobody's.
-    let (any, far, loopback): (IpAddr, IpAddr, IpAddr) = match local {
-        IpAddr::V4(_) => {
-            (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into(), Ipv4Addr::LOCALHOST.into())
-        }
-        IpAddr::V6(_) => (
-            Ipv6Addr::UNSPECIFIED.into(),
-            Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
-            Ipv6Addr::LOCALHOST.into(),
-        ),
+    let (far, loopback): (IpAddr, IpAddr) = match local {
+        IpAddr::V4(_) => (Ipv4Addr::new(192, 0, 2, 1).into(), Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(_) => (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(), Ipv6Addr::LOCALHOST.into()),
     };
-    let found = std::net::UdpSocket::bind((any, 0)).and_then(|socket| {
-        socket.connect((far, 9))?;
-        socket.local_addr()
-    });
-    found.map_or(loopback, |address| address.ip())
+    address_towards(far).unwrap_or(loopback)
+}
+
+/// The address by which this machine would reach another; no packet is sent to find out.
+pub(crate) fn address_towards(far: IpAddr) -> Option<IpAddr> {
+    let any: IpAddr = match far {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
+    // Port 9 discards; a connected socket only knows its way.
+    socket.connect((far, 9)).ok()?;
+    socket.local_addr().ok().map(|address| address.ip())
 }
 
 #[cfg(test)]
@@ -215,5 +217,10 @@ mod tests {
         let any = IpAddr::from([0, 0, 0, 0]);
         assert!(!advertised_address(any, None).is_unspecified());
         assert_eq!(advertised_address(any, Some([203, 0, 113, 9].into())), IpAddr::from([203, 0, 113, 9]));
+    }
+
+    #[test]
+    fn who_is_on_this_machine_is_reached_from_loopback() {
+        assert!(address_towards([127, 0, 0, 1].into()).is_some_and(|address| address.is_loopback()));
     }
 }
