@@ -1,14 +1,16 @@
-//! The one door for commands: `cargo xtask check|tidy|test|sim|bench|soak|prompts`.
+//! The one door for commands: `cargo xtask check|tidy|docs|test|sim|bench|soak|prompts`.
 //!
 //! CI calls `cargo xtask test` and nothing else of weight.
 
 mod bench;
 mod checks;
+mod docs;
 mod music;
 mod peers;
 mod prompts;
 mod run;
 mod soak;
+mod sources;
 mod tests;
 mod tidy;
 
@@ -26,8 +28,12 @@ struct Arguments {
 enum Task {
     /// Formatting, lints as errors, tidy, licences: what is quick to say about the source.
     Check,
-    /// The structure: crate edges, no tokio under core, file sizes, names in ARCHITECTURE.md, prompts and their audio.
+    /// The structure: crate edges, no tokio under core, file sizes, names in ARCHITECTURE.md, docs/sip.md and the
+    /// tests, prompts and their audio.
     Tidy,
+    /// Makes docs/sip.md from the `/// Shows RFC NNNN §x.y: …` lines above tests. A page that conflicts in a merge is never
+    /// mended by hand: take either side and run this.
+    Docs,
     /// Everything that CI runs: check, then every test, with the time of each suite. Installs its test peers where it may.
     Test(tests::Arguments),
     /// The simulator alone, with more seeds than CI has time for.
@@ -56,6 +62,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
         Task::Check => checks::all(),
         Task::Tidy => tidy::run(),
+        Task::Docs => docs::run(),
         Task::Test(arguments) => tests::run(&arguments),
         Task::Sim { seeds } => tests::simulate(seeds),
         Task::Bench(arguments) => bench::run(&arguments),

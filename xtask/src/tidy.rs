@@ -8,7 +8,7 @@ mod spoken;
 
 use anyhow::bail;
 
-use crate::run;
+use crate::{docs, run};
 
 /// Runs every check and names all that is wrong.
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -18,6 +18,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     wrong.extend(files::check(&root)?);
     wrong.extend(cycles::check(&root)?);
     wrong.extend(architecture::check(&root)?);
+    wrong.extend(docs::check(&root)?);
     wrong.extend(spoken::check()?);
     if wrong.is_empty() {
         return Ok(());

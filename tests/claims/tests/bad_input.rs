@@ -64,6 +64,8 @@ async fn garbage_on_every_port_disturbs_nobody() {
     party.server.wait_legs(2).await.unwrap();
 }
 
+/// Shows RFC 3261 §21.4.26: no common codec gets 488.
+/// Shows RFC 3261 §21.4.13: a strange body gets 415.
 #[tokio::test]
 async fn an_offer_without_a_common_codec_is_refused_with_488_and_a_strange_body_with_415() {
     let party = Party::start().await.unwrap();
@@ -82,6 +84,7 @@ async fn an_offer_without_a_common_codec_is_refused_with_488_and_a_strange_body_
     party.server.wait_legs(0).await.unwrap();
 }
 
+/// Shows RFC 3261 §13.2.1: a caller without an offer is offered one, and both are heard.
 #[tokio::test]
 async fn a_caller_without_an_offer_is_offered_one_and_comes_in() {
     let party = Party::start().await.unwrap();
@@ -110,6 +113,7 @@ async fn a_caller_who_never_sends_rtp_is_hung_up_and_leaves_nothing_behind() {
     still_talking(&pair).await.unwrap();
 }
 
+/// Shows RFC 3261 §13.3.1.4: a call without ACK is given up.
 #[tokio::test]
 async fn a_caller_who_never_acknowledges_is_given_up_and_leaves_nothing_behind() {
     let party = Party::start().await.unwrap();

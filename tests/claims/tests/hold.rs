@@ -32,6 +32,7 @@ async fn away_for_a_while(party: &Party, [holder, second, third]: &[Phone; 3]) {
     all_hear_each_other(&[second, third]).await.unwrap();
 }
 
+/// Shows RFC 3264 §8.4: a caller on hold sends and gets nothing until it resumes.
 #[tokio::test]
 async fn a_caller_on_hold_stays_in_and_hears_and_is_heard_again_afterwards() {
     let (party, phones) = meeting().await;
@@ -42,6 +43,7 @@ async fn a_caller_on_hold_stays_in_and_hears_and_is_heard_again_afterwards() {
     all_hear_each_other(&[holder, second, third]).await.unwrap();
 }
 
+/// Shows RFC 3264 §8.4: the unspecified address holds too.
 #[tokio::test]
 async fn a_caller_who_holds_as_old_telephones_do_stays_in_too() {
     let (party, phones) = meeting().await;

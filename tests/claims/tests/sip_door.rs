@@ -94,6 +94,8 @@ async fn keys_by_sip_info_enter_a_code_in_both_ways_that_telephones_send_them() 
     }
 }
 
+/// Shows RFC 3261 §11.2: the running server answers OPTIONS with its methods.
+/// Shows RFC 3261 §8.2.1: other methods are refused with 405 or 501 and an Allow.
 #[tokio::test]
 async fn options_says_what_may_be_sent_and_what_may_not_is_refused_by_its_name() {
     let party = Party::start().await.unwrap();
@@ -112,6 +114,7 @@ async fn options_says_what_may_be_sent_and_what_may_not_is_refused_by_its_name()
     }
 }
 
+/// Shows RFC 3261 §21.4.11: a body that is too large gets 413 before it has come.
 #[tokio::test]
 async fn a_huge_body_is_refused_and_disturbs_nobody() {
     let mut party = Party::start().await.unwrap();
@@ -155,6 +158,7 @@ fn key_packets(key: u8, sequence: &mut u16, timestamp: u32) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// Shows RFC 4961 §4: packets from other addresses than the caller's are ignored.
 #[tokio::test]
 async fn a_strangers_packets_and_keys_at_a_callers_own_port_change_nothing() {
     let party = Party::start().await.unwrap();

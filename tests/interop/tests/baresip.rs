@@ -12,6 +12,7 @@ const OTHER_HZ: f32 = 1000.0;
 /// A tone that is in the mix is far above this, and one that is not is far below.
 const AUDIBLE_DBOV: f32 = -35.0;
 
+/// Shows RFC 4733 §2.5: keys of another program are understood, each once.
 #[tokio::test]
 async fn baresip_enters_the_code_by_its_own_dtmf_and_hears_the_mix() {
     let server = Server::start().unwrap();

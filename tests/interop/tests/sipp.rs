@@ -32,11 +32,13 @@ async fn two_hundred_calls(transport: &'static str) {
     assert_eq!(server.count("conferee", "place = 10").await.unwrap(), ROOMS as i64);
 }
 
+/// Shows RFC 3261 §18: calls of another program come in over UDP.
 #[tokio::test]
 async fn two_hundred_calls_at_fifty_a_second_over_udp_are_all_in() {
     two_hundred_calls("u1").await;
 }
 
+/// Shows RFC 3261 §18: calls of another program come in over TCP.
 #[tokio::test]
 async fn two_hundred_calls_at_fifty_a_second_over_tcp_are_all_in() {
     two_hundred_calls("t1").await;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::files;
+use crate::sources;
 
 /// More lines are read by nobody.
 const LINES_MAX: usize = 400;
@@ -109,7 +109,7 @@ fn defined_types(root: &Path) -> anyhow::Result<BTreeSet<String>> {
             }
         }
     };
-    for (_, text) in files::sources(root)? {
+    for (_, text) in sources::all(root)? {
         collect(&text);
     }
     for entry in std::fs::read_dir(root.join("proto"))? {

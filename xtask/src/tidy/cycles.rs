@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::files;
+use crate::sources;
 
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
 /// Names the cycles among each crate's top-level modules.
 pub(super) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut crates: BTreeMap<String, Graph> = BTreeMap::new();
-    for (path, text) in files::sources(root)? {
+    for (path, text) in sources::all(root)? {
         let Some((package, inside)) = path.split_once("/src/") else { continue };
         let module = inside.split('/').next().unwrap_or(inside).trim_end_matches(".rs").to_owned();
         if !["lib", "main"].contains(&module.as_str()) {

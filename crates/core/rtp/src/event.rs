@@ -217,6 +217,8 @@ mod tests {
         packets.iter().filter_map(|p| receiver.handle(p.timestamp, &p.payload.to_bytes())).collect()
     }
 
+    /// Shows RFC 4733 §2.2.2: the first packet of a key is marked.
+    /// Shows RFC 4733 §2.5.1.4: the last packet of a key is sent three times.
     #[test]
     fn a_key_has_one_marker_and_three_ends() {
         let packets = press('5', 1000);
@@ -227,11 +229,13 @@ mod tests {
         assert!(ends.iter().all(|p| p.payload.duration_ticks == 800));
     }
 
+    /// Shows RFC 4733 §2.5.2: packets of one timestamp are one key.
     #[test]
     fn all_packets_of_a_key_are_one_key() {
         assert_eq!(keys(&press('#', 77)), "#");
     }
 
+    /// Shows RFC 4733 §3.2: sixteen keys have the codes 0 to 15.
     #[test]
     fn every_key_is_told_as_itself() {
         let all = "0123456789*#ABCD";
@@ -245,6 +249,7 @@ mod tests {
         assert_eq!(keys(&[press('1', 0), press('1', 1600)].concat()), "11");
     }
 
+    /// Shows RFC 4733 §2.5.1.3: a key longer than the duration field goes on in segments.
     #[test]
     fn a_key_held_longer_than_a_segment_is_one_key() {
         let first = EventPayload { event: 3, is_end: false, volume: 10, duration_ticks: SEGMENT_TICKS };
@@ -281,6 +286,7 @@ mod tests {
     }
 
     proptest! {
+        /// Shows RFC 4733 §2.6: a key survives the loss of any packets but all of them.
         #[test]
         fn keys_survive_any_loss_that_leaves_a_packet_of_each(
             typed in "[0-9*#]{1,12}",

@@ -159,6 +159,7 @@ mod tests {
         ssrc: Ssrc(0xDEAD_BEEF),
     };
 
+    /// Shows RFC 3550 §5.1: the fixed header is written and read.
     #[test]
     fn what_is_written_is_read_again() {
         let mut buffer = [0; 64];
@@ -173,6 +174,8 @@ mod tests {
         assert_eq!(packet.contributors().count(), 0);
     }
 
+    /// Shows RFC 3550 §5.1: contributors and padding are no payload.
+    /// Shows RFC 3550 §5.3.1: a header extension is skipped.
     #[test]
     fn contributors_extension_and_padding_are_taken_off_the_payload() {
         let mut datagram = HEADER.to_bytes().to_vec();
@@ -188,6 +191,7 @@ mod tests {
         assert_eq!(packet.payload, b"voice");
     }
 
+    /// Shows RFC 3550 §5.1: padding longer than the packet makes it invalid.
     #[test]
     fn padding_that_does_not_fit_is_refused() {
         let mut datagram = HEADER.to_bytes().to_vec();
@@ -208,6 +212,7 @@ mod tests {
         assert_eq!(buffer, [7; 15]);
     }
 
+    /// Shows RFC 5761 §4: RTCP is told from RTP by its packet type.
     #[test]
     fn rtcp_is_told_from_rtp_by_its_second_octet() {
         assert!(is_rtcp(&[0x80, 200]));

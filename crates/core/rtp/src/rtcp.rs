@@ -385,6 +385,7 @@ mod tests {
     const SENDER: SenderInfo =
         SenderInfo { ntp: NtpTime(0x0102_0304_0506_0708), rtp: RtpTime(77), packets: 5, octets: 800 };
 
+    /// Shows RFC 3550 §6.1: reports and the source description go in one compound packet.
     #[test]
     fn a_compound_is_read_as_it_was_written() {
         for name in ["a", "ab", "abc", "abcd", "partyline@192.0.2.1"] {
@@ -406,6 +407,7 @@ mod tests {
         }
     }
 
+    /// Shows RFC 3550 §6.4.2: who sends nothing writes a receiver report.
     #[test]
     fn a_report_without_a_stream_is_a_receivers() {
         let mut buffer = [0; 64];
@@ -428,6 +430,7 @@ mod tests {
         assert_eq!(Compound::parse(&buffer[..len]).unwrap().count(), 2);
     }
 
+    /// Shows RFC 3550 §6.4.1: the round trip is the arrival less LSR and DLSR.
     #[test]
     fn the_round_trip_is_what_passed_less_what_they_kept_it() {
         let sent = NtpTime::from_unix(Duration::from_millis(1_700_000_000_000));

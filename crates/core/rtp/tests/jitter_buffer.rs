@@ -391,6 +391,7 @@ proptest! {
     }
 }
 
+/// Shows RFC 3550 §A.8: jitter is what the formula gives.
 #[test]
 fn jitter_is_what_the_formula_of_the_rfc_gives() {
     let mut reception = Reception::new(8000);

@@ -29,6 +29,7 @@ fn arrivals(numbers: &[(u16, u32)]) -> (Reception, Vec<Arrival>) {
     (reception, arrivals)
 }
 
+/// Shows RFC 3550 §A.1: sequence numbers are counted on over their wrap.
 #[test]
 fn order_survives_the_wrap() {
     use Arrival::{Duplicate, Newest, Reordered, Started};
@@ -38,6 +39,7 @@ fn order_survives_the_wrap() {
     assert_eq!((report.received, report.lost, report.duplicates, report.reordered), (4, 0, 2, 1));
 }
 
+/// Shows RFC 3550 §A.1: a large jump counts once two packets follow each other.
 #[test]
 fn a_stray_number_is_suspect_and_a_restart_takes_two() {
     use Arrival::{Newest, Started, Suspect};
@@ -54,6 +56,7 @@ fn a_stray_source_changes_nothing() {
     assert_eq!(reception.ssrc(), Some(Ssrc(1)));
 }
 
+/// Shows RFC 3550 §A.3: the fraction lost is that since the last report.
 #[test]
 fn a_report_tells_the_share_lost_since_the_last_one() {
     let (mut reception, now) = (Reception::new(8000), Instant::now());
@@ -76,6 +79,7 @@ fn at(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
+/// Shows RFC 4961 §4: media is sent back to where the caller's comes from.
 #[test]
 fn media_goes_to_the_sdp_address_until_the_first_packet_and_then_to_its_source() {
     let (bytes, now) = (header(1, 1), Instant::now());

@@ -27,6 +27,7 @@ fn assert_empty(world: &mut World) {
     assert_eq!((counters.calls, counters.half_open, counters.transactions), (0, 0, 0));
 }
 
+/// Shows RFC 3261 §17.2.1: an INVITE that is sent again gets the last response again.
 #[test]
 fn an_invite_that_is_sent_again_makes_no_second_call() {
     let (mut world, mut phone) = world_and_phone();
@@ -41,6 +42,7 @@ fn an_invite_that_is_sent_again_makes_no_second_call() {
     assert_eq!(world.agents[0].events.len(), 1);
 }
 
+/// Shows RFC 3261 §8.2.2.2: a request that arrives by a second way is refused with 482.
 #[test]
 fn the_same_request_by_another_way_is_merged() {
     let (mut world, mut phone) = world_and_phone();
@@ -51,6 +53,7 @@ fn the_same_request_by_another_way_is_merged() {
     assert_eq!(world.counters(0).calls, 1);
 }
 
+/// Shows RFC 3261 §13.3.1.4: a 2xx is sent again until its ACK.
 #[test]
 fn a_2xx_is_repeated_until_ack_and_then_no_more() {
     let (mut world, mut phone) = world_and_phone();
@@ -69,6 +72,7 @@ fn a_2xx_is_repeated_until_ack_and_then_no_more() {
     assert_eq!(world.counters(0).half_open, 0);
 }
 
+/// Shows RFC 3261 §13.3.1.4: after 64*T1 without ACK the call ends with BYE.
 #[test]
 fn a_call_that_is_never_acked_ends_with_bye() {
     let (mut world, mut phone) = world_and_phone();
@@ -84,6 +88,7 @@ fn a_call_that_is_never_acked_ends_with_bye() {
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3261 §15: the callee sends no BYE before the ACK of its 2xx.
 #[test]
 fn hanging_up_before_ack_waits_for_it_before_bye() {
     let (mut world, mut phone) = world_and_phone();
@@ -103,6 +108,7 @@ fn hanging_up_before_ack_waits_for_it_before_bye() {
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3261 §9.2: CANCEL ends an INVITE with 487, and changes nothing after the answer.
 #[test]
 fn cancel_before_the_answer_ends_the_call_and_after_it_does_nothing() {
     let (mut world, mut phone) = world_and_phone();
@@ -132,6 +138,7 @@ fn cancel_before_the_answer_ends_the_call_and_after_it_does_nothing() {
     assert_eq!(world.counters(0).calls, 1);
 }
 
+/// Shows RFC 3261 §17.2.1: a refusal of INVITE is sent again until ACK (timer G).
 #[test]
 fn a_refusal_is_repeated_until_ack() {
     let (mut world, mut phone) = world_and_phone();
@@ -155,6 +162,7 @@ fn a_refusal_is_repeated_until_ack() {
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3261 §15.1.2: BYE ends the session, and one of no dialog gets 481.
 #[test]
 fn bye_ends_the_call_once_and_an_unknown_one_is_told_so() {
     let (mut world, mut phone) = world_and_phone();
@@ -168,6 +176,7 @@ fn bye_ends_the_call_once_and_an_unknown_one_is_told_so() {
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3261 §15.1.2: BYE in an early dialog gives the INVITE its 487.
 #[test]
 fn bye_before_the_answer_refuses_the_invite_too() {
     let (mut world, mut phone) = world_and_phone();
@@ -183,6 +192,8 @@ fn bye_before_the_answer_refuses_the_invite_too() {
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3264 §8.4: a stream is held by its direction and resumed.
+/// Shows RFC 3261 §14.2: a re-INVITE that changes nothing is answered and told to nobody.
 #[test]
 fn hold_and_resume_change_the_direction_and_a_refresh_changes_nothing() {
     let (mut world, mut phone) = world_and_phone();
@@ -212,6 +223,7 @@ fn hold_and_resume_change_the_direction_and_a_refresh_changes_nothing() {
     assert_eq!(direction(&world), Some(Direction::Inactive));
 }
 
+/// Shows RFC 3261 §14.2: a re-INVITE that comes before the ACK of the INVITE is answered.
 #[test]
 fn a_reinvite_that_overtakes_the_ack_stands_in_for_it() {
     let (mut world, mut phone) = world_and_phone();
@@ -253,6 +265,7 @@ fn a_reinvite_that_overtakes_the_ack_lets_a_waiting_bye_go() {
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3261 §13.2.1: an INVITE without offer is offered one in the 200, and ACK brings the answer.
 #[test]
 fn an_invite_without_offer_gets_ours_and_ack_brings_the_answer() {
     let (mut world, mut phone) = world_and_phone();
@@ -281,6 +294,7 @@ fn an_invite_without_offer_gets_ours_and_ack_brings_the_answer() {
     );
 }
 
+/// Shows RFC 3261 §13.2.2.4: an ACK without the answer that is due ends the call by BYE.
 #[test]
 fn an_ack_without_the_answer_we_wait_for_ends_the_call() {
     let (mut world, mut phone) = world_and_phone();
@@ -295,6 +309,8 @@ fn an_ack_without_the_answer_we_wait_for_ends_the_call() {
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3261 §21.4.26: an offer without common ground is refused with 488.
+/// Shows RFC 3261 §20.43: the Warning says why.
 #[test]
 fn no_common_codec_is_refused_with_a_warning() {
     let (mut world, mut phone) = world_and_phone();
@@ -312,6 +328,7 @@ fn no_common_codec_is_refused_with_a_warning() {
     assert_eq!(*last_event(&world), CallEvent::Ended(CallEnd::NoAgreement));
 }
 
+/// Shows RFC 3261 §14.2: a re-INVITE refused with 488 leaves the session as it was.
 #[test]
 fn a_reinvite_that_does_not_fit_leaves_the_call_as_it_was() {
     let (mut world, mut phone) = world_and_phone();
@@ -324,6 +341,7 @@ fn a_reinvite_that_does_not_fit_leaves_the_call_as_it_was() {
     assert_eq!((world.agents[0].events.len(), world.counters(0).calls), (before, 1));
 }
 
+/// Shows RFC 3311 §5.2: UPDATE changes the session without ACK.
 #[test]
 fn update_changes_the_media_at_once() {
     let (mut world, mut phone) = world_and_phone();
@@ -337,6 +355,7 @@ fn update_changes_the_media_at_once() {
     assert_eq!(phone.say(&mut world, &refresh), [200]);
 }
 
+/// Shows RFC 6086 §4.2.2: an INFO with a body that is not understood gets 415.
 #[test]
 fn keys_come_by_info_in_both_ways() {
     let (mut world, mut phone) = world_and_phone();
@@ -361,6 +380,9 @@ fn keys_come_by_info_in_both_ways() {
     assert_eq!(info(&mut world, 8, "application/dtmf", "").0, [200]);
 }
 
+/// Shows RFC 3261 §8.2.1: a method that is not served gets 405, one that is not known 501.
+/// Shows RFC 3261 §8.2.2.3: a required extension that is not there gets 420.
+/// Shows RFC 6665 §4.1.3: NOTIFY of no subscription gets 481.
 #[test]
 fn what_is_not_there_yet_is_refused_right() {
     let (mut world, mut phone) = world_and_phone();
@@ -386,6 +408,7 @@ fn what_is_not_there_yet_is_refused_right() {
     assert_eq!(world.counters(0).calls, 0);
 }
 
+/// Shows RFC 3891 §3: Replaces of no dialog gets 481, and of another's is refused.
 #[test]
 fn nobody_takes_over_a_call() {
     let (mut world, mut phone) = world_and_phone();
@@ -402,6 +425,7 @@ fn nobody_takes_over_a_call() {
     assert_eq!(world.counters(0).calls, 1);
 }
 
+/// Shows RFC 3261 §11.2: OPTIONS is answered with Allow, Accept and Supported.
 #[test]
 fn options_tells_what_is_true() {
     let (mut world, mut phone) = world_and_phone();
@@ -414,6 +438,8 @@ fn options_tells_what_is_true() {
     assert_eq!(header(&answer, "Supported").as_deref(), Some(""));
 }
 
+/// Shows RFC 3261 §8.2.3: a body of a type or an encoding that is not understood gets 415.
+/// Shows RFC 3261 §21.4.11: a body that is too large gets 413.
 #[test]
 fn bodies_that_are_no_offer_are_refused() {
     let (mut world, mut phone) = world_and_phone();
@@ -431,6 +457,7 @@ fn bodies_that_are_no_offer_are_refused() {
     assert_eq!(phone.say(&mut world, &huge), [413]);
 }
 
+/// Shows RFC 3261 §21.5.4: overload is answered with 503 and Retry-After.
 #[test]
 fn half_open_calls_are_bounded_and_the_rest_is_told_when_to_come_back() {
     let mut world = World::new(1, 1, FAIR);
@@ -505,6 +532,9 @@ fn one_source_can_not_take_the_room_of_all_and_options_goes_on_saying_that_we_li
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3261 §12.1.1: the route set of a callee is Record-Route in its order.
+/// Shows RFC 3261 §12.2.1.1: a strict router gets its own URI as Request-URI and the target as last Route.
+/// Shows RFC 3581 §4: through a NAT the answer goes where the request came from.
 #[test]
 fn the_way_back_is_by_record_route_and_through_a_nat_by_where_it_came_from() {
     let mut world = World::new(1, 1, FAIR);
@@ -554,6 +584,7 @@ fn the_way_back_is_by_record_route_and_through_a_nat_by_where_it_came_from() {
     assert!(bye.starts_with("BYE sip:bob@10.0.0.1:5060 SIP/2.0\r\n"), "{bye}");
 }
 
+/// Shows RFC 3325 §9.1: P-Asserted-Identity names the caller.
 #[test]
 fn a_caller_is_named_by_who_vouches_for_it() {
     let (mut world, mut phone) = world_and_phone();
@@ -579,6 +610,7 @@ fn an_answer_follows_our_order_of_codecs() {
     assert_eq!((agreement.codec.encoding.as_str(), agreement.event_payload_type), ("PCMA", Some(101)));
 }
 
+/// Shows RFC 3261 §12.2.2: the Contact of a target refresh is where later requests go.
 #[test]
 fn a_phone_that_moves_is_followed_once_it_says_so_within_the_call() {
     let (mut world, mut phone) = world_and_phone();
@@ -597,6 +629,7 @@ fn a_phone_that_moves_is_followed_once_it_says_so_within_the_call() {
     assert!(start_line(bye).starts_with("BYE "));
 }
 
+/// Shows RFC 3261 §17.2.1: timers G and H repeat a refusal and give it up.
 #[test]
 fn a_refusal_without_ack_is_repeated_ten_times_and_given_up() {
     let (mut world, mut phone) = world_and_phone();
@@ -612,6 +645,7 @@ fn a_refusal_without_ack_is_repeated_ten_times_and_given_up() {
     assert!(phone.heard(&world).is_empty());
 }
 
+/// Shows RFC 3261 §17.2.3: requests without branch are matched by the rules of RFC 2543.
 #[test]
 fn an_old_agent_without_branches_and_contact_is_understood() {
     let mut world = World::new(1, 1, FAIR);

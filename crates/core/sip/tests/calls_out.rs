@@ -65,6 +65,7 @@ fn assert_empty(world: &mut World) {
     assert_eq!((counters.calls, counters.transactions), (0, 0));
 }
 
+/// Shows RFC 3261 §13.2.2.4: each 2xx that comes is acknowledged.
 #[test]
 fn a_call_that_is_answered_is_acked_each_time_the_answer_comes() {
     let (mut world, callee, call) = calling(false);
@@ -86,6 +87,7 @@ fn a_call_that_is_answered_is_acked_each_time_the_answer_comes() {
     );
 }
 
+/// Shows RFC 3261 §13.2.2.4: a 2xx of another dialog is acknowledged, and its dialog ended.
 #[test]
 fn the_second_answer_of_a_fork_is_acked_and_hung_up() {
     let (mut world, callee, call) = calling(false);
@@ -101,6 +103,7 @@ fn the_second_answer_of_a_fork_is_acked_and_hung_up() {
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3261 §17.1.1.3: a refusal is acknowledged within its transaction.
 #[test]
 fn a_refusal_is_acked_in_its_transaction_and_told() {
     let (mut world, callee, call) = calling(false);
@@ -113,6 +116,7 @@ fn a_refusal_is_acked_in_its_transaction_and_told() {
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3261 §17.1.1.2: INVITE is sent seven times (timer A) and given up after 64*T1 (timer B).
 #[test]
 fn a_call_that_nobody_answers_ends_after_seven_tries() {
     let (mut world, _callee, call) = calling(false);
@@ -122,6 +126,7 @@ fn a_call_that_nobody_answers_ends_after_seven_tries() {
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3261 §9.1: CANCEL is sent once a provisional response has come.
 #[test]
 fn cancel_waits_until_something_is_heard() {
     let (mut world, callee, call) = calling(false);
@@ -140,6 +145,7 @@ fn cancel_waits_until_something_is_heard() {
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3261 §9.1: a 2xx that crosses CANCEL makes a call, which is ended by BYE.
 #[test]
 fn an_answer_that_crosses_our_cancel_is_acked_and_hung_up() {
     let (mut world, callee, call) = calling(false);
@@ -155,6 +161,7 @@ fn an_answer_that_crosses_our_cancel_is_acked_and_hung_up() {
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3261 §9.1: an INVITE whose CANCEL brings no final response is given up after 64*T1.
 #[test]
 fn a_cancel_that_is_ignored_ends_all_the_same() {
     let (mut world, callee, call) = calling(false);
@@ -175,6 +182,7 @@ fn a_call_that_rings_for_ever_is_given_up() {
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3261 §13.2.1: an offer in the 2xx is answered in the ACK.
 #[test]
 fn a_callee_that_offers_gets_its_answer_with_the_ack() {
     let (mut world, callee, call) = calling(true);
@@ -186,6 +194,7 @@ fn a_callee_that_offers_gets_its_answer_with_the_ack() {
     );
 }
 
+/// Shows RFC 3261 §13.2.2.4: an answer that does not fit is acknowledged, and the call ended.
 #[test]
 fn an_answer_without_common_ground_is_acked_and_hung_up() {
     for answer in [
@@ -209,6 +218,7 @@ fn an_answer_given_early_counts_when_the_200_repeats_none() {
     assert!(matches!(world.events(0, call)[..], [CallEvent::Ringing, CallEvent::Answered(_)]));
 }
 
+/// Shows RFC 3261 §17.1.1.3: a refusal that comes late is acknowledged.
 #[test]
 fn a_bye_before_the_answer_leaves_nothing_and_the_late_refusal_is_acked() {
     for refuses in [false, true] {
@@ -253,6 +263,7 @@ fn byes_that_cross_both_end_well() {
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3261 §8.1.3.3: a response with more than one Via is dropped.
 #[test]
 fn a_response_with_a_second_via_or_of_nobody_is_dropped() {
     let (mut world, callee, call) = calling(false);
@@ -283,6 +294,7 @@ fn calls_are_bounded_and_nonsense_is_no_target() {
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3261 §8.1.3.1: an error of the transport ends a request like a 503.
 #[test]
 fn a_connection_that_breaks_ends_the_call_that_waits_on_it() {
     let mut world = World::new(2, 1, FAIR);
@@ -293,6 +305,7 @@ fn a_connection_that_breaks_ends_the_call_that_waits_on_it() {
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3261 §18.1.1: a request opens a connection where there is none.
 #[test]
 fn bye_opens_a_new_connection_where_the_old_one_is_gone() {
     let mut world = World::new(2, 1, FAIR);
@@ -308,6 +321,7 @@ fn bye_opens_a_new_connection_where_the_old_one_is_gone() {
     assert_eq!(world.events(1, theirs).last(), Some(&CallEvent::Ended(CallEnd::TheyHungUp)));
 }
 
+/// Shows RFC 3261 §17.1.2.2: BYE is sent eleven times (timer E) and given up after 64*T1 (timer F).
 #[test]
 fn a_bye_that_nobody_answers_is_sent_eleven_times_and_given_up() {
     let (mut world, callee, call) = calling(false);

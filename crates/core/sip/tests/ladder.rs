@@ -29,6 +29,7 @@ fn one_call(transport: TransportKind) -> World {
     world
 }
 
+/// Shows RFC 3261 §13: a call is made, answered, acknowledged and ended by BYE.
 #[test]
 fn a_call_rings_is_answered_and_hung_up() {
     let world = one_call(TransportKind::Udp);
@@ -51,6 +52,7 @@ fn a_call_rings_is_answered_and_hung_up() {
     }
 }
 
+/// Shows RFC 3261 §18.1.1: requests and responses of a call go over one connection.
 #[test]
 fn a_call_over_tcp_goes_the_same_way_on_one_connection() {
     let mut world = one_call(TransportKind::Tcp);

@@ -38,6 +38,7 @@ fn an_answer_names_one_codec_and_the_events() {
     assert_eq!(agreement.remote.to_string(), "127.0.0.9:9000");
 }
 
+/// Shows RFC 3264 §6: an answer has the streams of the offer in their order, refused ones with port 0.
 #[test]
 fn refused_streams_stay_in_their_place_with_port_0() {
     let media = "m=video 5000 RTP/AVP 31 97\r\nm=audio 0 RTP/AVP 0\r\nm=audio 9000 RTP/AVP 0\r\nm=audio 9002 RTP/AVP 8\r\nm=image 9 udptl t38\r\n";
@@ -56,6 +57,7 @@ fn refused_streams_stay_in_their_place_with_port_0() {
     assert_eq!(agreement.event_payload_type, None);
 }
 
+/// Shows RFC 8866 §6.6: rtpmap says what a payload type stands for.
 #[test]
 fn a_payload_type_means_what_its_rtpmap_says() {
     let dynamic = "m=audio 9000 RTP/AVP 8 111\r\na=rtpmap:111 pcmu/8000/1\r\na=rtpmap:8 opus/48000/2\r\na=rtpmap:8 G729/8000\r\n";
@@ -66,6 +68,8 @@ fn a_payload_type_means_what_its_rtpmap_says() {
     );
 }
 
+/// Shows RFC 8866 §5.7: the connection of a stream goes before that of the session.
+/// Shows RFC 8866 §6.7: the direction of a stream goes before that of the session.
 #[test]
 fn address_and_direction_of_a_stream_go_before_those_of_the_session() {
     let session = "c=IN IP4 127.0.0.9\r\na=sendonly\r\n";
@@ -75,6 +79,7 @@ fn address_and_direction_of_a_stream_go_before_those_of_the_session() {
     assert_eq!((own.direction, own.remote.ip().to_string().as_str()), (Direction::SendOnly, "127.0.0.8"));
 }
 
+/// Shows RFC 3264 §8.4: the unspecified address puts a stream on hold as older agents do.
 #[test]
 fn held_by_address_is_held() {
     let zero = |direction: &str| {
@@ -104,6 +109,7 @@ fn what_does_not_fit_is_refused_by_name() {
     assert_eq!(answer(b"", &capabilities(4_000)).unwrap_err(), SdpError::Malformed);
 }
 
+/// Shows RFC 3264 §7: both sides of an exchange come to the same codec and addresses.
 #[test]
 fn an_offer_and_its_answer_agree_on_both_sides() {
     let ours = capabilities(4_000);
@@ -119,6 +125,7 @@ fn an_offer_and_its_answer_agree_on_both_sides() {
     }
 }
 
+/// Shows RFC 3264 §6.1: the first format of an answer is the one preferred.
 #[test]
 fn an_answer_may_name_several_codecs_and_the_first_is_meant() {
     let ours = capabilities(4_000);
@@ -126,6 +133,7 @@ fn an_answer_may_name_several_codecs_and_the_first_is_meant() {
     assert_eq!(agree(&make_offer(&ours, Direction::SendRecv), &both, &ours).unwrap().codec.encoding, "PCMA");
 }
 
+/// Shows RFC 3264 §6: an answer with another number of streams than the offer is none.
 #[test]
 fn an_answer_with_other_streams_than_the_offer_is_none() {
     let ours = capabilities(4_000);

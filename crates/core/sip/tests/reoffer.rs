@@ -47,6 +47,8 @@ fn directions(world: &World, at: usize, call: CallKey) -> Vec<Direction> {
     changes(world, at, call).iter().map(|agreement| agreement.direction).collect()
 }
 
+/// Shows RFC 3264 §8.4: a stream is put on hold by its direction, and taken off again.
+/// Shows RFC 3261 §14.1: either side changes the session by re-INVITE.
 #[test]
 fn either_side_holds_and_resumes_and_both_know() {
     for holder in [0, 1] {
@@ -76,6 +78,8 @@ fn who_is_held_and_holds_too_leaves_the_line_silent() {
     assert_eq!(directions(&world, 1, theirs).last(), Some(&Direction::Inactive));
 }
 
+/// Shows RFC 3261 §14.2: a re-INVITE that crosses one of ours is refused with 491.
+/// Shows RFC 3261 §14.1: after 491 each side tries again after a time of its own range.
 #[test]
 fn changes_that_cross_are_both_refused_and_both_made_later() {
     let (mut world, ours, theirs) = call_up();
@@ -93,6 +97,7 @@ fn changes_that_cross_are_both_refused_and_both_made_later() {
     assert_eq!((world.counters(0).calls, world.counters(0).transactions), (1, 0));
 }
 
+/// Shows RFC 3261 §14.1: no re-INVITE is sent while another is open.
 #[test]
 fn one_change_at_a_time_and_none_of_a_call_that_is_not_up() {
     let (mut world, ours, _) = call_up();
@@ -140,6 +145,7 @@ fn an_answer_may_name_another_address_and_is_acked_each_time() {
     assert_eq!((changed.len(), changed[0].remote.port()), (1, 9100));
 }
 
+/// Shows RFC 3261 §14.1: a re-INVITE that is refused leaves the session as it was.
 #[test]
 fn a_refused_change_leaves_the_call_as_it_was() {
     let (mut world, phone, call, invite) = held_phone();
@@ -150,6 +156,7 @@ fn a_refused_change_leaves_the_call_as_it_was() {
     assert_eq!(world.counters(0).calls, 1);
 }
 
+/// Shows RFC 3261 §12.2.1.2: 481 or no answer within a dialog ends it.
 #[test]
 fn a_call_that_the_other_side_does_not_know_or_that_nobody_answers_ends() {
     for (status, end) in [

@@ -37,6 +37,7 @@ fn outputs(endpoint: &mut Endpoint) -> (Vec<Vec<u8>>, usize) {
     (sent, closed)
 }
 
+/// Shows RFC 5626 §4.4.1: two line ends on a stream are answered by one.
 #[test]
 fn a_keep_alive_is_answered() {
     let (mut endpoint, now) = connected();
@@ -44,6 +45,7 @@ fn a_keep_alive_is_answered() {
     assert_eq!(outputs(&mut endpoint), (vec![b"\r\n".to_vec()], 0));
 }
 
+/// Shows RFC 3261 §18.3: a stream may bring several messages in one piece.
 #[test]
 fn two_requests_in_one_piece_are_both_answered() {
     let (mut endpoint, now) = connected();
@@ -54,6 +56,7 @@ fn two_requests_in_one_piece_are_both_answered() {
     assert_eq!((sent.iter().map(|bytes| status(bytes)).collect::<Vec<_>>(), closed), (vec![200, 200], 0));
 }
 
+/// Shows RFC 3261 §18.3: a request without Content-Length on a stream is refused with 400.
 #[test]
 fn a_request_whose_end_is_unknown_is_refused_and_the_connection_closed() {
     let (mut endpoint, now) = connected();

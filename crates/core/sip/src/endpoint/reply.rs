@@ -187,6 +187,8 @@ pub(super) fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// Shows RFC 3261 §18.2.1: a Via that does not name the source gets received.
+    /// Shows RFC 3581 §4: an rport without value is filled in with the port, and received with the address.
     #[test]
     fn the_senders_true_address_is_stamped_on_its_via() {
         let stamp = |via: &str| {

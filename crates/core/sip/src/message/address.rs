@@ -141,6 +141,7 @@ pub fn parameter<'a>(bytes: &'a [u8], name: &[u8]) -> Option<Option<&'a [u8]>> {
 mod tests {
     use super::*;
 
+    /// Shows RFC 3261 §25.1: a quoted name may hold commas, brackets and escaped quotes.
     #[test]
     fn a_name_with_commas_and_brackets_in_quotes_is_one_value() {
         let value = b"\"Bell, \\\"A\\\" <x>\" <sip:a@b;lr>;tag=1, <sip:c@d>";
@@ -152,12 +153,14 @@ mod tests {
         assert_eq!(first.display_text(), "Bell, \"A\" <x>");
     }
 
+    /// Shows RFC 3261 §20.10: parameters after an address without brackets belong to the header, not to the URI.
     #[test]
     fn parameters_after_a_bare_address_are_the_headers_own() {
         let address = Address::parse(b"sip:a@b ; tag = xyz").unwrap();
         assert_eq!((address.uri, address.tag()), (&b"sip:a@b"[..], Some(&b"xyz"[..])));
     }
 
+    /// Shows RFC 3261 §20: an address with a comma, question mark or semicolon in its URI stands in brackets.
     #[test]
     fn unbalanced_quotes_and_brackets_are_refused() {
         for bad in [&b"\"Mr J <sip:a@b>"[..], b"<sip:a@b", b"", b"<>", b"nothing", b"sip:a@b?Route=x"] {

@@ -112,6 +112,8 @@ fn content_length(head: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
+    /// Shows RFC 3261 §18.3: on a stream Content-Length says where a message ends.
+    /// Shows RFC 3261 §7.5: line ends before a message on a stream are ignored.
     #[test]
     fn messages_come_out_whole_however_they_are_cut() {
         let bytes =

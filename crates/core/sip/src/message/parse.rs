@@ -328,6 +328,8 @@ mod tests {
         }
     }
 
+    /// Shows RFC 3261 §7.3.3: compact names are the long ones.
+    /// Shows RFC 3261 §18.3: without Content-Length the body reaches to the end of the datagram.
     #[test]
     fn compact_names_are_the_long_ones_and_the_rest_of_a_datagram_is_the_body() {
         let text = format!("{OPTIONS}\r\nhello");
@@ -335,6 +337,7 @@ mod tests {
         assert_eq!((request.core.call_id, request.body), (&b"1@x"[..], &b"hello"[..]));
     }
 
+    /// Shows RFC 3261 §7.3.1: a folded header is read as one line.
     #[test]
     fn folded_lines_are_read_as_one_and_the_body_stays() {
         let text = format!("{OPTIONS}Subject: a\r\n b\r\n\r\nx\r\n y");
@@ -344,6 +347,7 @@ mod tests {
         assert_eq!(request.headers.count(), 6);
     }
 
+    /// Shows RFC 3261 §21.4.1: a request that does not follow the syntax is refused with 400.
     #[test]
     fn what_is_wrong_gets_the_status_that_the_rfc_names() {
         let with = |line: &str| status(&format!("{OPTIONS}{line}\r\n\r\n"));

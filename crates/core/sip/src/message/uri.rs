@@ -177,6 +177,7 @@ pub fn escape_user(user: &str) -> String {
 mod tests {
     use super::*;
 
+    /// Shows RFC 3261 §19.1.1: a URI has a user, host, port, parameters and headers.
     #[test]
     fn a_uri_is_taken_apart() {
         let uri = Uri::parse(b"sip:12%33;x=y:secret@[2001:db8::1]:5070;lr?Subject=z").unwrap();
@@ -208,6 +209,7 @@ mod tests {
         }
     }
 
+    /// Shows RFC 3261 §19.1.2: escaped octets of a user are read as what they stand for.
     #[test]
     fn what_is_escaped_comes_back() {
         let user = "a b@c:d%\u{e9}\r\n";

@@ -83,6 +83,7 @@ fn parameters_are_whole(parameters: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    /// Shows RFC 3261 §20.42: a Via may have spaces around its slashes and its colon.
     #[test]
     fn spaces_around_the_slashes_and_the_colon_are_allowed() {
         let via = Via::parse(b"SIP / 2.0 / UDP  first.example.com: 4000;ttl=16 ;branch=z9hG4bKa7c6").unwrap();
@@ -90,11 +91,14 @@ mod tests {
         assert_eq!(via.branch(), Some(&b"z9hG4bKa7c6"[..]));
     }
 
+    /// Shows RFC 3261 §8.1.1.7: only what follows the cookie makes a branch unique.
     #[test]
     fn the_bare_cookie_is_no_branch() {
         assert_eq!(Via::parse(b"SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK").unwrap().branch(), None);
     }
 
+    /// Shows RFC 3261 §18.2.2: a response goes to received and the port of Via.
+    /// Shows RFC 3581 §4: a response goes to the port that the request came from where rport asks for it.
     #[test]
     fn a_response_goes_to_the_port_that_was_asked_for() {
         let source: SocketAddr = "192.0.2.9:40000".parse().unwrap();
