@@ -10,6 +10,7 @@ mod packet;
 mod playout;
 mod reception;
 mod rtcp;
+mod srtp;
 mod tick_map;
 mod types;
 
@@ -20,5 +21,8 @@ pub use packet::{Extension, HEADER_OCTETS, Header, Packet, PacketError, is_rtcp}
 pub use reception::{Arrival, Reception, ReceptionReport};
 pub use rtcp::{
     Compound, NtpTime, ReportBlock, ReportBlocks, RtcpError, RtcpPacket, RtcpWriter, SenderInfo, round_trip,
+};
+pub use srtp::{
+    MasterKey, Mki, SRTP_OVERHEAD_OCTETS, SrtpCounters, SrtpError, SrtpReceiver, SrtpSender, SrtpSuite,
 };
 pub use types::{RtpTime, SeqNo, Ssrc};
