@@ -4,6 +4,7 @@
 //! function here is arithmetic on arrays and allocates only where a value is built.
 
 pub mod clip;
+pub mod dtmf;
 pub mod level;
 pub mod limiter;
 pub mod mixing;
@@ -13,6 +14,7 @@ pub mod tone;
 pub mod wav;
 
 pub use clip::{Clip, Program, Step};
+pub use dtmf::KeyDetector;
 pub use limiter::Limiter;
 pub use player::{Player, Playing};
 pub use wav::WavError;

@@ -13,6 +13,7 @@ pub mod entry;
 pub mod fact;
 pub mod journey;
 pub mod keypad;
+pub mod keys;
 pub mod language;
 pub mod line_test;
 mod numbers;
@@ -25,6 +26,7 @@ use std::time::Instant;
 
 pub use fact::{CodeAnswer, Fact, PinAnswer, TestAction, TestStep};
 pub use journey::{Arrival, Journey};
+pub use keys::{KeySource, Keys};
 pub use language::Language;
 pub use line_test::LineTest;
 pub use patience::Patience;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use partyline_call::{Brain, Fact, Journey, LineTest, PlayNumber};
+use partyline_call::{Brain, Fact, Journey, KeySource, Keys, LineTest, PlayNumber};
 use partyline_conference::{AttendanceId, LeaveReason};
 use partyline_engine::{Engine, LegControl, LegEvent};
 use partyline_rpc::conferencing::{JoinedMix, MixTicket};
@@ -93,14 +93,6 @@ impl Drop for Counted {
     }
 }
 
-/// Which of its ways a telephone uses for keys: the first that brings one. Telephones that use two at once would press
-/// every key twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum KeySource {
-    Leg,
-    Info,
-}
-
 enum TestLink {
     None,
     Opening(Pin<Box<dyn Future<Output = TestStream> + Send>>),
@@ -119,7 +111,7 @@ struct Call {
     sip_events: mpsc::Receiver<CallEvent>,
     leg: Option<(LegControl, mpsc::Receiver<LegEvent>)>,
     has_media: bool,
-    key_source: Option<KeySource>,
+    keys: Keys,
     last_pound: Option<Instant>,
     attendance: Option<Attendance>,
     ticket: Option<MixTicket>,
@@ -179,7 +171,7 @@ impl Call {
             sip_events: events,
             leg: None,
             has_media: false,
-            key_source: None,
+            keys: Keys::default(),
             last_pound: None,
             attendance: None,
             ticket: None,
@@ -354,7 +346,7 @@ impl Call {
     fn leg_event(&mut self, event: LegEvent) -> Option<Fact> {
         match event {
             LegEvent::FirstPacket => None,
-            LegEvent::Key(key) => self.key_pressed(key, KeySource::Leg),
+            LegEvent::Key(key) => self.key_pressed(key, KeySource::TelephoneEvent),
             LegEvent::PlayEnded(play) => Some(Fact::PlayEnded(PlayNumber(play.0))),
             LegEvent::Quiet(quiet_for) => Some(Fact::Quiet(quiet_for)),
             LegEvent::FirstMixedAudio => {
@@ -382,7 +374,7 @@ impl Call {
     }
 
     fn key_pressed(&mut self, key: char, source: KeySource) -> Option<Fact> {
-        if *self.key_source.get_or_insert(source) != source {
+        if !self.keys.counts(now(), key, source) {
             return None;
         }
         if key == '#' {
