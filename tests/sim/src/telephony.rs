@@ -9,7 +9,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use partyline_sip::endpoint::{
-    Because, CallEvent, CallKey, Endpoint, EndpointConfig, Listen, OutgoingCall, Output, TransportKind,
+    Because, CallEvent, CallKey, Endpoint, EndpointConfig, Listen, OutgoingCall, Output, Target,
+    TransportKind,
 };
 use partyline_sip::sdp::{Capabilities, CodecName};
 
@@ -153,13 +154,13 @@ impl Line {
 
     fn begin(&mut self) {
         let outgoing = OutgoingCall {
-            target: "sip:12345678@127.0.0.1:5060".to_owned(),
-            remote: self.addresses[SERVER],
-            transport: TransportKind::Udp,
             from_user: "100".to_owned(),
-            from_display: String::new(),
-            capabilities: capabilities(6000),
             delays_offer: self.chance.percent(20),
+            ..OutgoingCall::new(
+                "sip:12345678@127.0.0.1:5060",
+                Target { transport: TransportKind::Udp, remote: self.addresses[SERVER] },
+                capabilities(6000),
+            )
         };
         let now = self.instant();
         match self.ends[PHONES].call(now, &outgoing) {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use partyline_codec::Codec;
-use partyline_sip::endpoint::{Endpoint, EndpointConfig, Listen, OutgoingCall, TransportKind};
+use partyline_sip::endpoint::{Endpoint, EndpointConfig, Listen, OutgoingCall, Target, TransportKind};
 use partyline_sip::sdp::{Capabilities, CodecName};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -95,13 +95,13 @@ impl Bench {
         socket.set_nonblocking(true)?;
         let key = LegKey(self.next_leg.fetch_add(1, Ordering::Relaxed));
         let outgoing = OutgoingCall {
-            target: plan.target.clone(),
-            remote,
-            transport: plan.transport,
             from_user: plan.from_user.clone(),
-            from_display: String::new(),
-            capabilities: capabilities(&plan, self.config.local, socket.local_addr()?.port()),
             delays_offer: plan.delays_offer,
+            ..OutgoingCall::new(
+                &plan.target,
+                Target { transport: plan.transport, remote },
+                capabilities(&plan, self.config.local, socket.local_addr()?.port()),
+            )
         };
         self.open_leg(key, socket, &plan)?;
         let (progress, watched) = watch::channel(Progress::Calling);

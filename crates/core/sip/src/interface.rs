@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::auth::{Credentials, DigestCredentials};
 use crate::sdp::{Agreement, Capabilities};
 
 /// How a message travels.
@@ -124,6 +125,8 @@ pub struct IncomingCall {
     pub local: SocketAddr,
     /// Whether it carries an offer; if not, ours goes into the 200.
     pub has_offer: bool,
+    /// Digest credentials, for whichever realms; a [`Verifier`](crate::auth::Verifier) picks and judges.
+    pub credentials: Vec<DigestCredentials>,
 }
 
 /// How a call ended.
@@ -137,6 +140,8 @@ pub enum CallEnd {
     WeHungUp,
     /// We rejected it.
     Rejected,
+    /// We challenged it; whoever knows a secret calls again.
+    Challenged,
     /// Ours: refused by this status.
     Refused {
         /// The SIP status.
@@ -193,6 +198,41 @@ pub struct OutgoingCall {
     pub capabilities: Capabilities,
     /// Whether the offer is left out, so that the callee offers (delayed offer).
     pub delays_offer: bool,
+    /// What we answer to challenges with, the first that fits a realm; without any, a 401 or 407 ends the call.
+    pub credentials: Vec<Credentials>,
+    /// Where it is sent when the first target can't take it (503, no transport, no answer), in this order
+    /// ([RFC 3263 §4.3]).
+    pub alternatives: Vec<Target>,
+    /// Whether the contacts of a 3xx are tried.
+    pub follows_redirects: bool,
+}
+
+/// One place to send a request to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Target {
+    /// How.
+    pub transport: TransportKind,
+    /// Where.
+    pub remote: SocketAddr,
+}
+
+impl OutgoingCall {
+    /// A plain call with an offer; the fields say more.
+    #[must_use]
+    pub fn new(target: &str, to: Target, capabilities: Capabilities) -> Self {
+        Self {
+            target: target.to_owned(),
+            remote: to.remote,
+            transport: to.transport,
+            from_user: String::new(),
+            from_display: String::new(),
+            capabilities,
+            delays_offer: false,
+            credentials: Vec::new(),
+            alternatives: Vec::new(),
+            follows_redirects: false,
+        }
+    }
 }
 
 /// What an endpoint holds and has dropped.

@@ -9,6 +9,7 @@ use super::screen::description;
 use super::{
     Agreement, Because, CallEnd, CallError, CallEvent, CallKey, Capabilities, Endpoint, IncomingCall,
 };
+use crate::auth::{Challenge, DigestCredentials};
 use crate::dialog::Dialog;
 use crate::message::{Address, HeaderName, Method, Request, Uri, parameter, split_commas, unescape};
 use crate::sdp::{Description, SdpError};
@@ -53,6 +54,7 @@ impl Endpoint {
             transport: source.transport(),
             local: self.advertised(&source),
             has_offer: offer.is_some(),
+            credentials: DigestCredentials::of(asked.request),
         };
         let trying = self.written(&asked.head, &Reply::new(100), Some(""));
         self.transactions.respond(&mut self.wire, now, asked.transaction, 100, trying);
@@ -209,6 +211,30 @@ impl Endpoint {
         let mut refusal = Reply::new(if (300..700).contains(&status) { status } else { 480 });
         refusal.lines = because_lines(because);
         self.refuse(now, key, &refusal, CallEnd::Rejected);
+        Ok(())
+    }
+
+    /// Challenges the caller and forgets the call. The answer is sent once and no ACK is waited for: who does not hear
+    /// it calls again anyway, and a flood of strangers leaves nothing behind ([RFC 3261 §26.3.2.4]).
+    pub(super) fn challenge_incoming(
+        &mut self,
+        key: CallKey,
+        challenge: &Challenge,
+    ) -> Result<(), CallError> {
+        let call = self.calls.open(key).ok_or(CallError::NoCall)?;
+        let Phase::Incoming(incoming) = &call.phase else { return Err(CallError::WrongState) };
+        let (transaction, head, path) = (call.invite, incoming.head.clone(), incoming.path);
+        let tag = call.dialog.local_tag.clone();
+        let header = challenge.header();
+        let reply = challenge
+            .values()
+            .iter()
+            .fold(Reply::new(challenge.status()), |reply, value| reply.with(header, value));
+        let bytes = self.written(&head, &reply, Some(&tag));
+        self.wire.send(&path, bytes);
+        self.transactions.abandon(&mut self.wire, transaction);
+        self.finish(key, CallEnd::Challenged);
+        self.forget(key);
         Ok(())
     }
 

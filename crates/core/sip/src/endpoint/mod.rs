@@ -17,9 +17,10 @@ use std::time::Instant;
 
 use call::Calls;
 
+use crate::auth::Challenge;
 pub use crate::interface::{
     Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, EndpointConfig, EndpointCounters,
-    IncomingCall, Listen, OutgoingCall, Output, TransportKind,
+    IncomingCall, Listen, OutgoingCall, Output, Target, TransportKind,
 };
 use crate::message::Frame;
 use crate::sdp::{Agreement, Capabilities, Direction};
@@ -188,6 +189,15 @@ impl Endpoint {
         because: &Because,
     ) -> Result<(), CallError> {
         self.reject_incoming(now, call, status, because)
+    }
+
+    /// Asks an incoming call for credentials: 401 or 407, as the challenge says. The call ends by that, and leaves
+    /// nothing behind; with an answer to the challenge it comes in anew.
+    ///
+    /// # Errors
+    /// [`CallError`] where the call is over or answered.
+    pub fn challenge(&mut self, call: CallKey, challenge: &Challenge) -> Result<(), CallError> {
+        self.challenge_incoming(call, challenge)
     }
 
     /// Hangs up: BYE, or CANCEL, or a refusal, whatever ends the call in its state.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::interface::Because;
 use crate::message::limits::VALUES_MAX;
+pub(super) use crate::message::quoted;
 use crate::message::{Address, HeaderName, Headers, Request, Via, Writer, split_commas};
 use crate::wire::Path;
 
@@ -166,21 +167,6 @@ pub(super) fn because_lines(because: &Because) -> Vec<u8> {
         line(&mut lines, "Retry-After", wait.as_secs().max(1).to_string().as_bytes());
     }
     lines
-}
-
-/// Text as a quoted string; control characters, which could break a header, become spaces.
-pub(super) fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            control if control.is_control() => quoted.push(' '),
-            plain => quoted.push(plain),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 #[cfg(test)]

@@ -21,10 +21,21 @@ pub enum HeaderName<'a> {
     PAssertedIdentity,
     Timestamp,
     Accept,
+    Authorization,
+    ProxyAuthorization,
+    WwwAuthenticate,
+    ProxyAuthenticate,
+    AuthenticationInfo,
+    ProxyAuthenticationInfo,
+    Expires,
+    MinExpires,
+    ServiceRoute,
+    RetryAfter,
+    ContentDisposition,
     Other(&'a [u8]),
 }
 
-const NAMES: [(&[u8], &[u8], HeaderName<'static>); 17] = [
+const NAMES: &[(&[u8], &[u8], HeaderName<'static>)] = &[
     (b"Via", b"v", HeaderName::Via),
     (b"From", b"f", HeaderName::From),
     (b"To", b"t", HeaderName::To),
@@ -42,6 +53,17 @@ const NAMES: [(&[u8], &[u8], HeaderName<'static>); 17] = [
     (b"P-Asserted-Identity", b"", HeaderName::PAssertedIdentity),
     (b"Timestamp", b"", HeaderName::Timestamp),
     (b"Accept", b"", HeaderName::Accept),
+    (b"Authorization", b"", HeaderName::Authorization),
+    (b"Proxy-Authorization", b"", HeaderName::ProxyAuthorization),
+    (b"WWW-Authenticate", b"", HeaderName::WwwAuthenticate),
+    (b"Proxy-Authenticate", b"", HeaderName::ProxyAuthenticate),
+    (b"Authentication-Info", b"", HeaderName::AuthenticationInfo),
+    (b"Proxy-Authentication-Info", b"", HeaderName::ProxyAuthenticationInfo),
+    (b"Expires", b"", HeaderName::Expires),
+    (b"Min-Expires", b"", HeaderName::MinExpires),
+    (b"Service-Route", b"", HeaderName::ServiceRoute),
+    (b"Retry-After", b"", HeaderName::RetryAfter),
+    (b"Content-Disposition", b"", HeaderName::ContentDisposition),
 ];
 
 impl<'a> HeaderName<'a> {

@@ -24,6 +24,7 @@ pub use status::reason_phrase;
 pub use uri::{Uri, escape_user, unescape};
 pub use via::Via;
 pub use write::Writer;
+pub(crate) use write::quoted;
 
 /// Why a piece of a message is not what the grammar says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

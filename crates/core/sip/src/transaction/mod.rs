@@ -105,6 +105,11 @@ impl<U: Copy> Transactions<U> {
         expired
     }
 
+    /// Forgets a transaction at once: what still comes for it begins anew, or belongs to nothing.
+    pub(crate) fn abandon(&mut self, wire: &mut Wire, id: TransactionId) {
+        self.remove(wire, id);
+    }
+
     fn remove(&mut self, wire: &mut Wire, id: TransactionId) {
         wire.timers.disarm_all(Owner::Transaction(id));
         match self.live.remove(&id) {

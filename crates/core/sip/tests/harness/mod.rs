@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use partyline_sip::endpoint::{
     CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, EndpointCounters, Listen, OutgoingCall,
-    Output, TransportKind,
+    Output, Target, TransportKind,
 };
 use partyline_sip::sdp::{Capabilities, CodecName};
 
@@ -276,13 +276,13 @@ impl World {
 
 pub fn outgoing(remote: SocketAddr, transport: TransportKind) -> OutgoingCall {
     OutgoingCall {
-        target: format!("sip:12345678@{remote}"),
-        remote,
-        transport,
         from_user: "alice".to_owned(),
         from_display: "Alice \"A\"".to_owned(),
-        capabilities: capabilities(6_000),
-        delays_offer: false,
+        ..OutgoingCall::new(
+            &format!("sip:12345678@{remote}"),
+            Target { transport, remote },
+            capabilities(6_000),
+        )
     }
 }
 

@@ -310,6 +310,7 @@ pub(crate) const fn leave_reason(end: &CallEnd) -> partyline_conference::LeaveRe
         CallEnd::TheyHungUp | CallEnd::Cancelled => LeaveReason::HungUp,
         CallEnd::WeHungUp
         | CallEnd::Rejected
+        | CallEnd::Challenged
         | CallEnd::Refused { .. }
         | CallEnd::NoAgreement
         | CallEnd::TimedOut => LeaveReason::CallFailed,
