@@ -59,13 +59,12 @@ impl ResponseHead {
     /// Of whatever headers a request has; it may be a broken one.
     pub(super) fn of(headers: &Headers<'_>, source: SocketAddr) -> Self {
         let mut lines = Vec::with_capacity(512);
-        for (index, value) in headers.all(HeaderName::Via).flat_map(split_commas).take(VALUES_MAX).enumerate()
-        {
-            if index == 0 {
-                line(&mut lines, "Via", &stamped(value, source));
-            } else {
-                line(&mut lines, "Via", value);
-            }
+        for (index, value) in headers.all(HeaderName::Via).enumerate() {
+            // Only the topmost value is looked at; the rest is repeated to the octet, broken or not.
+            let top = split_commas(value).next().filter(|_| index == 0).unwrap_or_default();
+            let mut via = stamped(top, source);
+            via.extend_from_slice(&value[top.len()..]);
+            line(&mut lines, "Via", &via);
         }
         for (name, header) in
             [("From", HeaderName::From), ("Call-ID", HeaderName::CallId), ("CSeq", HeaderName::CSeq)]
@@ -91,7 +90,9 @@ impl ResponseHead {
     pub(super) fn begin(&self, status: u16, reason: Option<&str>, tag: &str) -> Writer {
         let mut writer = Writer::response(status, reason);
         writer.lines(&self.lines);
-        if self.has_to_tag || self.to.is_empty() || status == 100 {
+        if self.to.is_empty() {
+            // A request without To can be answered only to say so.
+        } else if self.has_to_tag || status == 100 {
             writer.header("To", &[&self.to]);
         } else {
             writer.header("To", &[&self.to, b";tag=", tag.as_bytes()]);

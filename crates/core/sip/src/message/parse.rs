@@ -191,7 +191,9 @@ fn request<'a>(
     }
     let core = core(headers)?;
     if core.cseq_method != method {
-        return Err(bad("CSeq Names Another Method"));
+        // Of a method that nobody here knows there is no saying what its CSeq should be ([RFC 4475 §3.1.2.18]).
+        let is_unknown = matches!(method, Method::Other(_));
+        return Err(if is_unknown { (501, "Not Implemented") } else { bad("CSeq Names Another Method") });
     }
     let max_forwards =
         headers.single(HeaderName::MaxForwards).map_err(|Malformed| bad("Several Max-Forwards"))?;

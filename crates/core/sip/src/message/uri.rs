@@ -94,11 +94,13 @@ fn cut(bytes: &[u8], at: u8) -> (&[u8], &[u8]) {
     bytes.split_at(bytes.iter().position(|byte| *byte == at).unwrap_or(bytes.len()))
 }
 
-/// The address that a host spells, if it spells one.
+/// The address that a host spells, if it spells one. A third colon before the part of an IPv4 address is overlooked:
+/// the grammar of RFC 3261 asks for it by mistake ([RFC 5118 §4.10]).
 pub(crate) fn host_address(host: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(host).ok()?;
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    bare.parse().ok()
+    let mended = || bare.contains(":::").then(|| bare.replacen(":::", "::", 1).parse().ok()).flatten();
+    bare.parse().ok().or_else(mended)
 }
 
 /// Takes `host[:port]` apart.

@@ -61,10 +61,11 @@ impl<'a> Via<'a> {
         parameter(self.parameters, b"rport").is_some()
     }
 
-    /// Whether the sender names another address than the one it sends from: there is a NAT between.
+    /// Whether the sender names another address than the one it sends from: there is a NAT between. An IPv4 address is
+    /// the same where it is mapped into IPv6 ([RFC 5118 §4.9]).
     #[must_use]
     pub fn is_sent_from_elsewhere(&self, source: IpAddr) -> bool {
-        host_address(self.host) != Some(source)
+        host_address(self.host).map(|host| host.to_canonical()) != Some(source.to_canonical())
     }
 
     /// Where a response by datagram goes.
