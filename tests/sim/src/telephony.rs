@@ -104,6 +104,7 @@ impl Line {
                 half_open_max: 100,
                 half_open_per_source_max: 100,
                 seed: end_seed,
+                ..EndpointConfig::default()
             })
         });
         let mut line = Self {

@@ -79,6 +79,7 @@ impl Bench {
             half_open_max: config.calls_max,
             half_open_per_source_max: config.calls_max,
             seed: rand::random(),
+            ..EndpointConfig::default()
         });
         let signalling = Signalling::new(endpoint, udp, listener, receiver, media.clone())?;
         let task = tokio::spawn(signalling.run());

@@ -241,7 +241,7 @@ impl Signalling {
                     }
                 }
                 Output::SendStream { connection, bytes } => self.send_stream(connection, bytes),
-                Output::Connect { connection, remote } => self.streams.connect(connection, remote),
+                Output::Connect { connection, remote, .. } => self.streams.connect(connection, remote),
                 Output::Disconnect { connection } => self.streams.forget(connection),
                 Output::Call(key, event) => self.handle_event(key, event),
             }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::message::limits::VALUES_MAX;
 use crate::message::{Address, HeaderName, Headers, Method, Request, Response, Uri, Writer, split_commas};
+use crate::reach;
 use crate::wire::Path;
 
 /// One side's view of a dialog; half of it is empty until the other side answers.
@@ -25,10 +26,14 @@ pub(crate) struct Dialog {
     pub(crate) path: Path,
     /// Our Contact.
     pub(crate) contact: String,
+    /// The name that was asked of the certificate of whom we called.
+    server_name: String,
     /// Whether we began it.
     pub(crate) is_ours: bool,
-    /// Whether the other side names addresses that it does not send from: then its Contact leads nowhere.
+    /// Whether the other side names addresses that lead nowhere from here: requests go to where its own came from.
     is_behind_nat: bool,
+    /// Whether the addresses that the other side names are taken at their word all the same.
+    trusts_contact: bool,
 }
 
 /// What a dialog that we begin starts with.
@@ -40,12 +45,26 @@ pub(crate) struct Beginning {
     pub(crate) target: Vec<u8>,
     pub(crate) path: Path,
     pub(crate) contact: String,
+    pub(crate) server_name: String,
 }
 
 fn contact_uri(headers: &Headers<'_>) -> Option<Vec<u8>> {
     let contact = headers.first(HeaderName::Contact)?;
     let address = Address::parse(split_commas(contact).next()?).ok()?;
     Uri::parse(address.uri).ok().map(|_| address.uri.to_vec())
+}
+
+/// Whether an address that is named leads back to whom the path leads to; of a host name that is not known.
+fn leads_back(target: &[u8], path: Path) -> bool {
+    let named = Uri::parse(target).ok().and_then(|uri| uri.socket_address());
+    named.is_none_or(|named| reach::leads_back(named.ip(), path.remote.ip()))
+}
+
+/// Whether there is a NAT between a sender and us: it names another address in its Via than it sends from, or one in
+/// its Contact that is not known here.
+fn is_behind_nat(request: &Request<'_>, source: Path) -> bool {
+    request.core.via.is_sent_from_elsewhere(source.remote.ip())
+        || contact_uri(&request.headers).is_some_and(|contact| !leads_back(&contact, source))
 }
 
 fn record_routes(headers: &Headers<'_>) -> Vec<Vec<u8>> {
@@ -61,6 +80,7 @@ impl Dialog {
         contact: String,
     ) -> Self {
         let core = &request.core;
+        let target = contact_uri(&request.headers).unwrap_or_else(|| core.from.uri.to_vec());
         Self {
             call_id: core.call_id.to_vec(),
             remote_tag: core.from.tag().unwrap_or_default().to_vec(),
@@ -71,17 +91,24 @@ impl Dialog {
             remote_cseq: core.cseq,
             routes: record_routes(&request.headers),
             // An agent of RFC 2543 may name no Contact; then From has to do.
-            target: contact_uri(&request.headers).unwrap_or_else(|| core.from.uri.to_vec()),
+            target,
             path: source,
             contact,
+            server_name: String::new(),
             is_ours: false,
-            is_behind_nat: core.via.is_sent_from_elsewhere(source.remote.ip()),
+            is_behind_nat: is_behind_nat(request, source),
+            trusts_contact: false,
         }
+    }
+
+    /// Takes the addresses that the other side names at their word, come what may.
+    pub(crate) fn trust_contact(&mut self) {
+        self.trusts_contact = true;
     }
 
     /// The dialog that an INVITE of ours may begin.
     pub(crate) fn begin(beginning: Beginning) -> Self {
-        let Beginning { call_id, local_tag, local, target, path, contact } = beginning;
+        let Beginning { call_id, local_tag, local, target, path, contact, server_name } = beginning;
         Self {
             call_id: call_id.into_bytes(),
             remote_tag: Vec::new(),
@@ -94,8 +121,10 @@ impl Dialog {
             target,
             path,
             contact,
+            server_name,
             is_ours: true,
             is_behind_nat: false,
+            trusts_contact: false,
         }
     }
 
@@ -108,6 +137,7 @@ impl Dialog {
         if let Some(target) = contact_uri(&response.headers) {
             self.target = target;
         }
+        self.is_behind_nat = !leads_back(&self.target, self.path);
     }
 
     /// The response to a target refresh of ours: they may have moved.
@@ -124,7 +154,7 @@ impl Dialog {
         }
         if source.transport() == self.path.transport() && source.local == self.path.local {
             self.path = source;
-            self.is_behind_nat = request.core.via.is_sent_from_elsewhere(source.remote.ip());
+            self.is_behind_nat = is_behind_nat(request, source);
         }
     }
 
@@ -157,10 +187,25 @@ impl Dialog {
             Some(route) => {
                 Address::parse(route).ok().and_then(|route| Uri::parse(route.uri).ok()?.socket_address())
             }
-            None if self.is_behind_nat => None,
+            None if self.is_behind_nat && !self.trusts_contact => None,
             None => Uri::parse(&self.target).ok().and_then(|target| target.socket_address()),
         };
         named.filter(|address| address.is_ipv4() == self.path.local.is_ipv4()).unwrap_or(self.path.remote)
+    }
+}
+
+impl Dialog {
+    /// The name that the certificate of the next hop has to bear, should a connection be opened to it.
+    pub(crate) fn next_hop_name(&self) -> String {
+        if !self.server_name.is_empty() && self.next_hop() == self.path.remote {
+            return self.server_name.clone();
+        }
+        let host = |uri: &[u8]| Uri::parse(uri).map(|uri| uri.host_text()).ok();
+        match self.routes.first() {
+            Some(route) => Address::parse(route).ok().and_then(|route| host(route.uri)),
+            None => host(&self.target),
+        }
+        .unwrap_or_default()
     }
 }
 

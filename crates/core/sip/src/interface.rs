@@ -13,6 +13,56 @@ pub enum TransportKind {
     Udp,
     /// TCP.
     Tcp,
+    /// TLS over TCP. The shell makes the handshake; here only what is said inside is seen.
+    Tls,
+}
+
+impl TransportKind {
+    /// The token in Via.
+    #[must_use]
+    pub const fn token(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+        }
+    }
+
+    /// The port where none is named ([RFC 3261 §19.1.2]).
+    #[must_use]
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls => 5061,
+        }
+    }
+
+    /// Whether it keeps its bytes in order and sends them again by itself.
+    #[must_use]
+    pub const fn is_reliable(self) -> bool {
+        !matches!(self, Self::Udp)
+    }
+}
+
+/// How something came in: over which of our addresses, from where, and what the shell knows of both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// The bound address.
+    pub local: SocketAddr,
+    /// Theirs.
+    pub remote: SocketAddr,
+    /// The address that this side is told, where it is not the same for all: never an unspecified one.
+    pub advertised: Option<SocketAddr>,
+    /// Whether caps for single sources do not hold for it, as it brings the calls of many (a carrier, a PBX).
+    pub is_trusted: bool,
+}
+
+impl Arrival {
+    /// Of a source of which nothing is known.
+    #[must_use]
+    pub const fn new(local: SocketAddr, remote: SocketAddr) -> Self {
+        Self { local, remote, advertised: None, is_trusted: false }
+    }
 }
 
 /// Names a TCP connection; given by the shell, both for accepted and for opened ones.
@@ -24,7 +74,7 @@ pub struct ConnectionId(pub u64);
 pub struct CallKey(pub u64);
 
 /// Settings of an endpoint.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct EndpointConfig {
     /// The product token in Server and User-Agent.
     pub user_agent: String,
@@ -36,6 +86,9 @@ pub struct EndpointConfig {
     pub half_open_max: usize,
     /// Most of them from one source address, so that no single one can shut the door for all others.
     pub half_open_per_source_max: usize,
+    /// Whether the address in a Contact is taken at its word. If not, requests within a call go to where the other
+    /// side's came from, when its Contact names an address that is not known here: it is behind a NAT.
+    pub trusts_contacts: bool,
     /// The seed for tags, branches and the like (the shell draws it).
     pub seed: [u8; 32],
 }
@@ -70,13 +123,17 @@ pub enum Output {
         /// The bytes.
         bytes: Vec<u8>,
     },
-    /// Open a TCP connection and say `handle_connected` or `handle_disconnected`; sends for it may follow at once
+    /// Open a connection and say `handle_connected` or `handle_disconnected`; sends for it may follow at once
     /// and wait in the shell until then.
     Connect {
         /// The connection's name (drawn by the endpoint; high bit set, so that it never meets an accepted one's).
         connection: ConnectionId,
+        /// TCP or TLS.
+        transport: TransportKind,
         /// To.
         remote: SocketAddr,
+        /// TLS: the name or address that the other side's certificate has to bear ([RFC 5922 §4]).
+        server_name: String,
     },
     /// Close a TCP connection.
     Disconnect {
@@ -121,6 +178,8 @@ pub struct IncomingCall {
     pub source: SocketAddr,
     /// How.
     pub transport: TransportKind,
+    /// The connection that it came on; none over UDP. Who is at its other end the shell may know from a certificate.
+    pub connection: Option<ConnectionId>,
     /// The advertised address that it came in on: media is offered on its IP.
     pub local: SocketAddr,
     /// Whether it carries an offer; if not, ours goes into the 200.
@@ -205,6 +264,10 @@ pub struct OutgoingCall {
     pub alternatives: Vec<Target>,
     /// Whether the contacts of a 3xx are tried.
     pub follows_redirects: bool,
+    /// TLS: the name that the other side's certificate has to bear; `None` takes the host of the target.
+    pub server_name: Option<String>,
+    /// The address that the other side is told; `None` takes the one of the address called from.
+    pub advertised: Option<SocketAddr>,
 }
 
 /// One place to send a request to.
@@ -231,6 +294,8 @@ impl OutgoingCall {
             credentials: Vec::new(),
             alternatives: Vec::new(),
             follows_redirects: false,
+            server_name: None,
+            advertised: None,
         }
     }
 }

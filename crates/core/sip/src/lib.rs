@@ -13,6 +13,7 @@ mod dialog;
 pub mod endpoint;
 mod interface;
 pub mod message;
+mod reach;
 pub mod sdp;
 pub mod timer;
 mod token;

@@ -24,25 +24,32 @@ pub(crate) struct Path {
     pub(crate) local: SocketAddr,
     /// Theirs.
     pub(crate) remote: SocketAddr,
-    /// The connection, on TCP.
+    /// The address of ours that they are told.
+    pub(crate) advertised: SocketAddr,
+    pub(crate) transport: TransportKind,
+    /// The connection, on TCP and TLS.
     pub(crate) connection: Option<ConnectionId>,
+    /// Whether caps for single sources do not hold for it.
+    pub(crate) is_trusted: bool,
 }
 
 impl Path {
     pub(crate) fn transport(&self) -> TransportKind {
-        if self.connection.is_some() { TransportKind::Tcp } else { TransportKind::Udp }
+        self.transport
     }
 
     pub(crate) fn is_reliable(&self) -> bool {
-        self.connection.is_some()
+        self.transport.is_reliable()
     }
 }
 
-/// A TCP connection.
+/// A connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) local: SocketAddr,
-    pub(crate) remote: SocketAddr,
+    /// The way that its messages take.
+    pub(crate) path: Path,
+    /// The name that its certificate was asked for; empty for those that were accepted, and on TCP.
+    server_name: String,
     pub(crate) incoming: StreamBuffer,
     /// Client transactions that fail when it does.
     pub(crate) waiting: BTreeSet<TransactionId>,
@@ -64,7 +71,8 @@ pub(crate) struct Tally {
 pub(crate) struct Wire {
     outputs: VecDeque<Output>,
     connections: BTreeMap<ConnectionId, Connection>,
-    by_remote: BTreeMap<SocketAddr, ConnectionId>,
+    /// Those that requests to an address may take: over TLS only where the same name was asked for.
+    by_remote: BTreeMap<(TransportKind, SocketAddr, String), ConnectionId>,
     /// How many connections each source has opened.
     accepted_by_source: BTreeMap<IpAddr, usize>,
     opened: u64,
@@ -103,33 +111,33 @@ impl Wire {
     }
 
     /// Keeps an accepted connection, or closes it where there are too many, of all or of this source.
-    pub(crate) fn accept(
-        &mut self,
-        now: Instant,
-        connection: ConnectionId,
-        local: SocketAddr,
-        remote: SocketAddr,
-    ) {
-        let of_source = self.accepted_by_source.get(&remote.ip()).copied().unwrap_or(0);
-        if self.connections.len() >= CONNECTIONS_MAX || of_source >= CONNECTIONS_PER_SOURCE_MAX {
+    pub(crate) fn accept(&mut self, now: Instant, connection: ConnectionId, path: Path) {
+        let source = source_of(path.remote.ip());
+        let of_source = self.accepted_by_source.get(&source).copied().unwrap_or(0);
+        let is_one_too_many = !path.is_trusted && of_source >= CONNECTIONS_PER_SOURCE_MAX;
+        if self.connections.len() >= CONNECTIONS_MAX || is_one_too_many {
             self.tally.connections_refused += 1;
             self.outputs.push_back(Output::Disconnect { connection });
             return;
         }
-        self.accepted_by_source.insert(remote.ip(), of_source + 1);
-        self.keep(now, connection, local, remote);
+        self.accepted_by_source.insert(source, of_source + 1);
+        self.keep(now, connection, path, String::new());
     }
 
-    fn keep(&mut self, now: Instant, connection: ConnectionId, local: SocketAddr, remote: SocketAddr) {
+    fn keep(&mut self, now: Instant, connection: ConnectionId, path: Path, server_name: String) {
+        let path = Path { connection: Some(connection), ..path };
+        // Who called us over TLS has shown no certificate for the name that a request of ours would ask for.
+        if path.transport != TransportKind::Tls || !server_name.is_empty() {
+            self.by_remote.insert((path.transport, path.remote, server_name.clone()), connection);
+        }
         let kept = Connection {
-            local,
-            remote,
+            path,
+            server_name,
             incoming: StreamBuffer::default(),
             waiting: BTreeSet::new(),
             calls: 0,
         };
         self.connections.insert(connection, kept);
-        self.by_remote.insert(remote, connection);
         self.touch(now, connection);
     }
 
@@ -138,15 +146,13 @@ impl Wire {
         self.timers.arm(Owner::Connection(connection), Timer::Idle, now + STREAM_IDLE_MAX);
     }
 
-    /// A connection to an address: one that is there, or a new one. `None` where there are too many.
-    pub(crate) fn stream_to(
-        &mut self,
-        now: Instant,
-        local: SocketAddr,
-        remote: SocketAddr,
-    ) -> Option<ConnectionId> {
-        if let Some(connection) = self.by_remote.get(&remote) {
-            return Some(*connection);
+    /// A way to an address over a connection: one that is there, or a new one, for which the certificate has to bear
+    /// the name where it is TLS. `None` where there are too many.
+    pub(crate) fn stream_to(&mut self, now: Instant, path: Path, server_name: &str) -> Option<Path> {
+        let name = if path.transport == TransportKind::Tls { server_name } else { "" }.to_owned();
+        let key = (path.transport, path.remote, name);
+        if let Some(connection) = self.by_remote.get(&key) {
+            return Some(Path { connection: Some(*connection), ..path });
         }
         if self.connections.len() >= CONNECTIONS_MAX {
             self.tally.connections_refused += 1;
@@ -154,18 +160,20 @@ impl Wire {
         }
         let connection = ConnectionId(OPENED_HERE | self.opened);
         self.opened += 1;
-        self.keep(now, connection, local, remote);
-        self.outputs.push_back(Output::Connect { connection, remote });
-        Some(connection)
+        let (transport, remote, server_name) = key;
+        self.keep(now, connection, path, server_name.clone());
+        self.outputs.push_back(Output::Connect { connection, transport, remote, server_name });
+        Some(Path { connection: Some(connection), ..path })
     }
 
     /// Forgets a connection; answers with the client transactions that waited on it.
     pub(crate) fn forget(&mut self, connection: ConnectionId) -> BTreeSet<TransactionId> {
         let Some(gone) = self.connections.remove(&connection) else { return BTreeSet::new() };
         self.timers.disarm_all(Owner::Connection(connection));
-        self.count_out(connection, gone.remote.ip());
-        if self.by_remote.get(&gone.remote) == Some(&connection) {
-            self.by_remote.remove(&gone.remote);
+        self.count_out(connection, source_of(gone.path.remote.ip()));
+        let key = (gone.path.transport, gone.path.remote, gone.server_name);
+        if self.by_remote.get(&key) == Some(&connection) {
+            self.by_remote.remove(&key);
         }
         gone.waiting
     }
@@ -198,5 +206,13 @@ impl Wire {
         if let Some(kept) = path.connection.and_then(|connection| self.connections.get_mut(&connection)) {
             kept.calls = if is_new { kept.calls + 1 } else { kept.calls.saturating_sub(1) };
         }
+    }
+}
+
+/// What counts as one source: of IPv6 the network, as one line has all of its addresses.
+pub(crate) fn source_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::from((u128::from(v6) & !u128::from(u64::MAX)).to_be_bytes()),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }

@@ -103,9 +103,8 @@ impl Endpoint {
         if self.wire.connection(connection).is_some() {
             return Some(path);
         }
-        let remote = dialog.next_hop();
-        let connection = self.wire.stream_to(now, path.local, remote)?;
-        Some(Path { local: path.local, remote, connection: Some(connection) })
+        let name = dialog.next_hop_name();
+        self.wire.stream_to(now, Path { remote: dialog.next_hop(), connection: None, ..path }, &name)
     }
 
     /// A timer of a call fired.

@@ -15,6 +15,7 @@ use crate::message::{Address, HeaderName, Method, Request, Uri, parameter, split
 use crate::sdp::{Description, SdpError};
 use crate::timer::{CALL_MAX, Owner, RINGING_MAX, T1, T1_64, Timer};
 use crate::transaction::server_key;
+use crate::wire::source_of;
 
 /// Who calls whom, as the request tells it.
 struct Parties {
@@ -31,6 +32,18 @@ fn parties(request: &Request<'_>) -> Parties {
     Parties { dialled: unescape(request.uri.user), caller: user, caller_display: caller.display_text() }
 }
 
+/// Whether a dialog is asked for that is secure all the way: by the Request-URI, or by the top Record-Route, or without
+/// one by the Contact ([RFC 3261 §12.1.1]).
+fn is_secured(request: &Request<'_>) -> bool {
+    let way = [HeaderName::RecordRoute, HeaderName::Contact]
+        .into_iter()
+        .find_map(|name| request.headers.first(name))
+        .and_then(|value| split_commas(value).next())
+        .and_then(|value| Address::parse(value).ok());
+    request.uri.is_scheme(b"sips")
+        || way.is_some_and(|way| Uri::parse(way.uri).is_ok_and(|uri| uri.is_scheme(b"sips")))
+}
+
 impl Endpoint {
     pub(super) fn handle_invite(&mut self, now: Instant, asked: &Asked<'_, '_>) {
         let offer = match self.admit(asked) {
@@ -42,8 +55,11 @@ impl Endpoint {
         };
         let source = asked.source;
         let local_tag = self.tokens.tag();
-        let contact = self.contact(&source);
-        let dialog = Dialog::of_request(asked.request, source, local_tag, contact);
+        let contact = self.contact(&source, is_secured(asked.request));
+        let mut dialog = Dialog::of_request(asked.request, source, local_tag, contact);
+        if self.config.trusts_contacts {
+            dialog.trust_contact();
+        }
         let Parties { dialled, caller, caller_display } = parties(asked.request);
         let told = IncomingCall {
             dialled,
@@ -52,6 +68,7 @@ impl Endpoint {
             call_id: String::from_utf8_lossy(asked.request.core.call_id).into_owned(),
             source: source.remote,
             transport: source.transport(),
+            connection: source.connection,
             local: self.advertised(&source),
             has_offer: offer.is_some(),
             credentials: DigestCredentials::of(asked.request),
@@ -72,7 +89,7 @@ impl Endpoint {
                 session,
                 unacked: None,
                 reoffer: None,
-                half_open_from: Some(source.remote.ip()),
+                half_open_from: Some(source_of(source.remote.ip())),
                 is_over: false,
             },
         );
@@ -95,7 +112,7 @@ impl Endpoint {
                 self.refused_replacement(value)
             });
         }
-        if self.is_full(asked.source.remote.ip()) {
+        if self.is_full(&asked.source) {
             self.wire.tally.overloaded += 1;
             return Err(Reply::full());
         }

@@ -19,7 +19,7 @@ use call::Calls;
 
 use crate::auth::Challenge;
 pub use crate::interface::{
-    Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, EndpointConfig, EndpointCounters,
+    Arrival, Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, EndpointConfig, EndpointCounters,
     IncomingCall, Listen, OutgoingCall, Output, Target, TransportKind,
 };
 use crate::message::Frame;
@@ -73,10 +73,16 @@ impl Endpoint {
 
     /// A datagram came in on a bound address.
     pub fn handle_datagram(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr, bytes: &[u8]) {
-        self.receive(now, Path { local, remote, connection: None }, bytes);
+        self.handle_datagram_from(now, &Arrival::new(local, remote), bytes);
     }
 
-    /// A TCP connection was accepted on a bound address.
+    /// A datagram came in from somebody of whom more is known.
+    pub fn handle_datagram_from(&mut self, now: Instant, arrival: &Arrival, bytes: &[u8]) {
+        let path = self.path_of(TransportKind::Udp, arrival);
+        self.receive(now, path, bytes);
+    }
+
+    /// A TCP or TLS connection was accepted on a bound address, whichever of the two it takes.
     pub fn handle_accepted(
         &mut self,
         now: Instant,
@@ -84,7 +90,18 @@ impl Endpoint {
         local: SocketAddr,
         remote: SocketAddr,
     ) {
-        self.wire.accept(now, connection, local, remote);
+        self.handle_accepted_from(now, connection, &Arrival::new(local, remote));
+    }
+
+    /// A connection was accepted from somebody of whom more is known.
+    pub fn handle_accepted_from(&mut self, now: Instant, connection: ConnectionId, arrival: &Arrival) {
+        let listens = self.config.listens.iter();
+        let transport = listens
+            .filter(|listen| listen.local == arrival.local && listen.transport.is_reliable())
+            .map(|listen| listen.transport)
+            .next();
+        let path = self.path_of(transport.unwrap_or(TransportKind::Tcp), arrival);
+        self.wire.accept(now, connection, path);
     }
 
     /// A TCP connection that was asked for is up.
@@ -99,7 +116,7 @@ impl Endpoint {
     /// Bytes came on a TCP connection.
     pub fn handle_stream(&mut self, now: Instant, connection: ConnectionId, bytes: &[u8]) {
         let Some(kept) = self.wire.connection(connection) else { return };
-        let path = Path { local: kept.local, remote: kept.remote, connection: Some(connection) };
+        let path = kept.path;
         kept.incoming.push(bytes);
         // Looked up anew for each frame: a message may have closed the connection.
         while let Some(frame) = self.wire.connection(connection).and_then(|kept| kept.incoming.next_frame()) {
@@ -253,32 +270,37 @@ impl Endpoint {
         }
     }
 
-    /// The address that others are told for a bound one.
+    /// The address that the other side of a path is told.
     fn advertised(&self, path: &Path) -> SocketAddr {
-        let transport = path.transport();
-        let exact = self
-            .config
-            .listens
-            .iter()
-            .find(|listen| listen.transport == transport && listen.local == path.local);
-        exact.map_or(path.local, |listen| listen.advertised)
+        path.advertised
     }
 
-    /// Our Contact on a path.
-    fn contact(&self, path: &Path) -> String {
+    /// The path of what came in.
+    fn path_of(&self, transport: TransportKind, arrival: &Arrival) -> Path {
+        let Arrival { local, remote, advertised, is_trusted } = *arrival;
+        let of_listen = || {
+            let mut listens = self.config.listens.iter();
+            listens.find(|listen| listen.transport == transport && listen.local == local)
+        };
+        let advertised = advertised.or_else(|| of_listen().map(|listen| listen.advertised)).unwrap_or(local);
+        Path { local, remote, advertised, transport, connection: None, is_trusted }
+    }
+
+    /// Our Contact on a path; a dialog that is to be secure all the way has a sips one ([RFC 3261 §12.1.1]).
+    fn contact(&self, path: &Path, is_secured: bool) -> String {
         let address = self.advertised(path);
         match path.transport() {
             TransportKind::Udp => format!("<sip:{address}>"),
             TransportKind::Tcp => format!("<sip:{address};transport=tcp>"),
+            TransportKind::Tls if is_secured => format!("<sips:{address}>"),
+            TransportKind::Tls => format!("<sip:{address};transport=tls>"),
         }
     }
 
     /// Our Via on a path.
     fn via(&self, path: &Path, branch: &str) -> String {
-        let address = self.advertised(path);
-        match path.transport() {
-            TransportKind::Udp => format!("SIP/2.0/UDP {address};rport;branch={branch}"),
-            TransportKind::Tcp => format!("SIP/2.0/TCP {address};branch={branch}"),
-        }
+        let (token, address) = (path.transport().token(), self.advertised(path));
+        let rport = if path.is_reliable() { "" } else { ";rport" };
+        format!("SIP/2.0/{token} {address}{rport};branch={branch}")
     }
 }

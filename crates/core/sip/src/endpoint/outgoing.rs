@@ -7,7 +7,8 @@ use super::call::{Call, Outgoing, Phase, Progress, Session};
 use super::reply::{ALLOW, SDP, quoted};
 use super::screen::is_media_type;
 use super::{
-    Agreement, Because, CallEnd, CallError, CallEvent, CallKey, Endpoint, OutgoingCall, TransportKind, User,
+    Agreement, Arrival, Because, CallEnd, CallError, CallEvent, CallKey, Endpoint, OutgoingCall,
+    TransportKind, User,
 };
 use crate::dialog::{Beginning, Dialog};
 use crate::message::{HeaderName, Method, Response, Uri, escape_user};
@@ -22,25 +23,38 @@ pub(super) fn description<'a>(response: &Response<'a>) -> Option<&'a [u8]> {
     (!response.body.is_empty() && is_media_type(content_type, SDP)).then_some(response.body)
 }
 
+/// Whether a target can be called the way that is wanted: sips only over TLS.
+fn is_callable(wanted: &OutgoingCall) -> bool {
+    Uri::parse(wanted.target.as_bytes()).is_ok_and(|uri| {
+        let is_secured = uri.is_scheme(b"sips") && wanted.transport == TransportKind::Tls;
+        (uri.is_scheme(b"sip") || is_secured) && uri.headers.is_empty()
+    })
+}
+
+fn is_secured(target: &str) -> bool {
+    Uri::parse(target.as_bytes()).is_ok_and(|uri| uri.is_scheme(b"sips"))
+}
+
+/// The name that the callee's certificate has to bear: what was asked for, not what it was resolved to
+/// ([RFC 5922 §4]).
+fn server_name(wanted: &OutgoingCall) -> String {
+    let host = || Uri::parse(wanted.target.as_bytes()).map(|uri| uri.host_text()).unwrap_or_default();
+    wanted.server_name.clone().unwrap_or_else(host)
+}
+
 impl Endpoint {
     pub(super) fn call_out(&mut self, now: Instant, wanted: &OutgoingCall) -> Result<CallKey, CallError> {
-        let target = wanted.target.as_bytes();
-        let is_sip = Uri::parse(target).is_ok_and(|uri| uri.is_scheme(b"sip") && uri.headers.is_empty());
-        let local = self
-            .local_for(wanted.transport, wanted.remote)
-            .filter(|_| is_sip)
-            .ok_or(CallError::WrongState)?;
+        if !is_callable(wanted) {
+            return Err(CallError::WrongState);
+        }
         if self.has_all_calls() || self.transactions.count() >= self.transactions_max {
             return Err(CallError::Full);
         }
-        let connection = match wanted.transport {
-            TransportKind::Udp => None,
-            TransportKind::Tcp => {
-                Some(self.wire.stream_to(now, local, wanted.remote).ok_or(CallError::Full)?)
-            }
-        };
-        let path = Path { local, remote: wanted.remote, connection };
-        let dialog = self.begin_dialog(wanted, path);
+        let path = self.path_to(now, wanted)?;
+        let mut dialog = self.begin_dialog(wanted, path);
+        if self.config.trusts_contacts {
+            dialog.trust_contact();
+        }
         let mut session = Session::new(self.tokens.number());
         session.capabilities = Some(wanted.capabilities.clone());
         let offer = (!wanted.delays_offer).then(|| session.offer());
@@ -94,8 +108,21 @@ impl Endpoint {
             local,
             target: wanted.target.clone().into_bytes(),
             path,
-            contact: self.contact(&path),
+            contact: self.contact(&path, is_secured(&wanted.target)),
+            server_name: server_name(wanted),
         })
+    }
+
+    /// The way to whom we call.
+    fn path_to(&mut self, now: Instant, wanted: &OutgoingCall) -> Result<Path, CallError> {
+        let local = self.local_for(wanted.transport, wanted.remote).ok_or(CallError::WrongState)?;
+        let arrival = Arrival { advertised: wanted.advertised, ..Arrival::new(local, wanted.remote) };
+        let path = self.path_of(wanted.transport, &arrival);
+        if path.is_reliable() {
+            self.wire.stream_to(now, path, &server_name(wanted)).ok_or(CallError::Full)
+        } else {
+            Ok(path)
+        }
     }
 
     /// The bound address to call from: one that can reach the other, loopback for loopback.
@@ -275,14 +302,15 @@ impl Endpoint {
             return;
         };
         let Some(remote) = Uri::parse(contact.uri).ok().and_then(|uri| uri.socket_address()) else { return };
-        let path = Path { local: listen.local, remote, connection: None };
+        let path = self.path_of(TransportKind::Udp, &Arrival::new(listen.local, remote));
         let beginning = Beginning {
             call_id: String::from_utf8_lossy(core.call_id).into_owned(),
             local_tag: String::from_utf8_lossy(core.from.tag().unwrap_or_default()).into_owned(),
             local: core.from_bytes.to_vec(),
             target: contact.uri.to_vec(),
             path,
-            contact: self.contact(&path),
+            contact: self.contact(&path, false),
+            server_name: String::new(),
         };
         let mut dialog = Dialog::begin(beginning);
         dialog.establish(response);

@@ -1,7 +1,6 @@
 //! Messages that come in: to their transaction, dialog or call, or refused.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::Instant;
 
 use super::reply::{Reply, ResponseHead, response_path};
@@ -10,7 +9,7 @@ use super::{Endpoint, User};
 use crate::message::{Dropped, HeaderName, Message, Method, Refusal, Request, Response, parse, unfolded};
 use crate::timer::TransactionId;
 use crate::transaction::{Acked, Heard, ServerOpening, merge_key, server_key};
-use crate::wire::Path;
+use crate::wire::{Path, source_of};
 
 /// Most bytes that transactions keep for retransmission; above it new requests are refused without a transaction.
 const TRANSACTION_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -106,7 +105,7 @@ impl Endpoint {
             self.reply(now, &asked, &Reply::new(482));
             return;
         }
-        match screen(request) {
+        match screen(request, path.transport()) {
             Err(refusal) => self.reply(now, &asked, &refusal),
             Ok(Kind::Cancel) => self.handle_cancel(now, &asked),
             Ok(Kind::Within) => self.handle_within(now, &asked),
@@ -203,10 +202,11 @@ impl Endpoint {
     }
 
     /// Whether one more incoming call is one too many, from this source or from all.
-    pub(super) fn is_full(&self, source: IpAddr) -> bool {
+    pub(super) fn is_full(&self, source: &Path) -> bool {
+        let of_source = self.calls.half_open_from(source_of(source.remote.ip()));
         self.has_all_calls()
             || self.calls.half_open() >= self.config.half_open_max
-            || self.calls.half_open_from(source) >= self.config.half_open_per_source_max
+            || (!source.is_trusted && of_source >= self.config.half_open_per_source_max)
     }
 
     /// Whether as many calls are up as may be.

@@ -1,5 +1,6 @@
 //! What every request must pass before anybody looks closer ([RFC 3261 §8.2]), as a function of the request alone.
 
+use super::TransportKind;
 use super::reply::{Reply, SDP};
 use crate::message::{HeaderName, Method, Request, split_commas};
 
@@ -17,7 +18,7 @@ pub(super) enum Kind {
 }
 
 /// Sorts a request, or refuses it.
-pub(super) fn screen(request: &Request<'_>) -> Result<Kind, Reply> {
+pub(super) fn screen(request: &Request<'_>, transport: TransportKind) -> Result<Kind, Reply> {
     let is_within = request.core.to.tag().is_some();
     let kind = match request.method {
         Method::Cancel => return Ok(Kind::Cancel),
@@ -35,7 +36,9 @@ pub(super) fn screen(request: &Request<'_>) -> Result<Kind, Reply> {
         | Method::Publish => return Err(Reply::new(405)),
         Method::Other(_) => return Err(Reply::new(501)),
     };
-    if !request.uri.is_scheme(b"sip") && !request.uri.is_scheme(b"tel") {
+    // What is to be secure all the way is not, where it came in the clear (RFC 3261 §26.2.2).
+    let is_secured = transport == TransportKind::Tls && request.uri.is_scheme(b"sips");
+    if !request.uri.is_scheme(b"sip") && !request.uri.is_scheme(b"tel") && !is_secured {
         return Err(Reply::new(416));
     }
     let unsupported: Vec<_> = request

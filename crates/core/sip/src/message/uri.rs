@@ -86,7 +86,20 @@ impl<'a> Uri<'a> {
     /// The socket address it names without any look-up; `None` where the host is a name.
     #[must_use]
     pub fn socket_address(&self) -> Option<SocketAddr> {
-        host_address(self.host).map(|ip| SocketAddr::new(ip, self.port.unwrap_or(5060)))
+        host_address(self.host).map(|ip| SocketAddr::new(ip, self.port.unwrap_or(self.default_port())))
+    }
+
+    /// The port where it names none ([RFC 3261 §19.1.2]).
+    fn default_port(&self) -> u16 {
+        let transport = parameter(self.parameters, b"transport").flatten().unwrap_or_default();
+        if self.is_scheme(b"sips") || transport.eq_ignore_ascii_case(b"tls") { 5061 } else { 5060 }
+    }
+
+    /// The host as text, an IPv6 address without its brackets.
+    #[must_use]
+    pub fn host_text(&self) -> String {
+        let host = self.host.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")).unwrap_or(self.host);
+        String::from_utf8_lossy(host).into_owned()
     }
 }
 

@@ -80,6 +80,7 @@ pub fn config(address: SocketAddr) -> EndpointConfig {
         half_open_max: 20,
         half_open_per_source_max: 12,
         seed: [u8::try_from(address.port() % 251).unwrap(); 32],
+        ..EndpointConfig::default()
     }
 }
 
@@ -139,7 +140,7 @@ impl World {
                             Flying::Stream { from: index, connection, bytes },
                         );
                     }
-                    Output::Connect { connection, remote } => {
+                    Output::Connect { connection, remote, .. } => {
                         self.fly(Duration::ZERO, Flying::Connect { from: index, connection, to: remote })
                     }
                     Output::Disconnect { connection } => {

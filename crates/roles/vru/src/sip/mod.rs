@@ -162,6 +162,7 @@ impl SipTask {
             half_open_max: config.half_open_max,
             half_open_per_source_max: config.half_open_max.div_ceil(2),
             seed: rand::random(),
+            ..EndpointConfig::default()
         });
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
         let handle = SipCommands(commands);
@@ -240,7 +241,7 @@ impl SipTask {
             match output {
                 Output::SendDatagram { local, remote, bytes } => self.sockets.send(local, remote, &bytes),
                 Output::SendStream { connection, bytes } => self.streams.send(connection, bytes),
-                Output::Connect { connection, remote } => {
+                Output::Connect { connection, remote, .. } => {
                     self.streams.connect(connection, remote, sender, closer);
                 }
                 Output::Disconnect { connection } => self.streams.close(connection),

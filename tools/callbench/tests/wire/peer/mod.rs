@@ -75,6 +75,7 @@ impl Peer {
             half_open_max: 100,
             half_open_per_source_max: 100,
             seed: [7; 32],
+            ..EndpointConfig::default()
         });
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (keys, pressed) = mpsc::unbounded_channel();
