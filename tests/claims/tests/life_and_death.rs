@@ -31,8 +31,8 @@ async fn on_sigterm_callers_hear_goodbye_and_the_next_start_trusts_the_store() {
     let asked = Instant::now();
     assert!(party.server.stop().unwrap().success());
     assert!(asked.elapsed() < Duration::from_secs(50), "a ceiling ten times the promise");
-    assert_eq!(host.call.wait_ended().await.unwrap(), CallEnd::TheyHungUp);
-    assert_eq!(participant.call.wait_ended().await.unwrap(), CallEnd::TheyHungUp);
+    assert!(matches!(host.call.wait_ended().await.unwrap(), CallEnd::TheyHungUp(_)));
+    assert!(matches!(participant.call.wait_ended().await.unwrap(), CallEnd::TheyHungUp(_)));
     assert_eq!(party.server.count("conferee", "state <> 'left'").await.unwrap(), 0);
     assert_eq!(party.server.count("conference", "ended_at IS NULL").await.unwrap(), 0);
 

@@ -12,6 +12,7 @@ use partyline_sip::endpoint::{
     Because, CallEvent, CallKey, Endpoint, EndpointConfig, Listen, OutgoingCall, Output, Target,
     TransportKind,
 };
+use partyline_sip::rules::DialogRules;
 use partyline_sip::sdp::{Capabilities, CodecName};
 
 use crate::chance::Chance;
@@ -103,6 +104,7 @@ impl Line {
                 calls_max: 100,
                 half_open_max: 100,
                 half_open_per_source_max: 100,
+                rules: DialogRules::default(),
                 seed: end_seed,
                 ..EndpointConfig::default()
             })

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use partyline_codec::Codec;
 use partyline_sip::endpoint::{Endpoint, EndpointConfig, Listen, OutgoingCall, Target, TransportKind};
+use partyline_sip::rules::DialogRules;
 use partyline_sip::sdp::{Capabilities, CodecName};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -78,6 +79,7 @@ impl Bench {
             calls_max: config.calls_max,
             half_open_max: config.calls_max,
             half_open_per_source_max: config.calls_max,
+            rules: DialogRules::default(),
             seed: rand::random(),
             ..EndpointConfig::default()
         });

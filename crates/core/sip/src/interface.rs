@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::auth::{Credentials, DigestCredentials};
+pub use crate::identity::{Diversion, HistoryEntry, Reason};
+use crate::rules::DialogRules;
 use crate::sdp::{Agreement, Capabilities};
 
 /// How a message travels.
@@ -89,6 +91,8 @@ pub struct EndpointConfig {
     /// Whether the address in a Contact is taken at its word. If not, requests within a call go to where the other
     /// side's came from, when its Contact names an address that is not known here: it is behind a NAT.
     pub trusts_contacts: bool,
+    /// What is granted to others and asked of them.
+    pub rules: DialogRules,
     /// The seed for tags, branches and the like (the shell draws it).
     pub seed: [u8; 32],
 }
@@ -168,10 +172,20 @@ pub enum CallEvent {
 pub struct IncomingCall {
     /// The user part of the Request-URI, unescaped: what was dialled.
     pub dialled: String,
-    /// The user part of From (or P-Asserted-Identity where present).
+    /// The user part of To: what was dialled before anybody sent the call on, as a rule.
+    pub to_user: String,
+    /// The user part of From, or of P-Asserted-Identity where the source is trusted.
     pub caller: String,
     /// The display name of the same.
     pub caller_display: String,
+    /// Whether the caller's name is vouched for by a trusted source.
+    pub is_asserted: bool,
+    /// Whether the caller wants to be anonymous: `caller` and `caller_display` are then never shown to anybody.
+    pub is_private: bool,
+    /// Who sent the call on, the last one first.
+    pub diversions: Vec<Diversion>,
+    /// The targets that the call had on its way, the first one first.
+    pub history: Vec<HistoryEntry>,
     /// The Call-ID.
     pub call_id: String,
     /// Where the request came from.
@@ -188,13 +202,37 @@ pub struct IncomingCall {
     pub credentials: Vec<DigestCredentials>,
 }
 
+impl IncomingCall {
+    /// The caller as others may see them; `None` where they want to be anonymous.
+    #[must_use]
+    pub fn shown_caller(&self) -> Option<&str> {
+        (!self.is_private).then_some(self.caller.as_str())
+    }
+
+    /// Who sent the call here last, if anybody did.
+    #[must_use]
+    pub fn diverted_from(&self) -> Option<&str> {
+        let by_history = self.history.len().checked_sub(2).and_then(|place| self.history.get(place));
+        let last = self.diversions.first().map(|diversion| diversion.user.as_str());
+        last.or_else(|| by_history.map(|entry| entry.user.as_str())).filter(|user| !user.is_empty())
+    }
+
+    /// What the caller dialled at first, where the way of the call tells.
+    #[must_use]
+    pub fn first_dialled(&self) -> Option<&str> {
+        let first = self.history.first().map(|entry| entry.user.as_str());
+        let first = first.or_else(|| self.diversions.last().map(|diversion| diversion.user.as_str()));
+        first.filter(|user| !user.is_empty())
+    }
+}
+
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallEnd {
-    /// They sent BYE.
-    TheyHungUp,
-    /// They cancelled before the answer.
-    Cancelled,
+    /// They sent BYE, for these reasons.
+    TheyHungUp(Vec<Reason>),
+    /// They cancelled before the answer, for these reasons.
+    Cancelled(Vec<Reason>),
     /// We hung up.
     WeHungUp,
     /// We rejected it.

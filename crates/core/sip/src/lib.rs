@@ -11,9 +11,11 @@
 pub mod auth;
 mod dialog;
 pub mod endpoint;
+mod identity;
 mod interface;
 pub mod message;
 mod reach;
+pub mod rules;
 pub mod sdp;
 pub mod timer;
 mod token;

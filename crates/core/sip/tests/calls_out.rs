@@ -233,7 +233,10 @@ fn a_bye_before_the_answer_leaves_nothing_and_the_late_refusal_is_acked() {
         let before = world.sent.len();
         world.inject(callee.address, 0, bye.as_bytes());
         assert_eq!(start_line(&world.sent[before].1), "SIP/2.0 200 OK");
-        assert_eq!(world.events(0, call), [CallEvent::Ringing, CallEvent::Ended(CallEnd::TheyHungUp)]);
+        assert_eq!(
+            world.events(0, call),
+            [CallEvent::Ringing, CallEvent::Ended(CallEnd::TheyHungUp(Vec::new()))]
+        );
         if refuses {
             let sent = callee.respond(&mut world, "487 Request Terminated", "x", "");
             assert_eq!(methods(&sent), ["ACK"]);
@@ -318,7 +321,7 @@ fn bye_opens_a_new_connection_where_the_old_one_is_gone() {
     let now = world.now;
     world.agents[0].endpoint.hang_up(now, ours, &Because::default()).unwrap();
     world.run(Duration::from_millis(5));
-    assert_eq!(world.events(1, theirs).last(), Some(&CallEvent::Ended(CallEnd::TheyHungUp)));
+    assert_eq!(world.events(1, theirs).last(), Some(&CallEvent::Ended(CallEnd::TheyHungUp(Vec::new()))));
 }
 
 /// Shows RFC 3261 §17.1.2.2: BYE is sent eleven times (timer E) and given up after 64*T1 (timer F).

@@ -25,7 +25,7 @@ fn one_call(transport: TransportKind) -> World {
     world.agents[0].endpoint.hang_up(now, ours, &Because::default()).unwrap();
     world.run(Duration::from_secs(60));
     assert_eq!(world.events(0, ours).last(), Some(&CallEvent::Ended(CallEnd::WeHungUp)));
-    assert_eq!(world.events(1, theirs).last(), Some(&CallEvent::Ended(CallEnd::TheyHungUp)));
+    assert_eq!(world.events(1, theirs).last(), Some(&CallEvent::Ended(CallEnd::TheyHungUp(Vec::new()))));
     world
 }
 

@@ -182,6 +182,12 @@ fn settings(config: &Config) -> SipSettings {
         user_agent: concat!("Partyline/", env!("CARGO_PKG_VERSION")).to_owned(),
         calls_max: config.calls_max,
         half_open_max: config.half_open_max,
+        // Spelled alike on both sides.
+        trusted: config
+            .trusted_sources
+            .iter()
+            .filter_map(|network| network.to_string().parse().ok())
+            .collect(),
     }
 }
 

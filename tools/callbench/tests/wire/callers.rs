@@ -99,7 +99,7 @@ async fn a_refusal_is_told_with_its_status_and_a_hang_up_as_theirs() {
 
     let rude = Peer::start(Habits { hangs_up_on: Some('9'), ..Habits::default() }).await;
     let caller = bench.call(CallPlan::new(rude.uri("1")).digits("9")).await.unwrap();
-    assert_eq!(caller.wait_ended().await.unwrap(), CallEnd::TheyHungUp);
+    assert!(matches!(caller.wait_ended().await.unwrap(), CallEnd::TheyHungUp(_)));
 }
 
 #[tokio::test]

@@ -11,26 +11,12 @@ use super::{
 };
 use crate::auth::{Challenge, DigestCredentials};
 use crate::dialog::Dialog;
-use crate::message::{Address, HeaderName, Method, Request, Uri, parameter, split_commas, unescape};
+use crate::identity::{Parties, reasons};
+use crate::message::{Address, HeaderName, Method, Request, Uri, parameter, split_commas};
 use crate::sdp::{Description, SdpError};
 use crate::timer::{CALL_MAX, Owner, RINGING_MAX, T1, T1_64, Timer};
 use crate::transaction::server_key;
 use crate::wire::source_of;
-
-/// Who calls whom, as the request tells it.
-struct Parties {
-    dialled: String,
-    caller: String,
-    caller_display: String,
-}
-
-fn parties(request: &Request<'_>) -> Parties {
-    let asserted =
-        request.headers.first(HeaderName::PAssertedIdentity).and_then(|value| split_commas(value).next());
-    let caller = asserted.and_then(|value| Address::parse(value).ok()).unwrap_or(request.core.from);
-    let user = Uri::parse(caller.uri).map(|uri| unescape(uri.user)).unwrap_or_default();
-    Parties { dialled: unescape(request.uri.user), caller: user, caller_display: caller.display_text() }
-}
 
 /// Whether a dialog is asked for that is secure all the way: by the Request-URI, or by the top Record-Route, or without
 /// one by the Contact ([RFC 3261 §12.1.1]).
@@ -60,19 +46,7 @@ impl Endpoint {
         if self.config.trusts_contacts {
             dialog.trust_contact();
         }
-        let Parties { dialled, caller, caller_display } = parties(asked.request);
-        let told = IncomingCall {
-            dialled,
-            caller,
-            caller_display,
-            call_id: String::from_utf8_lossy(asked.request.core.call_id).into_owned(),
-            source: source.remote,
-            transport: source.transport(),
-            connection: source.connection,
-            local: self.advertised(&source),
-            has_offer: offer.is_some(),
-            credentials: DigestCredentials::of(asked.request),
-        };
+        let told = self.told(asked, offer.is_some());
         let trying = self.written(&asked.head, &Reply::new(100), Some(""));
         self.transactions.respond(&mut self.wire, now, asked.transaction, 100, trying);
         let path = response_path(asked.request, source);
@@ -96,6 +70,29 @@ impl Endpoint {
         self.wire.count_call(&source, true);
         self.wire.timers.arm(Owner::Call(call), Timer::C, now + RINGING_MAX);
         self.wire.tell(call, CallEvent::Incoming(Box::new(told)));
+    }
+
+    /// What the user is told of a call that comes in.
+    fn told(&self, asked: &Asked<'_, '_>, has_offer: bool) -> IncomingCall {
+        let source = asked.source;
+        let parties = Parties::of(asked.request, source.is_trusted);
+        IncomingCall {
+            dialled: parties.dialled,
+            to_user: parties.to_user,
+            caller: parties.caller,
+            caller_display: parties.caller_display,
+            is_asserted: parties.is_asserted,
+            is_private: parties.is_private,
+            diversions: parties.diversions,
+            history: parties.history,
+            call_id: String::from_utf8_lossy(asked.request.core.call_id).into_owned(),
+            source: source.remote,
+            transport: source.transport(),
+            connection: source.connection,
+            local: self.advertised(&source),
+            has_offer,
+            credentials: DigestCredentials::of(asked.request),
+        }
     }
 
     /// The offer of an INVITE that may become a call.
@@ -139,7 +136,7 @@ impl Endpoint {
         let bytes = self.written(&asked.head, &Reply::new(200), tag.as_deref());
         self.transactions.respond(&mut self.wire, now, asked.transaction, 200, bytes);
         if let Some(call) = found {
-            self.refuse(now, call, &Reply::new(487), CallEnd::Cancelled);
+            self.refuse(now, call, &Reply::new(487), CallEnd::Cancelled(reasons(&asked.request.headers)));
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! It knows no audio and no conferences. **Invariant:** every call that was told of ends in exactly one `Ended`.
 
+mod abilities;
 mod call;
 mod ending;
 mod incoming;
@@ -15,14 +16,19 @@ mod within;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use abilities::Abilities;
 use call::Calls;
 
 use crate::auth::Challenge;
 pub use crate::interface::{
-    Arrival, Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, EndpointConfig, EndpointCounters,
-    IncomingCall, Listen, OutgoingCall, Output, Target, TransportKind,
+    Arrival, Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, Diversion, EndpointConfig,
+    EndpointCounters, HistoryEntry, IncomingCall, Listen, OutgoingCall, Output, Reason, Target,
+    TransportKind,
 };
 use crate::message::Frame;
+#[cfg(doc)]
+use crate::rules::DialogRules;
+use crate::rules::Network;
 use crate::sdp::{Agreement, Capabilities, Direction};
 use crate::timer::Owner;
 use crate::token::Tokens;
@@ -46,6 +52,7 @@ enum User {
 #[derive(Debug)]
 pub struct Endpoint {
     config: EndpointConfig,
+    abilities: Abilities,
     tokens: Tokens,
     wire: Wire,
     transactions: Transactions<User>,
@@ -63,12 +70,18 @@ impl Endpoint {
         let tokens = Tokens::new(config.seed);
         Self {
             config,
+            abilities: Abilities::new(),
             tokens,
             wire: Wire::default(),
             transactions: Transactions::new(),
             calls: Calls::default(),
             transactions_max,
         }
+    }
+
+    /// Says anew who is trusted: one's own trunks and proxies, as [`DialogRules::trusted`] has it.
+    pub fn trust(&mut self, trusted: Vec<Network>) {
+        self.config.rules.trusted = trusted;
     }
 
     /// A datagram came in on a bound address.
@@ -283,6 +296,7 @@ impl Endpoint {
             listens.find(|listen| listen.transport == transport && listen.local == local)
         };
         let advertised = advertised.or_else(|| of_listen().map(|listen| listen.advertised)).unwrap_or(local);
+        let is_trusted = is_trusted || self.trusts(remote.ip());
         Path { local, remote, advertised, transport, connection: None, is_trusted }
     }
 

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use super::abilities::SDP;
 use super::call::{Call, Outgoing, Phase, Progress, Session};
-use super::reply::{ALLOW, SDP, quoted};
+use super::reply::quoted;
 use super::screen::is_media_type;
 use super::{
     Agreement, Arrival, Because, CallEnd, CallError, CallEvent, CallKey, Endpoint, OutgoingCall,
@@ -61,7 +62,9 @@ impl Endpoint {
         let branch = self.tokens.branch();
         let via = self.via(&path, &branch);
         let mut writer = dialog.request(Method::Invite, dialog.local_cseq, &via);
-        writer.header("Contact", &[dialog.contact.as_bytes()]).header("Allow", &[ALLOW.as_bytes()]);
+        writer
+            .header("Contact", &[dialog.contact.as_bytes()])
+            .header("Allow", &[self.abilities.allow.as_bytes()]);
         writer.header("User-Agent", &[self.config.user_agent.as_bytes()]).header("Accept", &[SDP.as_bytes()]);
         let request = writer.end(offer.as_deref().map(|offer| (SDP, offer)));
         let key = self.calls.draw_key();

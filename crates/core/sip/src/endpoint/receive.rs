@@ -1,6 +1,7 @@
 //! Messages that come in: to their transaction, dialog or call, or refused.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use super::reply::{Reply, ResponseHead, response_path};
@@ -105,7 +106,7 @@ impl Endpoint {
             self.reply(now, &asked, &Reply::new(482));
             return;
         }
-        match screen(request, path.transport()) {
+        match screen(request, &self.abilities, path.transport()) {
             Err(refusal) => self.reply(now, &asked, &refusal),
             Ok(Kind::Cancel) => self.handle_cancel(now, &asked),
             Ok(Kind::Within) => self.handle_within(now, &asked),
@@ -114,14 +115,17 @@ impl Endpoint {
         }
     }
 
+    /// OPTIONS: what an INVITE would be told, and what we can do ([RFC 3261 §11.2]).
     pub(super) fn handle_options(&mut self, now: Instant, asked: &Asked<'_, '_>) {
         // Calls that only try to come in say nothing about our health: they must not make others think us dead.
-        let reply = if self.has_all_calls() { Reply::full() } else { Reply::new(200) };
+        let is_new = asked.request.core.to.tag().is_none();
+        let reply = if is_new && self.has_all_calls() { Reply::full() } else { Reply::new(200) };
         let reply = reply
-            .with("Accept", "application/sdp, application/dtmf-relay, application/dtmf")
+            .with("Accept", &self.abilities.accept)
             .with("Accept-Encoding", "identity")
-            .with("Accept-Language", "en");
-        self.reply(now, asked, &reply.with("Supported", ""));
+            .with("Accept-Language", "en")
+            .with("Supported", &self.abilities.supported);
+        self.reply(now, asked, &reply);
     }
 
     fn handle_ack(&mut self, now: Instant, request: &Request<'_>) {
@@ -175,11 +179,11 @@ impl Endpoint {
         };
         let mut writer = head.begin(reply.status, reply.reason, tag);
         if reply.status > 100 {
-            writer.header("Allow", &[super::reply::ALLOW.as_bytes()]);
+            writer.header("Allow", &[self.abilities.allow.as_bytes()]);
             writer.header("Server", &[self.config.user_agent.as_bytes()]);
         }
         writer.lines(&reply.lines);
-        writer.end(reply.body.as_deref().map(|body| (super::reply::SDP, body)))
+        writer.end(reply.body.as_deref().map(|body| (super::abilities::SDP, body)))
     }
 
     /// The transport failed under these transactions.
@@ -207,6 +211,11 @@ impl Endpoint {
         self.has_all_calls()
             || self.calls.half_open() >= self.config.half_open_max
             || (!source.is_trusted && of_source >= self.config.half_open_per_source_max)
+    }
+
+    /// Whether a source is one of our own trunks and proxies.
+    pub(super) fn trusts(&self, source: IpAddr) -> bool {
+        self.config.rules.trusted.iter().any(|network| network.contains(source))
     }
 
     /// Whether as many calls are up as may be.

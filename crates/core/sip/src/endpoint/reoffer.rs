@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::abilities::SDP;
 use super::call::{Phase, Reoffer};
 use super::outgoing::description;
-use super::reply::{ALLOW, SDP};
 use super::{Because, CallEnd, CallError, CallEvent, CallKey, Capabilities, Endpoint, User};
 use crate::message::{Method, Response};
 use crate::sdp::{Direction, SdpError, agree};
@@ -53,7 +53,9 @@ impl Endpoint {
         let Some(path) = self.way_to(now, &dialog) else { return false };
         let branch = self.tokens.branch();
         let mut writer = dialog.request(Method::Invite, dialog.local_cseq, &self.via(&path, &branch));
-        writer.header("Contact", &[dialog.contact.as_bytes()]).header("Allow", &[ALLOW.as_bytes()]);
+        writer
+            .header("Contact", &[dialog.contact.as_bytes()])
+            .header("Allow", &[self.abilities.allow.as_bytes()]);
         writer.header("User-Agent", &[self.config.user_agent.as_bytes()]).header("Accept", &[SDP.as_bytes()]);
         let opening = ClientOpening {
             branch: &branch,

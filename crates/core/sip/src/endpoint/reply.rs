@@ -8,11 +8,6 @@ pub(super) use crate::message::quoted;
 use crate::message::{Address, HeaderName, Headers, Request, Via, Writer, split_commas};
 use crate::wire::Path;
 
-/// What OPTIONS and refusals say we can do; true to the letter.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
-/// The one body type of session descriptions.
-pub(super) const SDP: &str = "application/sdp";
-
 /// The part of a request that each response to it repeats ([RFC 3261 §8.2.6]).
 #[derive(Debug, Clone)]
 pub(super) struct ResponseHead {

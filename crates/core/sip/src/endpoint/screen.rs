@@ -1,7 +1,8 @@
 //! What every request must pass before anybody looks closer ([RFC 3261 §8.2]), as a function of the request alone.
 
 use super::TransportKind;
-use super::reply::{Reply, SDP};
+use super::abilities::{Abilities, SDP};
+use super::reply::Reply;
 use crate::message::{HeaderName, Method, Request, split_commas};
 
 /// What a request is for.
@@ -18,17 +19,30 @@ pub(super) enum Kind {
 }
 
 /// Sorts a request, or refuses it.
-pub(super) fn screen(request: &Request<'_>, transport: TransportKind) -> Result<Kind, Reply> {
+pub(super) fn screen(
+    request: &Request<'_>,
+    abilities: &Abilities,
+    transport: TransportKind,
+) -> Result<Kind, Reply> {
     let is_within = request.core.to.tag().is_some();
     let kind = match request.method {
         Method::Cancel => return Ok(Kind::Cancel),
         Method::Invite if !is_within => Kind::Invite,
         Method::Options if !is_within => Kind::Options,
-        Method::Invite | Method::Options | Method::Bye | Method::Info | Method::Update => Kind::Within,
+        Method::Invite | Method::Options | Method::Bye | Method::Info | Method::Update
+            if abilities.allows(request.method) =>
+        {
+            Kind::Within
+        }
         // No event package is there yet, so no subscription to be notified of either (RFC 6665).
         Method::Subscribe => return Err(Reply::new(489)),
         Method::Notify => return Err(Reply::new(481)),
-        Method::Ack
+        Method::Invite
+        | Method::Options
+        | Method::Bye
+        | Method::Info
+        | Method::Update
+        | Method::Ack
         | Method::Prack
         | Method::Refer
         | Method::Message
@@ -45,7 +59,7 @@ pub(super) fn screen(request: &Request<'_>, transport: TransportKind) -> Result<
         .headers
         .all(HeaderName::Require)
         .flat_map(split_commas)
-        .filter(|tag| !tag.is_empty())
+        .filter(|tag| !tag.is_empty() && !abilities.supports(tag))
         .collect();
     if !unsupported.is_empty() {
         return Err(

@@ -2,11 +2,13 @@
 
 use std::time::Instant;
 
+use super::abilities::SDP;
 use super::call::{Phase, Unacked};
 use super::receive::Asked;
-use super::reply::{Reply, SDP, response_path};
+use super::reply::{Reply, response_path};
 use super::screen::{description, is_media_type};
 use super::{Because, CallEnd, CallEvent, CallKey, Endpoint};
+use crate::identity::reasons;
 use crate::message::{HeaderName, Method, Request, decimal};
 use crate::sdp::Agreement;
 use crate::timer::{Owner, T1, Timer};
@@ -62,8 +64,9 @@ impl Endpoint {
     fn handle_bye(&mut self, now: Instant, key: CallKey, asked: &Asked<'_, '_>) {
         self.reply(now, asked, &Reply::new(200));
         // BYE in an early dialog: the INVITE still wants its answer (RFC 3261 §15.1.2).
-        self.refuse(now, key, &Reply::new(487), CallEnd::TheyHungUp);
-        self.finish(key, CallEnd::TheyHungUp);
+        let end = CallEnd::TheyHungUp(reasons(&asked.request.headers));
+        self.refuse(now, key, &Reply::new(487), end.clone());
+        self.finish(key, end);
         // And where the INVITE is ours its answer may never come.
         self.expect_answers_end(now, key);
         self.forget(key);

@@ -17,6 +17,7 @@ use partyline_sip::endpoint::{
     CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, EndpointCounters, Listen, OutgoingCall,
     Output, Target, TransportKind,
 };
+use partyline_sip::rules::DialogRules;
 use partyline_sip::sdp::{Capabilities, CodecName};
 
 /// What may happen to a datagram.
@@ -26,6 +27,8 @@ pub struct Weather {
     pub doubled_percent: u64,
     pub delay_max: Duration,
 }
+
+pub const UDP: TransportKind = TransportKind::Udp;
 
 pub const FAIR: Weather = Weather { lost_percent: 0, doubled_percent: 0, delay_max: Duration::ZERO };
 
@@ -79,6 +82,7 @@ pub fn config(address: SocketAddr) -> EndpointConfig {
         calls_max: 50,
         half_open_max: 20,
         half_open_per_source_max: 12,
+        rules: DialogRules::default(),
         seed: [u8::try_from(address.port() % 251).unwrap(); 32],
         ..EndpointConfig::default()
     }
@@ -86,11 +90,17 @@ pub fn config(address: SocketAddr) -> EndpointConfig {
 
 impl World {
     pub fn new(agents: usize, seed: u64, weather: Weather) -> Self {
+        Self::with_rules(agents, seed, weather, &DialogRules::default())
+    }
+
+    /// Endpoints with rules of their own.
+    pub fn with_rules(agents: usize, seed: u64, weather: Weather, rules: &DialogRules) -> Self {
         #[expect(clippy::disallowed_methods, reason = "a beginning of virtual time; no other clock is read")]
         let now = Instant::now();
         let agent = |index: usize| {
             let address = SocketAddr::from(([127, 0, 0, 1], 5060 + u16::try_from(index).unwrap()));
-            Agent { endpoint: Endpoint::new(config(address)), address, events: Vec::new() }
+            let config = EndpointConfig { rules: rules.clone(), ..config(address) };
+            Agent { endpoint: Endpoint::new(config), address, events: Vec::new() }
         };
         Self {
             now,

@@ -146,9 +146,11 @@ impl Call {
     }
 
     fn caller(&self) -> CallerIdentity {
+        // Conferees and hosts see this; who wants to be anonymous is (RFC 3323).
+        let shown = |text: &str| self.incoming.shown_caller().map(|_| text.to_owned()).unwrap_or_default();
         CallerIdentity {
-            number: self.incoming.caller.clone(),
-            display: self.incoming.caller_display.clone(),
+            number: shown(&self.incoming.caller),
+            display: shown(&self.incoming.caller_display),
             call: self.incoming.call_id.clone(),
         }
     }

@@ -14,6 +14,7 @@ use partyline_sip::endpoint::{
     Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig,
     EndpointCounters, Listen, Output, TransportKind,
 };
+use partyline_sip::rules::{DialogRules, Network};
 use partyline_sip::sdp::{Agreement, Capabilities};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
@@ -161,6 +162,7 @@ impl SipTask {
             calls_max: config.calls_max,
             half_open_max: config.half_open_max,
             half_open_per_source_max: config.half_open_max.div_ceil(2),
+            rules: DialogRules { trusted: config.trusted },
             seed: rand::random(),
             ..EndpointConfig::default()
         });
@@ -289,6 +291,7 @@ pub(crate) struct SipSettings {
     pub(crate) user_agent: String,
     pub(crate) calls_max: usize,
     pub(crate) half_open_max: usize,
+    pub(crate) trusted: Vec<Network>,
 }
 
 /// The time as the brains have it; the runtime's, so that tests can hold it.
@@ -308,7 +311,7 @@ pub(crate) async fn sleep_until(due: Option<std::time::Instant>) {
 pub(crate) const fn leave_reason(end: &CallEnd) -> partyline_conference::LeaveReason {
     use partyline_conference::LeaveReason;
     match end {
-        CallEnd::TheyHungUp | CallEnd::Cancelled => LeaveReason::HungUp,
+        CallEnd::TheyHungUp(_) | CallEnd::Cancelled(_) => LeaveReason::HungUp,
         CallEnd::WeHungUp
         | CallEnd::Rejected
         | CallEnd::Challenged

@@ -12,6 +12,7 @@ use callbench::{Codec, TransportKind};
 use partyline_sip::endpoint::{
     Because, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, Listen, Output,
 };
+use partyline_sip::rules::DialogRules;
 use partyline_sip::sdp::{Capabilities, CodecName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::OwnedWriteHalf;
@@ -74,6 +75,7 @@ impl Peer {
             calls_max: 100,
             half_open_max: 100,
             half_open_per_source_max: 100,
+            rules: DialogRules::default(),
             seed: [7; 32],
             ..EndpointConfig::default()
         });

@@ -1,0 +1,54 @@
+//! What we can do, in one table: from it come Allow, Supported and Accept, and the refusals of all else.
+
+use crate::message::Method;
+
+/// The one body type of session descriptions.
+pub(super) const SDP: &str = "application/sdp";
+/// Bodies that are read, in INVITE and the like, and in INFO.
+pub(super) const BODIES: [&str; 3] = [SDP, "application/dtmf-relay", "application/dtmf"];
+
+/// What this endpoint can do, in all states.
+#[derive(Debug)]
+pub(super) struct Abilities {
+    methods: Vec<Method<'static>>,
+    extensions: Vec<&'static str>,
+    /// The value of Allow.
+    pub(super) allow: String,
+    /// The value of Supported.
+    pub(super) supported: String,
+    /// The value of Accept.
+    pub(super) accept: String,
+}
+
+impl Abilities {
+    pub(super) fn new() -> Self {
+        let methods = vec![
+            Method::Invite,
+            Method::Ack,
+            Method::Cancel,
+            Method::Bye,
+            Method::Options,
+            Method::Info,
+            Method::Update,
+        ];
+        let extensions = Vec::new();
+        let names: Vec<_> = methods.iter().map(|method| String::from_utf8_lossy(method.as_bytes())).collect();
+        Self {
+            allow: names.join(", "),
+            supported: extensions.join(", "),
+            accept: BODIES.join(", "),
+            methods,
+            extensions,
+        }
+    }
+
+    /// Whether requests of this method are worked on.
+    pub(super) fn allows(&self, method: Method<'_>) -> bool {
+        self.methods.contains(&method)
+    }
+
+    /// Whether an extension may be required of us.
+    pub(super) fn supports(&self, extension: &[u8]) -> bool {
+        self.extensions.iter().any(|known| extension.eq_ignore_ascii_case(known.as_bytes()))
+    }
+}

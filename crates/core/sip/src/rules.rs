@@ -1,0 +1,105 @@
+//! What an endpoint grants to others and asks of them: settings with the values that suit most.
+//!
+//! It holds numbers and lists only; who carries them out is the endpoint.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use crate::message::decimal;
+
+/// All of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DialogRules {
+    /// Who may say who calls, and is bound by the total of half-open calls only: one's own trunks and proxies.
+    pub trusted: Vec<Network>,
+}
+
+/// A range of addresses: `192.0.2.0/24`, `2001:db8::/32`, or a single one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+/// Not a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an address or a network such as 192.0.2.0/24")]
+pub struct NotANetwork;
+
+impl Network {
+    /// The network that an address lies in; a prefix that is too long for it means the address alone.
+    #[must_use]
+    pub fn new(address: IpAddr, prefix: u8) -> Self {
+        Self { address, prefix: prefix.min(if address.is_ipv4() { 32 } else { 128 }) }
+    }
+
+    /// Whether an address lies in it; an IPv4 address written as IPv6 is what it stands for.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                masked(own.to_bits().into(), 32, self.prefix)
+                    == masked(other.to_bits().into(), 32, self.prefix)
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                masked(own.to_bits(), 128, self.prefix) == masked(other.to_bits(), 128, self.prefix)
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}
+
+fn masked(bits: u128, width: u32, prefix: u8) -> u128 {
+    bits.checked_shr(width - u32::from(prefix)).unwrap_or(0)
+}
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        Self { address, prefix: if address.is_ipv4() { 32 } else { 128 } }
+    }
+}
+
+impl FromStr for Network {
+    type Err = NotANetwork;
+
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        let Some((address, prefix)) = text.split_once('/') else {
+            return text.parse::<IpAddr>().map(Self::from).map_err(|_| NotANetwork);
+        };
+        let address: IpAddr = address.parse().map_err(|_| NotANetwork)?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = decimal(prefix.as_bytes()).and_then(|prefix| u8::try_from(prefix).ok());
+        let prefix = prefix.filter(|prefix| *prefix <= most).ok_or(NotANetwork)?;
+        Ok(Self { address, prefix })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_holds_its_addresses_and_no_others() {
+        let holds = |network: &str, address: &str| {
+            network.parse::<Network>().unwrap().contains(address.parse().unwrap())
+        };
+        assert!(holds("192.0.2.0/24", "192.0.2.255"));
+        assert!(holds("192.0.2.0/24", "::ffff:192.0.2.1"));
+        assert!(!holds("192.0.2.0/24", "192.0.3.0"));
+        assert!(holds("192.0.2.7", "192.0.2.7"));
+        assert!(!holds("192.0.2.7", "192.0.2.6"));
+        assert!(holds("0.0.0.0/0", "203.0.113.9"));
+        assert!(!holds("0.0.0.0/0", "2001:db8::1"));
+        assert!(holds("2001:db8::/32", "2001:db8:1::1"));
+        assert!(holds("::/0", "2001:db8:1::1"));
+        assert!(!holds("2001:db8::/32", "2001:db9::1"));
+    }
+
+    #[test]
+    fn what_is_no_network_is_refused() {
+        for bad in ["", "192.0.2.0/33", "192.0.2.0/", "192.0.2/24", "::/129", "host/8", "192.0.2.0/-1"] {
+            assert_eq!(bad.parse::<Network>(), Err(NotANetwork), "{bad}");
+        }
+    }
+}
