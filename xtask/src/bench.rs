@@ -3,7 +3,10 @@
 //! Each figure is printed with the command that gives it again. Nothing here is asserted: a figure is read, and
 //! compared with another of the same run.
 
+mod flood;
 pub(crate) mod server;
+mod sip;
+mod sipp;
 
 use std::time::Duration;
 
@@ -16,7 +19,7 @@ use server::BenchServer;
 /// What to measure.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only these: start, load, entry.
+    /// Only these: start, load, entry, sip, sip-memory, flood.
     #[arg(long = "only")]
     only: Vec<String>,
     /// Participants of the load.
@@ -45,6 +48,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if wants("entry") {
         entry(arguments)?;
+    }
+    if wants("sip") {
+        sip::calls(arguments.runs)?;
+    }
+    if wants("sip-memory") {
+        sip::memory()?;
+    }
+    if wants("flood") {
+        flood::run()?;
     }
     Ok(())
 }

@@ -164,7 +164,7 @@ const fn listen(transport: TransportKind, address: SocketAddr) -> Listen {
     Listen { transport, local: address, advertised: address }
 }
 
-fn capabilities(plan: &CallPlan, address: IpAddr, port: u16) -> Capabilities {
+pub(crate) fn capabilities(plan: &CallPlan, address: IpAddr, port: u16) -> Capabilities {
     let codecs = plan.codecs.iter().map(|codec: &Codec| CodecName {
         encoding: codec.name().to_owned(),
         clock_rate_hz: codec.clock_rate_hz(),

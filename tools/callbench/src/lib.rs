@@ -5,6 +5,7 @@
 //! outside, over the wire, and knows nothing of what answers. **Invariant:** every wait ends, with an error that
 //! says what was waited for.
 
+mod answerer;
 mod bench;
 mod caller;
 mod ear;
@@ -20,6 +21,7 @@ mod progress;
 mod signalling;
 mod sound_file;
 
+pub use answerer::{Answerer, AnswererFigures};
 pub use bench::{Bench, BenchConfig};
 pub use caller::{Caller, who_hears_whom};
 pub use ear::PacketReport;

@@ -1,13 +1,15 @@
 //! `callbench`: calls a conference from outside, alone or by the hundred, and says what it heard.
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use callbench::load::{LoadPlan, read_rooms};
-use callbench::{Bench, BenchConfig, CallPlan, Caller, Codec, ProcessMeter, meter, read_sound, write_sound};
+use callbench::{
+    Answerer, Bench, BenchConfig, CallPlan, Caller, Codec, ProcessMeter, meter, read_sound, write_sound,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Calls a conference from outside, over SIP and RTP, and says what it heard.
@@ -31,6 +33,21 @@ enum What {
     ///
     /// callbench load --target sip:127.0.0.1:5060 --rooms rooms.txt --callers 500 --seconds 60 --server-pid 4711
     Load(LoadArguments),
+    /// Answer every call at once, without media, and tell what that costs
+    ///
+    /// Each line on standard input is answered by the figures of that moment as a line of JSON; the end of it ends the program.
+    ///
+    /// callbench answer 127.0.0.1:5070
+    Answer(AnswerArguments),
+}
+
+#[derive(Args)]
+struct AnswerArguments {
+    /// Where to answer, on UDP
+    listen: SocketAddr,
+    /// Most calls at once
+    #[arg(long, default_value_t = 300_000)]
+    calls_max: usize,
 }
 
 #[derive(Args)]
@@ -122,6 +139,7 @@ async fn main() -> anyhow::Result<()> {
     match cli.what {
         What::Call(arguments) => call(cli.local, arguments).await,
         What::Load(arguments) => load(cli.local, arguments).await,
+        What::Answer(arguments) => answer(&arguments),
     }
 }
 
@@ -235,6 +253,14 @@ async fn load(local: IpAddr, arguments: LoadArguments) -> anyhow::Result<()> {
         bail!("the load maker was late: this run says nothing");
     }
     Ok(())
+}
+
+fn answer(arguments: &AnswerArguments) -> anyhow::Result<()> {
+    let answerer = Answerer::bind(arguments.listen, arguments.calls_max)
+        .with_context(|| format!("{} can't be used", arguments.listen))?;
+    let (ask, questions) = std::sync::mpsc::channel();
+    std::thread::spawn(move || std::io::stdin().lines().map_while(Result::ok).try_for_each(|_| ask.send(())));
+    Ok(answerer.run(&questions, &mut std::io::stdout())?)
 }
 
 /// A target without a user part calls the conferencing application.
