@@ -82,6 +82,7 @@ impl Answerer {
             half_open_max: calls_max,
             half_open_per_source_max: calls_max,
             seed: rand::random(),
+            ..EndpointConfig::default()
         });
         // Nothing listens on the port: callers' media is lost, as it should be here.
         let capabilities = capabilities(&CallPlan::new(String::new()), local.ip(), 9);
