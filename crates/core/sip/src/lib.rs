@@ -4,7 +4,8 @@
 //! `poll_output()`, that is drained until empty after every input. It knows no conferences and no sockets.
 //!
 //! Layers, each standing on those before it: [`message`] (bytes), [`timer`] and `wire` (the way out), `transaction`
-//! (retransmission), [`auth`] (who may), `dialog` (who talks to whom), [`sdp`] (what they agree on), [`endpoint`] (calls).
+//! (retransmission), [`auth`] (who may), [`locate`] (where they are), `dialog` (who talks to whom), [`sdp`] (what they
+//! agree on), [`endpoint`] (calls).
 //!
 //! **Invariant:** every transaction and dialog has a timer that ends it; every map is bounded.
 
@@ -13,6 +14,7 @@ mod dialog;
 pub mod endpoint;
 mod identity;
 mod interface;
+pub mod locate;
 pub mod message;
 mod reach;
 pub mod rules;

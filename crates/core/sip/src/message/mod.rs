@@ -21,6 +21,7 @@ pub use header::{HeaderName, Headers};
 pub use method::Method;
 pub use parse::{Dropped, Message, Refusal, Request, Response, parse, unfolded};
 pub use status::reason_phrase;
+pub(crate) use uri::host_address;
 pub use uri::{Uri, escape_user, unescape};
 pub use via::Via;
 pub use write::Writer;
