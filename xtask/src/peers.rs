@@ -13,8 +13,15 @@ pub(crate) struct Peer {
 }
 
 /// Real SIP peers of the tests.
-pub(crate) const SIP_PEERS: &[Peer] =
-    &[Peer { program: "sipp", package: "sip-tester" }, Peer { program: "baresip", package: "baresip-core" }];
+pub(crate) const SIP_PEERS: &[Peer] = &[
+    Peer { program: "sipp", package: "sip-tester" },
+    Peer { program: "baresip", package: "baresip-core" },
+    Peer { program: "linphonec", package: "linphone-cli" },
+    Peer { program: "kamailio", package: "kamailio" },
+    Peer { program: "sipsak", package: "sipsak" },
+    Peer { program: "svmap", package: "sipvicious" },
+    Peer { program: "tshark", package: "tshark" },
+];
 
 /// What the prompts are made with.
 pub(crate) const VOICE: &[Peer] =

@@ -1,19 +1,41 @@
 //! baresip: a softphone with its own media and its own DTMF, driven over its UDP console.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tempfile::TempDir;
 
+use crate::sound::{RATE_HZ, read_samples, write_tone};
+
+/// How long anything may take before a test gives up on it; far above what it needs.
+const CEILING: Duration = Duration::from_secs(30);
 const SIP_PORT: u16 = 5062;
 const CONSOLE_PORT: u16 = 5555;
-/// Telephone speech.
-const RATE_HZ: u32 = 8000;
 const MODULES: &str = "/usr/lib/baresip/modules";
 
-/// A running baresip on a loopback address of its own, that sends a tone and keeps what it hears.
+/// How a baresip is set up.
+#[derive(Debug, Clone)]
+pub struct BaresipPlan {
+    /// A loopback address of the test's own.
+    pub local: Ipv4Addr,
+    /// What it sends.
+    pub tone_hz: f32,
+    /// The codec's module, which is all that it offers.
+    pub codec: &'static str,
+    /// The codec's sampling rate, of what is sent and what is kept.
+    pub rate_hz: u32,
+    /// More modules.
+    pub modules: Vec<&'static str>,
+    /// More parameters of its account, each with its semicolon.
+    pub account: String,
+    /// More lines of its configuration.
+    pub config: String,
+}
+
+/// A running baresip, that sends a tone and keeps what it hears.
 #[derive(Debug)]
 pub struct Baresip {
     child: Child,
@@ -21,23 +43,49 @@ pub struct Baresip {
     folder: TempDir,
 }
 
-impl Baresip {
-    /// Starts one that will call `target` at once, sending a sine of `tone_hz`.
+impl BaresipPlan {
+    /// One that speaks G.711.
+    #[must_use]
+    pub fn new(local: Ipv4Addr, tone_hz: f32) -> Self {
+        let (account, config) = (String::new(), String::new());
+        Self { local, tone_hz, codec: "g711", rate_hz: RATE_HZ, modules: Vec::new(), account, config }
+    }
+
+    /// Starts it; it calls at once.
     ///
     /// # Errors
     /// When it can't be started.
-    pub fn call(local: Ipv4Addr, target: &str, tone_hz: f32) -> anyhow::Result<Self> {
+    pub fn call(&self, target: &str) -> anyhow::Result<Baresip> {
+        self.start(&["-e", &format!("/dial {target}")], "")
+    }
+
+    /// Starts it, to answer whoever calls.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn answer(&self) -> anyhow::Result<Baresip> {
+        self.start(&[], ";answermode=auto")
+    }
+
+    /// Where it can be called.
+    #[must_use]
+    pub fn uri(&self) -> String {
+        format!("sip:baresip@{}:{SIP_PORT}", self.local)
+    }
+
+    fn start(&self, arguments: &[&str], account: &str) -> anyhow::Result<Baresip> {
         let folder = TempDir::new()?;
-        let path = folder.path();
-        write_tone(&path.join("tone.wav"), tone_hz)?;
-        std::fs::write(path.join("config"), configuration(local, &path.display().to_string()))?;
-        std::fs::write(path.join("accounts"), format!("<sip:baresip@{local}>;regint=0\n"))?;
+        let (path, local) = (folder.path(), self.local);
+        write_tone(&path.join("tone.wav"), self.tone_hz, 60, self.rate_hz)?;
+        std::fs::write(path.join("config"), self.configuration(path))?;
+        let account = format!("<sip:baresip@{local}>;regint=0{account}{}\n", self.account);
+        std::fs::write(path.join("accounts"), account)?;
         std::fs::write(path.join("contacts"), "")?;
         let output = std::fs::File::create(path.join("output.txt"))?;
         let child = Command::new("baresip")
             .arg("-f")
             .arg(path)
-            .args(["-e", &format!("/dial {target}")])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
@@ -45,42 +93,98 @@ impl Baresip {
             .context("baresip could not be started (Debian package baresip-core)")?;
         let console = UdpSocket::bind((local, 0))?;
         console.connect(SocketAddr::from((local, CONSOLE_PORT)))?;
-        Ok(Self { child, console, folder })
+        Ok(Baresip { child, console, folder })
     }
 
-    /// Presses a key of its console: a digit is sent as DTMF while a call is up.
+    fn configuration(&self, folder: &Path) -> String {
+        let (local, folder) = (self.local, folder.display());
+        let modules = [self.codec, "cons", "aufile", "aubridge", "sndfile"];
+        let modules = modules.iter().chain(&self.modules);
+        let loaded: String = modules.map(|module| format!("module {module}.so\n")).collect();
+        format!(
+            "net_interface {local}\nsip_listen {local}:{SIP_PORT}\ncons_listen {local}:{CONSOLE_PORT}\n\
+             audio_source aufile,{folder}/tone.wav\naudio_player aubridge,speaker\naudio_alert aubridge,alert\n\
+             ausrc_format s16\nauplay_format s16\nauenc_format s16\naudec_format s16\nsnd_path {folder}\n\
+             {}module_path {MODULES}\n{loaded}module_tmp account.so\nmodule_app menu.so\n",
+            self.config
+        )
+    }
+}
+
+impl Baresip {
+    /// Waits until its call is up.
+    ///
+    /// # Errors
+    /// When it does not come up, with what it printed.
+    pub async fn wait_established(&self) -> anyhow::Result<()> {
+        self.wait_printed("Call established").await
+    }
+
+    /// Waits until it has printed something.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn wait_printed(&self, text: &str) -> anyhow::Result<()> {
+        let until = Instant::now() + CEILING;
+        while !self.printed().contains(text) {
+            if Instant::now() > until {
+                bail!("baresip never printed {text:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    /// Presses keys of its console, at a person's pace: digits are sent as DTMF while a call is up.
     ///
     /// # Errors
     /// When the console can't be reached.
-    pub fn press(&self, key: char) -> anyhow::Result<()> {
-        let mut bytes = [0; 4];
-        self.console.send(key.encode_utf8(&mut bytes).as_bytes())?;
+    pub async fn press(&self, keys: &str) -> anyhow::Result<()> {
+        for key in keys.chars() {
+            self.console.send(key.encode_utf8(&mut [0; 4]).as_bytes())?;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        Ok(())
+    }
+
+    /// Runs a command of its console.
+    ///
+    /// # Errors
+    /// When the console can't be reached.
+    pub fn command(&self, command: &str) -> anyhow::Result<()> {
+        self.console.send(format!("/{command}\n").as_bytes())?;
         Ok(())
     }
 
     /// Hangs up, and ends the program.
     ///
     /// # Errors
-    /// When the console can't be reached.
-    pub fn quit(&mut self) -> anyhow::Result<()> {
-        self.console.send(b"/quit\n")?;
-        self.child.wait()?;
+    /// When the console can't be reached, or it does not end.
+    pub async fn quit(&mut self) -> anyhow::Result<()> {
+        self.command("quit")?;
+        let until = Instant::now() + CEILING;
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > until {
+                bail!("baresip does not end");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         Ok(())
     }
 
     /// What it printed.
     #[must_use]
     pub fn printed(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("output.txt")).unwrap_or_default()
+        let printed = std::fs::read(self.folder.path().join("output.txt")).unwrap_or_default();
+        String::from_utf8_lossy(&printed).into_owned()
     }
 
-    /// What it has heard, decoded, at 8 kHz. Complete only after [`Baresip::quit`].
+    /// What it has heard, decoded, at the codec's rate. Complete only after [`Baresip::quit`].
     ///
     /// # Errors
     /// When it kept no recording.
     pub fn heard(&self) -> anyhow::Result<Vec<i16>> {
-        let recording = self.recording().context("baresip kept no recording")?;
-        Ok(hound::WavReader::open(recording)?.into_samples::<i16>().filter_map(Result::ok).collect())
+        Ok(read_samples(&self.recording().context("baresip kept no recording")?)?)
     }
 
     fn recording(&self) -> Option<PathBuf> {
@@ -94,34 +198,10 @@ impl Baresip {
 
 impl Drop for Baresip {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("what baresip printed:\n{}", self.printed());
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn configuration(local: Ipv4Addr, folder: &str) -> String {
-    let modules = ["cons", "g711", "aufile", "aubridge", "sndfile"];
-    let loaded: String = modules.iter().map(|module| format!("module {module}.so\n")).collect();
-    format!(
-        "net_interface {local}\nsip_listen {local}:{SIP_PORT}\ncons_listen {local}:{CONSOLE_PORT}\n\
-         audio_source aufile,{folder}/tone.wav\naudio_player aubridge,speaker\naudio_alert aubridge,alert\n\
-         ausrc_format s16\nauplay_format s16\nauenc_format s16\naudec_format s16\nsnd_path {folder}\n\
-         module_path {MODULES}\n{loaded}module_tmp account.so\nmodule_app menu.so\n"
-    )
-}
-
-/// A minute of a sine, in the only form that the source module takes.
-fn write_tone(path: &std::path::Path, tone_hz: f32) -> anyhow::Result<()> {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: RATE_HZ,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(path, spec)?;
-    for sample in 0..60 * RATE_HZ {
-        let phase = std::f32::consts::TAU * tone_hz * sample as f32 / RATE_HZ as f32;
-        writer.write_sample((8000.0 * phase.sin()) as i16)?;
-    }
-    Ok(writer.finalize()?)
 }

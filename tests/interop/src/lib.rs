@@ -1,9 +1,22 @@
-//! Real SIP peers: how their programs are started, fed and read.
+//! Real SIP peers: how their programs are started, fed and read; and tshark, which sees every packet.
 //!
 //! **Invariant:** a peer's process ends with the value that started it.
 
 mod baresip;
+mod capture;
+mod dissection;
+mod linphone;
 mod sipp;
+mod sipp_call;
+mod sound;
+mod trial;
+mod wire;
 
-pub use baresip::Baresip;
+pub use baresip::{Baresip, BaresipPlan};
+pub use capture::{Capture, Captured};
+pub use dissection::{Dissection, Span};
+pub use linphone::{KeysBy, Linphone};
 pub use sipp::{Sipp, SippRun};
+pub use sipp_call::{SippCall, SippPlan};
+pub use trial::{PEER_HZ, Trial, hears_only};
+pub use wire::{Fate, Message, Wire};

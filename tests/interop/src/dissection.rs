@@ -1,0 +1,155 @@
+//! tshark's view of a capture: what it finds wrong, and what was sent to whom.
+
+use std::net::Ipv4Addr;
+use std::process::Command;
+
+use crate::capture::Captured;
+use crate::sound::{RATE_HZ, from_a_law, from_mu_law};
+use anyhow::{Context, bail};
+
+/// `PI_WARN` of Wireshark's expert information.
+const WARNING: u32 = 0x0060_0000;
+
+/// A capture, decoded by tshark.
+#[derive(Debug)]
+pub struct Dissection {
+    captured: Captured,
+    /// The programs under trial: whatever came from elsewhere is ours.
+    strangers: Vec<Ipv4Addr>,
+}
+
+/// A piece of time, in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Span {
+    /// Its begin.
+    pub from: f64,
+    /// Its end.
+    pub to: f64,
+}
+
+impl Dissection {
+    /// Takes a capture in which these addresses belong to other people's programs.
+    #[must_use]
+    pub const fn new(captured: Captured, strangers: Vec<Ipv4Addr>) -> Self {
+        Self { captured, strangers }
+    }
+
+    /// The fields of every packet that passes a display filter, a line each.
+    ///
+    /// # Errors
+    /// When tshark can't be run, or refuses the filter.
+    pub fn fields(&self, filter: &str, fields: &[&str]) -> anyhow::Result<Vec<Vec<String>>> {
+        let mut tshark = Command::new("tshark");
+        tshark.arg("-r").arg(self.captured.path()).args(["-n", "-Y", filter, "-T", "fields"]);
+        tshark.args(["-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=|"]);
+        tshark.args(fields.iter().flat_map(|field| ["-e", field]));
+        let output = tshark.output().context("tshark could not be started (Debian package tshark)")?;
+        if !output.status.success() {
+            bail!("tshark, asked for {filter}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        Ok(text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect())
+    }
+
+    /// How many packets pass a display filter.
+    ///
+    /// # Errors
+    /// As [`Self::fields`].
+    pub fn count(&self, filter: &str) -> anyhow::Result<usize> {
+        Ok(self.fields(filter, &["frame.number"])?.len())
+    }
+
+    /// When the first packet that passes a display filter was sent, in seconds since 1970.
+    ///
+    /// # Errors
+    /// When there is none, and as [`Self::fields`].
+    pub fn moment(&self, filter: &str) -> anyhow::Result<f64> {
+        let found = self.fields(filter, &["frame.time_epoch"])?;
+        let first =
+            found.first().and_then(|row| row.first()).with_context(|| format!("no packet: {filter}"))?;
+        Ok(first.parse()?)
+    }
+
+    /// A display filter that only our own packets pass.
+    #[must_use]
+    pub fn ours(&self) -> String {
+        let mut filter = "!icmp".to_owned();
+        for stranger in self.strangers.iter().chain([&Ipv4Addr::LOCALHOST]) {
+            filter.push_str(&format!(" && ip.src != {stranger}"));
+        }
+        filter
+    }
+
+    /// What tshark complains of in packets that we sent: anything malformed, and every expert information in SIP, SDP,
+    /// RTP or RTCP from a warning upwards.
+    ///
+    /// # Errors
+    /// As [`Self::fields`]; when there is nothing of ours that was understood at all.
+    pub fn complaints(&self) -> anyhow::Result<Vec<String>> {
+        let ours = self.ours();
+        if self.count(&format!("{ours} && (sip || rtp || tls)"))? == 0 {
+            bail!("nothing of ours was captured and understood");
+        }
+        let fields = [
+            "frame.number",
+            "_ws.col.Protocol",
+            "_ws.expert.severity",
+            "_ws.expert.message",
+            "_ws.malformed",
+        ];
+        let suspects = self.fields(&format!("{ours} && (_ws.malformed || _ws.expert)"), &fields)?;
+        Ok(suspects.iter().filter(|row| is_complaint(row)).map(|row| row.join(" ")).collect())
+    }
+
+    /// What an address was sent as G.711 within a span, decoded; what was not sent is left out.
+    ///
+    /// # Errors
+    /// As [`Self::fields`].
+    pub fn heard_by(&self, listener: Ipv4Addr, span: Option<Span>) -> anyhow::Result<Vec<i16>> {
+        let mut filter = format!("rtp && !icmp && ip.dst == {listener} && rtp.p_type in {{0, 8}}");
+        if let Some(Span { from, to }) = span {
+            filter.push_str(&format!(" && frame.time_epoch >= {from:.6} && frame.time_epoch <= {to:.6}"));
+        }
+        let mut heard = Vec::new();
+        for row in self.fields(&filter, &["rtp.p_type", "rtp.payload"])? {
+            let [payload_type, payload] = row.as_slice() else {
+                bail!("tshark printed {row:?}");
+            };
+            let law = if payload_type == "0" { from_mu_law } else { from_a_law };
+            heard.extend(octets(payload)?.into_iter().map(law));
+        }
+        Ok(heard)
+    }
+
+    /// The last seconds of what an address was sent as G.711.
+    ///
+    /// # Errors
+    /// When it was sent less, and as [`Self::fields`].
+    pub fn heard_last(&self, listener: Ipv4Addr, seconds: usize) -> anyhow::Result<Vec<i16>> {
+        let heard = self.heard_by(listener, None)?;
+        let Some(start) = heard.len().checked_sub(seconds * RATE_HZ as usize) else {
+            bail!("{listener} was sent {} samples in all", heard.len());
+        };
+        Ok(heard[start..].to_vec())
+    }
+}
+
+fn octets(payload: &str) -> anyhow::Result<Vec<u8>> {
+    let hex: String = payload.chars().filter(|digit| *digit != ':').collect();
+    let octets = (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16));
+    octets.collect::<Result<_, _>>().with_context(|| format!("no payload: {payload}"))
+}
+
+/// Whether a row of number, protocol, severities, messages and "malformed" speaks against us.
+fn is_complaint(row: &[String]) -> bool {
+    let field = |at: usize| row.get(at).map_or("", String::as_str);
+    let is_ours_to_answer =
+        ["SIP", "RTP", "RTCP", "TLS", "STUN"].iter().any(|name| field(1).starts_with(name));
+    let is_severe = field(2).split('|').filter_map(number).any(|severity| severity >= WARNING);
+    !field(4).is_empty() || is_ours_to_answer && is_severe
+}
+
+/// A number as tshark prints it: decimal, or hexadecimal with its prefix.
+fn number(text: &str) -> Option<u32> {
+    text.strip_prefix("0x").map_or_else(|| text.parse().ok(), |hex| u32::from_str_radix(hex, 16).ok())
+}
