@@ -61,7 +61,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("partyline", &["*"]),
     ("callbench", &["partyline-sip", "partyline-rtp", "partyline-codec", "partyline-audio", "partyline-udp"]),
     ("partyline-claims", &["callbench", "partyline-rpc", "partyline-conference"]),
-    ("partyline-interop", &["callbench", "partyline-claims", "partyline-audio"]),
+    ("partyline-interop", &["callbench", "partyline-claims"]),
     ("partyline-sim", &["partyline-conference", "partyline-call", "partyline-sip"]),
     ("xtask", &[]),
 ];
