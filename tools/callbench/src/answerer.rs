@@ -157,7 +157,7 @@ impl Answerer {
                         self.answered += 1;
                     }
                 }
-                Output::Call(_, CallEvent::Ended(CallEnd::TheyHungUp)) => {
+                Output::Call(_, CallEvent::Ended(CallEnd::TheyHungUp(_))) => {
                     self.hung_up += 1;
                 }
                 Output::Call(_, CallEvent::Ended(_)) => self.ended_otherwise += 1,
