@@ -13,7 +13,7 @@ use partyline_sip::endpoint::{
     TransportKind,
 };
 use partyline_sip::rules::DialogRules;
-use partyline_sip::sdp::{Capabilities, CodecName};
+use partyline_sip::sdp::{Capabilities, CodecName, KeySeed, MediaSecurity};
 
 use crate::chance::Chance;
 
@@ -268,5 +268,7 @@ fn capabilities(port: u16) -> Capabilities {
         port,
         codecs: vec![CodecName { encoding: "PCMU".to_owned(), clock_rate_hz: 8_000, payload_type: 0 }],
         telephone_event: true,
+        security: MediaSecurity::Refuse,
+        key_seed: KeySeed::new([0; 32]),
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use partyline_codec::Codec;
 use partyline_sip::endpoint::{Endpoint, EndpointConfig, Listen, OutgoingCall, Target, TransportKind};
 use partyline_sip::rules::DialogRules;
-use partyline_sip::sdp::{Capabilities, CodecName};
+use partyline_sip::sdp::{Capabilities, CodecName, KeySeed};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -170,7 +170,14 @@ pub(crate) fn capabilities(plan: &CallPlan, address: IpAddr, port: u16) -> Capab
         clock_rate_hz: codec.clock_rate_hz(),
         payload_type: codec.static_payload_type(),
     });
-    Capabilities { address, port, codecs: codecs.collect(), telephone_event: plan.has_events }
+    Capabilities {
+        address,
+        port,
+        codecs: codecs.collect(),
+        telephone_event: plan.has_events,
+        security: plan.security,
+        key_seed: KeySeed::new(rand::random()),
+    }
 }
 
 /// The address behind `sip:user@host[:port][;parameters]`.

@@ -230,6 +230,11 @@ impl Caller {
         self.look(window).await.heard
     }
 
+    /// Whether the caller's media is SRTP.
+    pub async fn is_secret(&self) -> bool {
+        self.look(Duration::ZERO).await.is_secret
+    }
+
     /// Where its media goes; nothing before the answer and after the end.
     pub async fn media_goes_to(&self) -> Option<SocketAddr> {
         self.look(Duration::ZERO).await.remote

@@ -113,6 +113,11 @@ impl Ear {
         }
     }
 
+    /// Takes note of a datagram that was not authentic.
+    pub(crate) const fn refuse(&mut self) {
+        self.other += 1;
+    }
+
     pub(crate) fn take(&mut self, now: Instant, datagram: &[u8]) {
         if is_rtcp(datagram) {
             return;

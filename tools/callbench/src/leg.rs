@@ -8,6 +8,7 @@ use partyline_sip::sdp::Agreement;
 
 use crate::ear::{Ear, PacketReport};
 use crate::mouth::Mouth;
+use crate::secrecy::Secrecy;
 
 /// The most of one socket's datagrams that are read at a time.
 const BURST_MAX: usize = 64;
@@ -26,6 +27,7 @@ pub(crate) struct Look {
     pub(crate) last_key_at: Option<Instant>,
     pub(crate) has_pressed_all: bool,
     pub(crate) remote: Option<SocketAddr>,
+    pub(crate) is_secret: bool,
 }
 
 /// One caller's media.
@@ -38,6 +40,7 @@ pub(crate) struct Leg {
     sends_rtp: bool,
     mouth: Mouth,
     ear: Ear,
+    secrecy: Option<Secrecy>,
     sent: u64,
 }
 
@@ -52,6 +55,7 @@ impl Leg {
             sends_rtp,
             mouth,
             ear,
+            secrecy: None,
             sent: 0,
         }
     }
@@ -62,6 +66,7 @@ impl Leg {
         let codec = codec.unwrap_or(Codec::Pcmu);
         self.mouth.set_codec(codec, agreement.payload_type, agreement.event_payload_type);
         self.ear.set_codec(codec, agreement.payload_type);
+        Secrecy::take(&mut self.secrecy, agreement.crypto.as_ref());
         self.may_send = agreement.direction.sends();
         let Some(socket) = &self.socket else {
             return;
@@ -95,7 +100,13 @@ impl Leg {
         let mut buffer = [0; 2_048];
         for _ in 0..BURST_MAX {
             match socket.recv(&mut buffer) {
-                Ok(octets) => self.ear.take(now, &buffer[..octets]),
+                Ok(octets) => match &mut self.secrecy {
+                    None => self.ear.take(now, &buffer[..octets]),
+                    Some(secrecy) => match secrecy.receiver.unprotect(&mut buffer[..octets]) {
+                        Ok(octets) => self.ear.take(now, &buffer[..octets]),
+                        Err(_) => self.ear.refuse(),
+                    },
+                },
                 // An ICMP refusal is told once and then gone; nothing there ends the burst.
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {}
                 Err(_) => return,
@@ -110,7 +121,10 @@ impl Leg {
             return;
         };
         let mut buffer = [0; 256];
-        let octets = self.mouth.packet(now, &mut buffer);
+        let plain = self.mouth.packet(now, &mut buffer);
+        let protected =
+            self.secrecy.as_mut().map_or(Ok(plain), |secrecy| secrecy.sender.protect(&mut buffer, plain));
+        let octets = protected.expect("a buffer holds a 20 ms packet and its tag");
         self.sent += u64::from(socket.send(&buffer[..octets]).is_ok());
     }
 
@@ -122,6 +136,7 @@ impl Leg {
             watched_at: self.ear.watched_at(),
             last_key_at: self.mouth.last_key_at(),
             has_pressed_all: self.mouth.has_pressed_all(),
+            is_secret: self.secrecy.is_some(),
             remote: self.socket.as_ref().and_then(|socket| socket.peer_addr().ok()),
         }
     }

@@ -18,6 +18,7 @@ mod mouth;
 mod plan;
 mod process;
 mod progress;
+mod secrecy;
 mod signalling;
 mod sound_file;
 
@@ -29,6 +30,7 @@ pub use error::{BenchError, WaitError};
 pub use media::TickReport;
 pub use partyline_codec::Codec;
 pub use partyline_sip::endpoint::{CallEnd, TransportKind};
+pub use partyline_sip::sdp::MediaSecurity;
 pub use plan::CallPlan;
 pub use process::ProcessMeter;
 pub use progress::Progress;

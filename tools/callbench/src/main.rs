@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use callbench::load::{LoadPlan, read_rooms};
 use callbench::{
-    Answerer, Bench, BenchConfig, CallPlan, Caller, Codec, ProcessMeter, meter, read_sound, write_sound,
+    Answerer, Bench, BenchConfig, CallPlan, Caller, Codec, MediaSecurity, ProcessMeter, meter, read_sound,
+    write_sound,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -78,6 +79,13 @@ struct CallArguments {
     /// Codec to offer; both without it
     #[arg(long)]
     codec: Option<CodecArgument>,
+    /// Offer SRTP: refuse, prefer or require it
+    #[arg(long, default_value = "refuse", default_missing_value = "require", num_args = 0..=1, value_parser = security)]
+    srtp: MediaSecurity,
+}
+
+fn security(word: &str) -> Result<MediaSecurity, String> {
+    MediaSecurity::from_word(word).ok_or_else(|| "expected refuse, prefer or require".to_owned())
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -148,6 +156,7 @@ async fn call(local: IpAddr, arguments: CallArguments) -> anyhow::Result<()> {
     let stay = arguments.seconds.map(Duration::try_from_secs_f64).transpose().context("--seconds")?;
     let memory = if arguments.record.is_some() { Duration::from_secs(600) } else { Duration::from_secs(10) };
     let mut plan = CallPlan::new(arguments.target.clone()).from_user(arguments.from.clone()).memory(memory);
+    plan = plan.security(arguments.srtp);
     if let Some(code) = &arguments.code {
         plan = plan.digits(format!("{}#", code.trim_end_matches('#')));
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use partyline_codec::Codec;
 use partyline_sip::endpoint::TransportKind;
+use partyline_sip::sdp::MediaSecurity;
 
 /// A call to make. Built up from [`CallPlan::new`]; every step has a default.
 #[derive(Debug, Clone)]
@@ -23,6 +24,7 @@ pub struct CallPlan {
     pub(crate) sends_ack: bool,
     pub(crate) delays_offer: bool,
     pub(crate) has_events: bool,
+    pub(crate) security: MediaSecurity,
 }
 
 /// What a caller says.
@@ -56,6 +58,7 @@ impl CallPlan {
             sends_ack: true,
             delays_offer: false,
             has_events: true,
+            security: MediaSecurity::Refuse,
         }
     }
 
@@ -148,6 +151,13 @@ impl CallPlan {
     #[must_use]
     pub const fn delays_offer(mut self) -> Self {
         self.delays_offer = true;
+        self
+    }
+
+    /// Offers SRTP (`Require`), SRTP or plain RTP (`Prefer`), or plain RTP only (`Refuse`, what is done unasked).
+    #[must_use]
+    pub const fn security(mut self, security: MediaSecurity) -> Self {
+        self.security = security;
         self
     }
 

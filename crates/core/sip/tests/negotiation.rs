@@ -5,7 +5,9 @@
 mod harness;
 
 use harness::{capabilities, codec};
-use partyline_sip::sdp::{Capabilities, Direction, SdpError, agree, answer, make_offer};
+use partyline_sip::sdp::{
+    Capabilities, CryptoSuite, Direction, MediaSecurity, Rtcp, SdpError, agree, answer, make_offer,
+};
 use proptest::prelude::*;
 
 fn offer(session: &str, media: &str) -> Vec<u8> {
@@ -97,6 +99,7 @@ fn what_does_not_fit_is_refused_by_name() {
         |session: &str, media: &str| answer(&offer(session, media), &capabilities(4_000)).unwrap_err();
     assert_eq!(refusal(AT, "m=audio 9000 RTP/AVP 18\r\n"), SdpError::NoCodec);
     assert_eq!(refusal(AT, "m=audio 9000 RTP/SAVP 0\r\n"), SdpError::NoProtocol);
+    assert_eq!(refusal(AT, "m=audio 9000 UDP/TLS/RTP/SAVPF 0\r\n"), SdpError::NoProtocol);
     assert_eq!(refusal(AT, "m=audio 0 RTP/AVP 0\r\n"), SdpError::NoAudio);
     assert_eq!(refusal(AT, "m=video 9000 RTP/AVP 0\r\n"), SdpError::NoAudio);
     assert_eq!(refusal(AT, ""), SdpError::NoAudio);
@@ -151,6 +154,141 @@ fn events_are_offered_with_a_free_payload_type() {
             .unwrap()
             .contains("m=audio 4000 RTP/AVP 101 0 102\r\n")
     );
+}
+
+fn with_policy(port: u16, security: MediaSecurity) -> Capabilities {
+    Capabilities { security, ..capabilities(port) }
+}
+
+const KEY: &str = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
+
+/// Shows RFC 4568 §5.1: an offer and an answer agree on a suite and a key for each direction.
+/// Shows RFC 3711 §3: each direction has a key of its own.
+#[test]
+fn both_sides_come_to_the_same_keys() {
+    for (here, there) in [
+        (MediaSecurity::Require, MediaSecurity::Prefer),
+        (MediaSecurity::Prefer, MediaSecurity::Prefer),
+        (MediaSecurity::Prefer, MediaSecurity::Require),
+    ] {
+        let (ours, theirs) = (with_policy(4_000, here), with_policy(6_000, there));
+        let offer = make_offer(&ours, Direction::SendRecv);
+        let (text, taken) = answer(&offer, &theirs).unwrap();
+        let (taken, agreed) = (taken.crypto.unwrap(), agree(&offer, &text, &ours).unwrap().crypto.unwrap());
+        assert_eq!((&taken.send, &taken.receive), (&agreed.receive, &agreed.send));
+        assert_ne!(taken.send, taken.receive);
+        assert_eq!((taken.tag, taken.suite), (agreed.tag, CryptoSuite::AeadAes128Gcm));
+    }
+}
+
+/// Shows RFC 4568 §5.1.2: an answer takes one line of the offer and repeats its tag; the others are not in it.
+#[test]
+fn an_answer_takes_one_key_line_by_its_tag() {
+    let media = format!(
+        "m=audio 9000 RTP/SAVP 0\r\na=crypto:4 AES_CM_128_HMAC_SHA1_32 inline:{KEY}\r\na=crypto:7 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|2^20|1:4\r\na=crypto:9 AEAD_AES_128_GCM inline:{KEY} UNENCRYPTED_SRTP\r\n"
+    );
+    let (text, agreement) = answer(&offer(AT, &media), &with_policy(4_000, MediaSecurity::Prefer)).unwrap();
+    let crypto = agreement.crypto.unwrap();
+    assert_eq!((crypto.tag, crypto.suite), (7, CryptoSuite::AesCm128HmacSha1_80));
+    assert_eq!(&*crypto.receive_mki, [0, 0, 0, 1]);
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("m=audio 4000 RTP/SAVP 0\r\n"), "{text}");
+    let lines: Vec<_> = text.lines().filter(|line| line.starts_with("a=crypto:")).collect();
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].starts_with("a=crypto:7 AES_CM_128_HMAC_SHA1_80 inline:"), "{lines:?}");
+    assert!(!text.contains(KEY), "our key is our own");
+}
+
+/// Shows RFC 4568 §5.1.3: an answer that takes none of our keys, or another one, is none.
+#[test]
+fn an_answer_with_keys_that_were_not_offered_is_none() {
+    let ours = with_policy(4_000, MediaSecurity::Require);
+    let made = make_offer(&ours, Direction::SendRecv);
+    let refusal = |media: String| agree(&made, &offer(AT, &media), &ours).unwrap_err();
+    let secret = "m=audio 9000 RTP/SAVP 0\r\n";
+    assert_eq!(refusal(secret.to_owned()), SdpError::NotSecret);
+    assert_eq!(refusal("m=audio 9000 RTP/AVP 0\r\n".to_owned()), SdpError::NotSecret);
+    for line in [
+        format!("a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\n"),
+        format!("a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:{KEY} UNAUTHENTICATED_SRTP\r\n"),
+        format!("a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\n").repeat(2),
+    ] {
+        assert_eq!(refusal(format!("{secret}{line}")), SdpError::NoCrypto, "{line}");
+    }
+    let fits = format!("{secret}a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\n");
+    assert!(agree(&made, &offer(AT, &fits), &ours).unwrap().crypto.is_some());
+}
+
+#[test]
+fn the_policy_decides_over_secret_and_plain_media() {
+    let plain = "m=audio 9000 RTP/AVP 0\r\n";
+    let secret = &format!("m=audio 9002 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\n");
+    let optional = &format!("m=audio 9004 RTP/AVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\n");
+    let outcome = |policy, media: &str| {
+        answer(&offer(AT, media), &with_policy(4_000, policy))
+            .map(|(_, agreement)| (agreement.remote.port(), agreement.crypto.is_some()))
+    };
+    assert_eq!(outcome(MediaSecurity::Refuse, plain), Ok((9_000, false)));
+    assert_eq!(outcome(MediaSecurity::Refuse, secret), Err(SdpError::NoProtocol));
+    assert_eq!(outcome(MediaSecurity::Refuse, optional), Ok((9_004, false)));
+    assert_eq!(outcome(MediaSecurity::Prefer, plain), Ok((9_000, false)));
+    assert_eq!(outcome(MediaSecurity::Prefer, secret), Ok((9_002, true)));
+    assert_eq!(outcome(MediaSecurity::Prefer, optional), Ok((9_004, true)));
+    let keyless = "m=audio 9000 RTP/SAVP 0\r\n";
+    assert_eq!(outcome(MediaSecurity::Prefer, keyless), Err(SdpError::NoCrypto));
+    assert_eq!(outcome(MediaSecurity::Require, plain), Err(SdpError::NotSecret));
+    assert_eq!(outcome(MediaSecurity::Require, secret), Ok((9_002, true)));
+    assert_eq!(outcome(MediaSecurity::Require, optional), Ok((9_004, true)));
+    let both = format!("{plain}{secret}");
+    assert_eq!(outcome(MediaSecurity::Refuse, &both), Ok((9_000, false)));
+    assert_eq!(outcome(MediaSecurity::Prefer, &both), Ok((9_002, true)));
+}
+
+#[test]
+fn who_knows_no_keys_takes_a_preferring_offer_as_plain() {
+    let ours = with_policy(4_000, MediaSecurity::Prefer);
+    let made = make_offer(&ours, Direction::SendRecv);
+    let (text, there) = answer(&made, &with_policy(6_000, MediaSecurity::Refuse)).unwrap();
+    let here = agree(&made, &text, &ours).unwrap();
+    assert_eq!((here.crypto, there.crypto), (None, None));
+}
+
+/// Shows RFC 4568 §7.1.4: a description that changes nothing of the media keeps its keys.
+#[test]
+fn hold_and_resume_keep_the_keys() {
+    let ours = with_policy(4_000, MediaSecurity::Prefer);
+    let keys = |direction: &str| {
+        let media = format!(
+            "m=audio 9000 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\na={direction}\r\n"
+        );
+        answer(&offer(AT, &media), &ours).unwrap().1.crypto.unwrap()
+    };
+    assert_eq!(keys("sendrecv"), keys("sendonly"));
+    assert_eq!(keys("sendrecv"), keys("inactive"));
+}
+
+/// Shows RFC 5761 §5.1.1: RTCP shares the port of RTP where both say so.
+/// Shows RFC 3605 §2: RTCP goes to the port that is named for it.
+#[test]
+fn rtcp_goes_where_both_want_it() {
+    let route = |attributes: &str| {
+        let media = format!("m=audio 9000 RTP/AVP 0\r\n{attributes}");
+        let (text, agreement) = answer(&offer(AT, &media), &capabilities(4_000)).unwrap();
+        let is_muxed = String::from_utf8(text).unwrap().contains("a=rtcp-mux\r\n");
+        assert_eq!(is_muxed, agreement.rtcp == Rtcp::Muxed, "{attributes}");
+        agreement.rtcp
+    };
+    assert_eq!(route("a=rtcp-mux\r\n"), Rtcp::Muxed);
+    assert_eq!(route("a=rtcp:9000\r\na=rtcp-mux\r\n"), Rtcp::Muxed);
+    assert_eq!(route(""), Rtcp::Port(9_001));
+    assert_eq!(route("a=rtcp:53020\r\n"), Rtcp::Port(53_020));
+    assert_eq!(route("a=rtcp:53020 IN IP4 127.0.0.9\r\n"), Rtcp::Port(53_020));
+    assert_eq!(route("a=rtcp:53020 IN IP4 192.0.2.7\r\n"), Rtcp::Nowhere);
+    assert_eq!(route("a=rtcp:nine\r\n"), Rtcp::Port(9_001));
+    let ours = capabilities(4_000);
+    let made = make_offer(&ours, Direction::SendRecv);
+    let plain = offer(AT, "m=audio 9000 RTP/AVP 0\r\n");
+    assert_eq!(agree(&made, &plain, &ours).unwrap().rtcp, Rtcp::Port(9_001));
 }
 
 proptest! {

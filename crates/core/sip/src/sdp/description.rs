@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::crypto::LINES_MAX;
 use super::{Direction, SdpError};
 use crate::message::decimal;
 
@@ -38,6 +39,12 @@ pub struct MediaDescription<'a> {
     pub direction: Direction,
     /// The packet time, in ms.
     pub ptime_ms: Option<u16>,
+    /// The values of `a=crypto`, in order.
+    pub cryptos: Vec<&'a [u8]>,
+    /// Whether RTCP may share the port of RTP ([RFC 5761]).
+    pub rtcp_mux: bool,
+    /// The port for RTCP where it is not the one after RTP's, and its address if named ([RFC 3605]).
+    pub rtcp: Option<(u16, Option<IpAddr>)>,
     rtpmaps: Vec<RtpMap<'a>>,
 }
 
@@ -91,6 +98,10 @@ impl<'a> Description<'a> {
                 }
                 (b'a', Some(current)) => {
                     current.ptime_ms = ptime(value).or(current.ptime_ms);
+                    current.rtcp_mux |= value == b"rtcp-mux";
+                    current.rtcp = rtcp(value).or(current.rtcp);
+                    let crypto = value.strip_prefix(b"crypto:").filter(|_| current.cryptos.len() < LINES_MAX);
+                    current.cryptos.extend(crypto);
                     current.rtpmaps.extend(rtpmap(value).filter(|_| current.rtpmaps.len() < RTPMAPS_MAX));
                     if let Some(slot) = directions.last_mut() {
                         *slot = direction(value).or(*slot);
@@ -155,6 +166,9 @@ fn media_line<'a>(value: &'a [u8], session: &SessionLevel) -> Result<MediaDescri
         address,
         direction: Direction::SendRecv,
         ptime_ms,
+        cryptos: Vec::new(),
+        rtcp_mux: false,
+        rtcp: None,
         rtpmaps: Vec::new(),
     })
 }
@@ -179,6 +193,13 @@ fn direction(attribute: &[u8]) -> Option<Direction> {
 fn ptime(attribute: &[u8]) -> Option<u16> {
     let value = attribute.strip_prefix(b"ptime:")?.trim_ascii();
     decimal(value).and_then(|ms| u16::try_from(ms).ok()).filter(|ms| (1..=1_000).contains(ms))
+}
+
+fn rtcp(attribute: &[u8]) -> Option<(u16, Option<IpAddr>)> {
+    let value = attribute.strip_prefix(b"rtcp:")?.trim_ascii();
+    let digits = value.split(|byte| *byte == b' ').next()?;
+    let port = decimal(digits).and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0)?;
+    Some((port, connection(&value[digits.len()..])))
 }
 
 fn rtpmap(attribute: &[u8]) -> Option<RtpMap<'_>> {

@@ -3,11 +3,13 @@
 //! One audio stream is agreed on; every other stream of an offer stays in the answer with port 0. It knows codecs by
 //! name only, and resolves no host names. **Invariant:** an answer has as many media lines as its offer, in its order.
 
+mod crypto;
 mod description;
 mod negotiation;
 
 use std::net::{IpAddr, SocketAddr};
 
+pub use crypto::{CryptoAgreement, CryptoKey, CryptoSuite, KeySeed, MediaSecurity};
 pub use description::{Description, MediaDescription};
 pub use negotiation::{
     Origin, SdpError, agree, answer, answer_as, answer_towards, make_offer, make_offer_as,
@@ -99,6 +101,10 @@ pub struct Capabilities {
     pub codecs: Vec<CodecName>,
     /// Whether telephone-event is understood.
     pub telephone_event: bool,
+    /// Whether media has to be secret.
+    pub security: MediaSecurity,
+    /// What the keys are made from where it is.
+    pub key_seed: KeySeed,
 }
 
 /// What offer and answer came to.
@@ -117,4 +123,19 @@ pub struct Agreement {
     pub direction: Direction,
     /// The packet time that the other side wants, in ms, if it says.
     pub ptime_ms: Option<u16>,
+    /// Where RTCP goes.
+    pub rtcp: Rtcp,
+    /// The keys, where media is secret.
+    pub crypto: Option<CryptoAgreement>,
+}
+
+/// Where the other side wants its RTCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rtcp {
+    /// On the port of RTP, both ways ([RFC 5761]).
+    Muxed,
+    /// At a port of the media's address: the one after RTP's, or the one that it names ([RFC 3605]).
+    Port(u16),
+    /// Nowhere: RTP has the last port, or RTCP was to go to another machine, which is none of a caller's business.
+    Nowhere,
 }

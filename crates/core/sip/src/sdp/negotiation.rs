@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Agreement, Capabilities, CodecName, Description, Direction, MediaDescription};
+use super::crypto::{agreed, offered_protocol, taken, write_offered, write_taken};
+use super::{
+    Agreement, Capabilities, CodecName, CryptoAgreement, Description, Direction, MediaDescription, Rtcp,
+};
 
 /// The packet time that we ask for, in ms.
 const PTIME_MS: u16 = 20;
@@ -11,6 +14,9 @@ const PTIME_MS: u16 = 20;
 const EVENT_CLOCK_RATE_HZ: u32 = 8_000;
 /// The payload type that telephone-event is offered with, unless a codec has it: what most equipment uses.
 const EVENT_PAYLOAD_TYPE: u8 = 101;
+
+/// Our RTCP may share the port of RTP ([RFC 5761 §5.1.1]).
+const RTCP_MUX: &str = "a=rtcp-mux\r\n";
 
 /// Who made a description, and its how-manieth it is: the `o=` line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,6 +39,12 @@ pub enum SdpError {
     /// Audio over a protocol that is not there.
     #[error("no common transport protocol")]
     NoProtocol,
+    /// Secret media, but no keys that both know.
+    #[error("no common crypto suite")]
+    NoCrypto,
+    /// Plain media where it has to be secret.
+    #[error("media is not secret")]
+    NotSecret,
     /// An address of another family, or a host name.
     #[error("media address can't be used")]
     NoAddress,
@@ -49,6 +61,8 @@ impl SdpError {
             Self::Malformed => None,
             Self::NoAudio => Some((304, "Media type not available")),
             Self::NoProtocol => Some((302, "Incompatible transport protocol")),
+            Self::NoCrypto => Some((399, "No common SRTP crypto suite")),
+            Self::NotSecret => Some((302, "Incompatible transport protocol: SRTP is required")),
             Self::NoAddress => Some((301, "Incompatible network address formats")),
             Self::NoCodec => Some((305, "Incompatible media format")),
         }
@@ -67,7 +81,10 @@ pub fn make_offer_as(capabilities: &Capabilities, direction: Direction, origin: 
     let mut text = session_lines(capabilities.address, origin);
     let codecs = capabilities.codecs.iter().map(|codec| (codec.payload_type, codec));
     let event = capabilities.telephone_event.then(|| free_event_payload_type(capabilities));
-    audio_lines(&mut text, capabilities.port, b"RTP/AVP", codecs, event, direction);
+    let protocol = offered_protocol(capabilities.security);
+    audio_lines(&mut text, capabilities.port, protocol, codecs, event, direction);
+    text.push_str(RTCP_MUX);
+    write_offered(&mut text, capabilities.security, &capabilities.key_seed);
     text.into_bytes()
 }
 
@@ -105,11 +122,14 @@ pub fn answer_towards(
     let mut refused = SdpError::NoAudio;
     let mut chosen = None;
     for (index, media) in offer.media.iter().enumerate() {
-        match agreement_on(media, capabilities) {
-            Ok(agreement) => {
+        let crypto = || taken(media.protocol, &media.cryptos, capabilities.security, &capabilities.key_seed);
+        match agreement_on(media, capabilities, crypto) {
+            // Who offers the same secret and plain leaves the choice to us.
+            Ok(agreement) if agreement.crypto.is_some() => {
                 chosen = Some((index, agreement));
                 break;
             }
+            Ok(agreement) => chosen = chosen.or(Some((index, agreement))),
             Err(SdpError::NoAudio) => {}
             Err(why) => refused = why,
         }
@@ -128,6 +148,12 @@ pub fn answer_towards(
                 agreement.event_payload_type,
                 agreement.direction,
             );
+            if agreement.rtcp == Rtcp::Muxed {
+                text.push_str(RTCP_MUX);
+            }
+            if let Some(crypto) = &agreement.crypto {
+                write_taken(&mut text, crypto);
+            }
         } else {
             let word = |bytes| String::from_utf8_lossy(bytes);
             let format = word(media.formats.first().copied().unwrap_or(b"0"));
@@ -151,7 +177,8 @@ pub fn agree(offer: &[u8], answer: &[u8], capabilities: &Capabilities) -> Result
     let (Some(ours), Some(theirs)) = (offer.media.first(), answer.media.first()) else {
         return Err(SdpError::NoAudio);
     };
-    let mut agreement = agreement_on(theirs, capabilities)?;
+    let crypto = || agreed(theirs.protocol, &theirs.cryptos, capabilities.security, &capabilities.key_seed);
+    let mut agreement = agreement_on(theirs, capabilities, crypto)?;
     // The first format of an answer that we know is the one that the other side prefers, and will send.
     let known = |codec: &CodecName| theirs.payload_type(&codec.encoding, codec.clock_rate_hz);
     let place = |payload_type: u8| {
@@ -171,13 +198,15 @@ pub fn agree(offer: &[u8], answer: &[u8], capabilities: &Capabilities) -> Result
 }
 
 /// What one media line of theirs allows.
-fn agreement_on(media: &MediaDescription<'_>, capabilities: &Capabilities) -> Result<Agreement, SdpError> {
+fn agreement_on(
+    media: &MediaDescription<'_>,
+    capabilities: &Capabilities,
+    crypto: impl FnOnce() -> Result<Option<CryptoAgreement>, SdpError>,
+) -> Result<Agreement, SdpError> {
     if media.kind != b"audio" || media.port == 0 {
         return Err(SdpError::NoAudio);
     }
-    if media.protocol != b"RTP/AVP" && media.protocol != b"RTP/AVPF" {
-        return Err(SdpError::NoProtocol);
-    }
+    let crypto = crypto()?;
     let address = media
         .address
         .filter(|address| address.is_ipv4() == capabilities.address.is_ipv4())
@@ -198,7 +227,18 @@ fn agreement_on(media: &MediaDescription<'_>, capabilities: &Capabilities) -> Re
         event_payload_type,
         direction: media.direction.mirrored().and(may_send),
         ptime_ms: media.ptime_ms,
+        rtcp: rtcp_of(media, address),
+        crypto,
     })
+}
+
+fn rtcp_of(media: &MediaDescription<'_>, address: IpAddr) -> Rtcp {
+    match media.rtcp {
+        _ if media.rtcp_mux => Rtcp::Muxed,
+        Some((_, Some(other))) if other != address => Rtcp::Nowhere,
+        Some((port, _)) => Rtcp::Port(port),
+        None => media.port.checked_add(1).map_or(Rtcp::Nowhere, Rtcp::Port),
+    }
 }
 
 fn free_event_payload_type(capabilities: &Capabilities) -> u8 {

@@ -18,7 +18,7 @@ use partyline_sip::endpoint::{
     Output, Target, TransportKind,
 };
 use partyline_sip::rules::DialogRules;
-use partyline_sip::sdp::{Capabilities, CodecName};
+use partyline_sip::sdp::{Capabilities, CodecName, KeySeed, MediaSecurity};
 
 /// What may happen to a datagram.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +71,8 @@ pub fn capabilities(port: u16) -> Capabilities {
         port,
         codecs: vec![codec("PCMU", 0), codec("PCMA", 8)],
         telephone_event: true,
+        security: MediaSecurity::Refuse,
+        key_seed: KeySeed::new([port as u8; 32]),
     }
 }
 

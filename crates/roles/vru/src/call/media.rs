@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use partyline_codec::Codec;
 use partyline_engine::LegMedia;
-use partyline_sip::sdp::{Agreement, Capabilities, CodecName, Direction};
+use partyline_sip::sdp::{Agreement, Capabilities, CodecName, Direction, KeySeed, MediaSecurity};
 
 const CODECS: [(&str, u8, Codec); 2] = [("PCMU", 0, Codec::Pcmu), ("PCMA", 8, Codec::Pcma)];
 const CLOCK_RATE_HZ: u32 = 8000;
@@ -19,7 +19,14 @@ pub(crate) fn capabilities(address: IpAddr, port: u16) -> Capabilities {
             payload_type: *payload_type,
         })
         .collect();
-    Capabilities { address, port, codecs, telephone_event: true }
+    Capabilities {
+        address,
+        port,
+        codecs,
+        telephone_event: true,
+        security: MediaSecurity::Refuse,
+        key_seed: KeySeed::new(rand::random()),
+    }
 }
 
 /// Whether the other side has put the call on hold. One that only ever wanted to send is not on hold, unless it can't
@@ -54,6 +61,8 @@ pub(crate) fn leg_media(agreement: &Agreement, is_on_hold: bool) -> Option<LegMe
 
 #[cfg(test)]
 mod tests {
+    use partyline_sip::sdp::Rtcp;
+
     use super::*;
 
     fn agreement(direction: Direction) -> Agreement {
@@ -64,6 +73,8 @@ mod tests {
             event_payload_type: Some(101),
             direction,
             ptime_ms: None,
+            rtcp: Rtcp::Port(4001),
+            crypto: None,
         }
     }
 

@@ -13,7 +13,7 @@ use partyline_sip::endpoint::{
     Because, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, Listen, Output,
 };
 use partyline_sip::rules::DialogRules;
-use partyline_sip::sdp::{Capabilities, CodecName};
+use partyline_sip::sdp::{Capabilities, CodecName, KeySeed, MediaSecurity};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, UdpSocket};
@@ -223,5 +223,7 @@ fn capabilities(address: SocketAddr) -> Capabilities {
         port: address.port(),
         codecs: vec![codec(Codec::Pcmu), codec(Codec::Pcma)],
         telephone_event: true,
+        security: MediaSecurity::Refuse,
+        key_seed: KeySeed::new([0; 32]),
     }
 }
