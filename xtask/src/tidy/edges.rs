@@ -63,6 +63,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("partyline-claims", &["callbench", "partyline-rpc", "partyline-conference"]),
     ("partyline-interop", &["callbench", "partyline-claims"]),
     ("partyline-sim", &["partyline-conference", "partyline-call", "partyline-sip"]),
+    ("partyline-fuzzing", &["partyline-sip", "partyline-rtp"]),
     ("xtask", &[]),
 ];
 

@@ -1,0 +1,281 @@
+//! A whole endpoint: bytes become messages, connections, time and what its user does.
+//!
+//! What holds whatever comes: nothing panics, each call that was told of ends exactly once, and when all timers have
+//! run out nothing is left. The user is a lazy one, who hangs up only where a deed says so.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use partyline_sip::endpoint::{
+    Because, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, Listen, OutgoingCall, Output,
+    TransportKind,
+};
+use partyline_sip::sdp::Direction;
+
+use crate::bytes::Bytes;
+use crate::forge;
+use crate::media::beginning;
+use crate::text::capabilities;
+
+/// Most deeds of one input.
+const DEEDS_MAX: usize = 200;
+/// Most messages of the endpoint's that are remembered for answers.
+const HEARD_MAX: usize = 32;
+/// Most outputs that one deed may have.
+const OUTPUTS_MAX: usize = 2_000;
+/// Most timers that run out until nothing is left; a call of a day that is refreshed now and then has some hundreds.
+const TIMERS_MAX: usize = 100_000;
+/// What transactions of so few deeds may keep.
+const BYTES_MAX: usize = DEEDS_MAX * 80_000;
+
+struct Rig {
+    now: Instant,
+    endpoint: Endpoint,
+    local: SocketAddr,
+    /// What the endpoint sent, newest last.
+    heard: VecDeque<String>,
+    /// Calls, and whether they are over.
+    calls: BTreeMap<CallKey, bool>,
+    /// Connections that are up, with whether the endpoint wished for them.
+    connections: BTreeMap<ConnectionId, bool>,
+    accepted: u64,
+}
+
+/// Runs deeds read from bytes, then lets all timers run out.
+pub fn endpoint(bytes: &[u8]) {
+    let mut bytes = Bytes(bytes);
+    let mut rig = Rig::new();
+    for _ in 0..DEEDS_MAX {
+        if bytes.is_empty() {
+            break;
+        }
+        rig.perform(&mut bytes);
+        let counters = rig.endpoint.counters();
+        assert!(counters.transaction_bytes <= BYTES_MAX, "{counters:?}");
+        assert!(counters.half_open <= counters.calls && counters.calls <= 64, "{counters:?}");
+    }
+    rig.finish();
+}
+
+impl Rig {
+    fn new() -> Self {
+        let local = SocketAddr::from(([127, 0, 0, 1], 5_060));
+        let listen = |transport| Listen { transport, local, advertised: local };
+        let config = EndpointConfig {
+            user_agent: "fuzzed".to_owned(),
+            listens: vec![listen(TransportKind::Udp), listen(TransportKind::Tcp)],
+            calls_max: 8,
+            half_open_max: 4,
+            half_open_per_source_max: 3,
+            seed: [7; 32],
+        };
+        Self {
+            now: beginning(),
+            endpoint: Endpoint::new(config),
+            local,
+            heard: VecDeque::new(),
+            calls: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            accepted: 0,
+        }
+    }
+
+    fn perform(&mut self, bytes: &mut Bytes<'_>) {
+        match bytes.byte() % 16 {
+            0 => {
+                let length = usize::from(bytes.byte());
+                let datagram = bytes.take(length);
+                self.datagram(bytes.clone().byte(), datagram);
+            }
+            1..=4 => {
+                let heard = self.choose_heard(bytes, |_| true);
+                let message = forge::request(bytes, heard.as_deref());
+                self.deliver(bytes, &message);
+            }
+            5 | 6 => {
+                if let Some(asked) = self.choose_heard(bytes, |heard| !heard.starts_with("SIP/2.0")) {
+                    let message = forge::response(bytes, &asked);
+                    self.deliver(bytes, &message);
+                }
+            }
+            7 => self.stream(bytes),
+            8 | 9 => self.wait(Duration::from_millis(1 << (bytes.byte() % 18))),
+            10 => self.echo(bytes),
+            11 => self.call_out(bytes),
+            _ => self.command(bytes),
+        }
+        self.drain();
+    }
+
+    fn choose_heard(&self, bytes: &mut Bytes<'_>, fits: impl Fn(&str) -> bool) -> Option<String> {
+        let fitting: Vec<_> = self.heard.iter().rev().filter(|heard| fits(heard)).collect();
+        let choice = bytes.below(fitting.len().max(1));
+        fitting.get(choice).map(|heard| (*heard).clone())
+    }
+
+    fn datagram(&mut self, source: u8, bytes: &[u8]) {
+        let source = SocketAddr::from(([127, 0, 0, 1 + (source & 1)], 7_000));
+        self.endpoint.handle_datagram(self.now, self.local, source, bytes);
+    }
+
+    /// By datagram, or on the newest connection.
+    fn deliver(&mut self, bytes: &mut Bytes<'_>, message: &[u8]) {
+        let way = bytes.byte();
+        match self.connections.last_key_value() {
+            Some((connection, _)) if way & 3 == 3 => {
+                let connection = *connection;
+                self.endpoint.handle_stream(self.now, connection, message);
+            }
+            Some(_) | None => self.datagram(way >> 7, message),
+        }
+    }
+
+    fn stream(&mut self, bytes: &mut Bytes<'_>) {
+        let choice = bytes.byte();
+        let newest = self.connections.last_key_value().map(|(connection, is_ours)| (*connection, *is_ours));
+        match (choice & 3, newest) {
+            (0, _) | (_, None) => {
+                self.accepted += 1;
+                let connection = ConnectionId(self.accepted);
+                self.connections.insert(connection, false);
+                let remote = SocketAddr::from(([127, 0, 0, 1 + (choice >> 7)], 8_000 + u16::from(choice)));
+                self.endpoint.handle_accepted(self.now, connection, self.local, remote);
+            }
+            (1, Some((connection, true))) => {
+                self.endpoint.handle_connected(
+                    self.now,
+                    connection,
+                    SocketAddr::from(([127, 0, 0, 1], 9_000)),
+                );
+            }
+            (2, Some((connection, _))) => {
+                self.connections.remove(&connection);
+                self.endpoint.handle_disconnected(self.now, connection);
+            }
+            (_, Some((connection, _))) => {
+                let length = usize::from(bytes.byte());
+                let piece = bytes.take(length);
+                self.endpoint.handle_stream(self.now, connection, piece);
+            }
+        }
+    }
+
+    /// A message of the endpoint's own comes back to it, perhaps bent.
+    fn echo(&mut self, bytes: &mut Bytes<'_>) {
+        let Some(heard) = self.choose_heard(bytes, |_| true) else { return };
+        let mut message = heard.into_bytes();
+        let place = usize::from(bytes.word()) % message.len().max(1);
+        if let Some(octet) = message.get_mut(place) {
+            *octet ^= bytes.byte();
+        }
+        self.datagram(0, &message);
+    }
+
+    fn call_out(&mut self, bytes: &mut Bytes<'_>) {
+        let choice = bytes.byte();
+        let transport = if choice & 1 == 0 { TransportKind::Udp } else { TransportKind::Tcp };
+        let outgoing = OutgoingCall {
+            target: "sip:100@127.0.0.1:7000".to_owned(),
+            remote: SocketAddr::from(([127, 0, 0, 1], 7_000)),
+            transport,
+            from_user: "us".to_owned(),
+            from_display: String::new(),
+            capabilities: capabilities(),
+            delays_offer: choice & 2 != 0,
+        };
+        if let Ok(call) = self.endpoint.call(self.now, &outgoing) {
+            assert_eq!(self.calls.insert(call, false), None, "keys are never used again");
+        }
+    }
+
+    /// What the user does to one of the calls; what does not fit its state is refused, and changes nothing.
+    fn command(&mut self, bytes: &mut Bytes<'_>) {
+        let choice = bytes.byte();
+        let Some(call) =
+            self.calls.keys().rev().nth(usize::from(choice >> 4) % self.calls.len().max(1)).copied()
+        else {
+            return;
+        };
+        let because = Because { text: "because".to_owned(), cause: 500, retry_after: None };
+        let (now, endpoint, ours) = (self.now, &mut self.endpoint, capabilities());
+        match choice % 8 {
+            0 => drop(endpoint.ring(now, call)),
+            1..=3 => drop(endpoint.answer(now, call, &ours)),
+            4 => drop(endpoint.reject(now, call, u16::from(choice) * 3, &because)),
+            5 => drop(endpoint.hang_up(now, call, &because)),
+            6 => drop(endpoint.reoffer(now, call, &ours, Direction::SendOnly)),
+            _ => drop(endpoint.reoffer(now, call, &ours, Direction::SendRecv)),
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        let end = self.now + time;
+        for _ in 0..TIMERS_MAX {
+            let Some(next) = self.endpoint.poll_timeout().filter(|next| *next <= end) else { break };
+            self.now = self.now.max(next);
+            self.endpoint.handle_timeout(self.now);
+            self.drain();
+        }
+        self.now = end;
+    }
+
+    fn drain(&mut self) {
+        for _ in 0..OUTPUTS_MAX {
+            match self.endpoint.poll_output() {
+                None => return,
+                Some(Output::SendDatagram { bytes, .. } | Output::SendStream { bytes, .. }) => {
+                    self.hear(&bytes)
+                }
+                Some(Output::Connect { connection, .. }) => {
+                    self.connections.insert(connection, true);
+                }
+                Some(Output::Disconnect { connection }) => {
+                    self.connections.remove(&connection);
+                }
+                Some(Output::Call(call, event)) => self.told(call, &event),
+            }
+        }
+        panic!("one deed has no end of outputs");
+    }
+
+    fn hear(&mut self, bytes: &[u8]) {
+        if self.heard.len() == HEARD_MAX {
+            self.heard.pop_front();
+        }
+        self.heard.push_back(String::from_utf8_lossy(bytes).into_owned());
+    }
+
+    fn told(&mut self, call: CallKey, event: &CallEvent) {
+        if matches!(event, CallEvent::Incoming(_)) {
+            assert_eq!(self.calls.insert(call, false), None, "keys are never used again");
+        }
+        let is_over = self.calls.get_mut(&call).expect("a call is told of before anything happens to it");
+        assert!(!*is_over, "{event:?} after the end of {call:?}");
+        *is_over = matches!(event, CallEvent::Ended(_));
+    }
+
+    /// Nobody says anything more, and all connections break: everything ends by its timers.
+    fn finish(&mut self) {
+        for connection in std::mem::take(&mut self.connections).into_keys() {
+            self.endpoint.handle_disconnected(self.now, connection);
+            self.drain();
+        }
+        for timers in 0.. {
+            // Connections that are wished for now never come up.
+            for connection in std::mem::take(&mut self.connections).into_keys() {
+                self.endpoint.handle_disconnected(self.now, connection);
+                self.drain();
+            }
+            let Some(next) = self.endpoint.poll_timeout() else { break };
+            assert!(timers < TIMERS_MAX, "timers without end: {:?}", self.endpoint.counters());
+            self.now = self.now.max(next);
+            self.endpoint.handle_timeout(self.now);
+            self.drain();
+        }
+        let left = self.endpoint.counters();
+        assert_eq!((left.calls, left.half_open), (0, 0), "{left:?}");
+        assert_eq!((left.transactions, left.transaction_bytes, left.connections), (0, 0, 0), "{left:?}");
+        assert!(self.calls.values().all(|is_over| *is_over), "a call was never told to be over");
+    }
+}
