@@ -1,10 +1,11 @@
-//! The one door for commands: `cargo xtask check|tidy|docs|test|sim|bench|soak|prompts`.
+//! The one door for commands: `cargo xtask check|tidy|docs|test|sim|fuzz|bench|soak|prompts`.
 //!
 //! CI calls `cargo xtask test` and nothing else of weight.
 
 mod bench;
 mod checks;
 mod docs;
+mod fuzz;
 mod music;
 mod peers;
 mod prompts;
@@ -42,6 +43,8 @@ enum Task {
         #[arg(long, default_value_t = 2_000)]
         seeds: u64,
     },
+    /// Feeds the parsers of foreign bytes, and a whole SIP endpoint, what a fuzzer finds; writes each run into fuzz/log.md.
+    Fuzz(fuzz::Arguments),
     /// Measures the figures of docs/benchmarks.md against a release build.
     Bench(bench::Arguments),
     /// Calls a release server again and again for a long time, and looks for what it forgets to give back.
@@ -65,6 +68,7 @@ fn main() -> anyhow::Result<()> {
         Task::Docs => docs::run(),
         Task::Test(arguments) => tests::run(&arguments),
         Task::Sim { seeds } => tests::simulate(seeds),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Soak { minutes } => soak::run(minutes),
         Task::Prompts { all } => prompts::run(all),

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use partyline_sip::auth::Credentials;
 use partyline_sip::endpoint::{
     Because, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, Listen, OutgoingCall, Output,
-    TransportKind,
+    Target, TransportKind,
 };
 use partyline_sip::sdp::Direction;
 
@@ -45,7 +46,7 @@ struct Rig {
 /// Runs deeds read from bytes, then lets all timers run out.
 pub fn endpoint(bytes: &[u8]) {
     let mut bytes = Bytes(bytes);
-    let mut rig = Rig::new();
+    let mut rig = Rig::new(bytes.flag());
     for _ in 0..DEEDS_MAX {
         if bytes.is_empty() {
             break;
@@ -53,21 +54,27 @@ pub fn endpoint(bytes: &[u8]) {
         rig.perform(&mut bytes);
         let counters = rig.endpoint.counters();
         assert!(counters.transaction_bytes <= BYTES_MAX, "{counters:?}");
-        assert!(counters.half_open <= counters.calls && counters.calls <= 64, "{counters:?}");
+        assert!(counters.half_open <= 8 && counters.calls <= 16, "{counters:?}");
     }
     rig.finish();
 }
 
 impl Rig {
-    fn new() -> Self {
+    fn new(trusts_contacts: bool) -> Self {
         let local = SocketAddr::from(([127, 0, 0, 1], 5_060));
-        let listen = |transport| Listen { transport, local, advertised: local };
+        let secure = SocketAddr::from(([127, 0, 0, 1], 5_061));
+        let listen = |transport, local| Listen { transport, local, advertised: local };
         let config = EndpointConfig {
             user_agent: "fuzzed".to_owned(),
-            listens: vec![listen(TransportKind::Udp), listen(TransportKind::Tcp)],
+            listens: vec![
+                listen(TransportKind::Udp, local),
+                listen(TransportKind::Tcp, local),
+                listen(TransportKind::Tls, secure),
+            ],
             calls_max: 8,
             half_open_max: 4,
             half_open_per_source_max: 3,
+            trusts_contacts,
             seed: [7; 32],
         };
         Self {
@@ -175,14 +182,16 @@ impl Rig {
     fn call_out(&mut self, bytes: &mut Bytes<'_>) {
         let choice = bytes.byte();
         let transport = if choice & 1 == 0 { TransportKind::Udp } else { TransportKind::Tcp };
+        let to = |transport, port| Target { transport, remote: SocketAddr::from(([127, 0, 0, 1], port)) };
+        let others = [to(TransportKind::Udp, 7_001), to(TransportKind::Tls, 7_002)];
+        let known = Credentials { username: "u".to_owned(), password: "p".to_owned(), realm: None };
         let outgoing = OutgoingCall {
-            target: "sip:100@127.0.0.1:7000".to_owned(),
-            remote: SocketAddr::from(([127, 0, 0, 1], 7_000)),
-            transport,
             from_user: "us".to_owned(),
-            from_display: String::new(),
-            capabilities: capabilities(),
             delays_offer: choice & 2 != 0,
+            credentials: if choice & 4 == 0 { Vec::new() } else { vec![known] },
+            alternatives: others[..usize::from(choice >> 3 & 3).min(others.len())].to_vec(),
+            follows_redirects: choice & 0x20 != 0,
+            ..OutgoingCall::new("sip:100@127.0.0.1:7000", to(transport, 7_000), capabilities())
         };
         if let Ok(call) = self.endpoint.call(self.now, &outgoing) {
             assert_eq!(self.calls.insert(call, false), None, "keys are never used again");
@@ -222,18 +231,15 @@ impl Rig {
 
     fn drain(&mut self) {
         for _ in 0..OUTPUTS_MAX {
-            match self.endpoint.poll_output() {
-                None => return,
-                Some(Output::SendDatagram { bytes, .. } | Output::SendStream { bytes, .. }) => {
-                    self.hear(&bytes)
-                }
-                Some(Output::Connect { connection, .. }) => {
-                    self.connections.insert(connection, true);
-                }
-                Some(Output::Disconnect { connection }) => {
-                    self.connections.remove(&connection);
-                }
-                Some(Output::Call(call, event)) => self.told(call, &event),
+            let Some(output) = self.endpoint.poll_output() else { return };
+            if let Output::SendDatagram { bytes, .. } | Output::SendStream { bytes, .. } = output {
+                self.hear(&bytes);
+            } else if let Output::Connect { connection, .. } = output {
+                self.connections.insert(connection, true);
+            } else if let Output::Disconnect { connection } = output {
+                self.connections.remove(&connection);
+            } else if let Output::Call(call, event) = output {
+                self.told(call, &event);
             }
         }
         panic!("one deed has no end of outputs");

@@ -13,7 +13,7 @@ use crate::bytes::Bytes;
 /// What a leg at 8 kHz pulls every 20 ms.
 const FRAME: usize = 160;
 
-#[expect(clippy::disallowed_methods, reason = "a beginning of virtual time; no other clock is read")]
+/// A beginning of virtual time; no other clock is read.
 pub(crate) fn beginning() -> Instant {
     Instant::now()
 }
@@ -89,10 +89,9 @@ pub fn rtcp(bytes: &[u8]) {
     let mut packets = 0;
     for packet in compound {
         packets += 1;
-        let blocks = match packet {
-            RtcpPacket::SenderReport { blocks, .. } | RtcpPacket::ReceiverReport { blocks, .. } => blocks,
-            #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else has blocks")]
-            _ => continue,
+        let (RtcpPacket::SenderReport { blocks, .. } | RtcpPacket::ReceiverReport { blocks, .. }) = packet
+        else {
+            continue;
         };
         assert!(blocks.iter().count() <= 31);
         for block in blocks.iter() {

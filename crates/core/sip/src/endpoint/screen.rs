@@ -93,6 +93,9 @@ pub(super) fn description<'a>(request: &Request<'a>) -> Result<Option<&'a [u8]>,
     let content_type = request.headers.first(HeaderName::ContentType).unwrap_or_default();
     if is_media_type(content_type, SDP) {
         Ok(Some(request.body))
+    } else if is_media_type(content_type, "application/pkcs7-mime") {
+        // Somebody's key opens it, and nobody here has one ([RFC 3261 §23.2]).
+        Err(Reply::new(493))
     } else {
         Err(Reply::new(415).with("Accept", SDP))
     }

@@ -10,5 +10,7 @@ pub const HEADERS_MAX: usize = 256;
 pub const HEAD_MAX: usize = 32_768;
 /// Longest body in bytes; above it 413.
 pub const BODY_MAX: usize = 65_536;
-/// Most values of one comma-joined header that are looked at (Via, Record-Route, Require).
+/// Most values of Via: who has gone through more hops than [RFC 3261 §8.1.1.6] lets a request go is in a circle; 483.
+pub const VIAS_MAX: usize = 70;
+/// Most values of one comma-joined header that are looked at (Record-Route).
 pub const VALUES_MAX: usize = 64;

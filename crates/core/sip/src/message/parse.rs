@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::limits::{BODY_MAX, HEAD_MAX, HEADER_MAX, HEADERS_MAX, URI_MAX};
+use super::limits::{BODY_MAX, HEAD_MAX, HEADER_MAX, HEADERS_MAX, URI_MAX, VIAS_MAX};
 use super::{
     Address, HeaderName, Headers, Malformed, Method, Uri, Via, decimal, is_token, split_commas, trim,
 };
@@ -279,8 +279,11 @@ fn core<'a>(headers: &Headers<'a>) -> Result<Core<'a>, Fault> {
     let mut vias = headers.all(HeaderName::Via).flat_map(split_commas);
     let top = vias.next().ok_or(bad("No Via"))?;
     let via = Via::parse(top).map_err(|Malformed| bad("Malformed Via"))?;
-    if vias.any(|value| Via::parse(value).is_err()) {
-        return Err(bad("Malformed Via"));
+    for (hops, value) in (2..).zip(vias) {
+        if hops > VIAS_MAX {
+            return Err((483, "Too Many Hops"));
+        }
+        Via::parse(value).map_err(|Malformed| bad("Malformed Via"))?;
     }
     let from_bytes = one(HeaderName::From, "Several From", "No From")?;
     let to_bytes = one(HeaderName::To, "Several To", "No To")?;
