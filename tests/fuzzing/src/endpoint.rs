@@ -4,7 +4,7 @@
 //! run out nothing is left. The user is a lazy one, who hangs up only where a deed says so.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use partyline_sip::auth::Credentials;
@@ -12,6 +12,7 @@ use partyline_sip::endpoint::{
     Because, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, Listen, OutgoingCall, Output,
     Target, TransportKind,
 };
+use partyline_sip::rules::DialogRules;
 use partyline_sip::sdp::Direction;
 
 use crate::bytes::Bytes;
@@ -46,7 +47,7 @@ struct Rig {
 /// Runs deeds read from bytes, then lets all timers run out.
 pub fn endpoint(bytes: &[u8]) {
     let mut bytes = Bytes(bytes);
-    let mut rig = Rig::new(bytes.flag());
+    let mut rig = Rig::new(bytes.byte());
     for _ in 0..DEEDS_MAX {
         if bytes.is_empty() {
             break;
@@ -60,7 +61,10 @@ pub fn endpoint(bytes: &[u8]) {
 }
 
 impl Rig {
-    fn new(trusts_contacts: bool) -> Self {
+    fn new(choice: u8) -> Self {
+        let trusts_contacts = choice & 1 == 1;
+        let mut rules = DialogRules::default();
+        rules.trusted.extend((choice & 2 != 0).then(|| IpAddr::from([127, 0, 0, 2]).into()));
         let local = SocketAddr::from(([127, 0, 0, 1], 5_060));
         let secure = SocketAddr::from(([127, 0, 0, 1], 5_061));
         let listen = |transport, local| Listen { transport, local, advertised: local };
@@ -75,6 +79,7 @@ impl Rig {
             half_open_max: 4,
             half_open_per_source_max: 3,
             trusts_contacts,
+            rules,
             seed: [7; 32],
         };
         Self {
