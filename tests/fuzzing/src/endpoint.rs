@@ -12,7 +12,7 @@ use partyline_sip::endpoint::{
     Because, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, Listen, OutgoingCall, Output,
     Target, TransportKind,
 };
-use partyline_sip::rules::DialogRules;
+use partyline_sip::rules::{DialogRules, Network};
 use partyline_sip::sdp::Direction;
 
 use crate::bytes::Bytes;
@@ -64,7 +64,8 @@ impl Rig {
     fn new(choice: u8) -> Self {
         let trusts_contacts = choice & 1 == 1;
         let mut rules = DialogRules::default();
-        rules.trusted.extend((choice & 2 != 0).then(|| IpAddr::from([127, 0, 0, 2]).into()));
+        let vouches = (choice & 2 != 0).then(|| Network::from(IpAddr::from([127, 0, 0, 2])));
+        rules.trusted.extend(vouches);
         let local = SocketAddr::from(([127, 0, 0, 1], 5_060));
         let secure = SocketAddr::from(([127, 0, 0, 1], 5_061));
         let listen = |transport, local| Listen { transport, local, advertised: local };

@@ -4,7 +4,9 @@ use partyline_sip::message::{
     Address, Dropped, Frame, HeaderName, Headers, Message, StreamBuffer, Uri, Via, Writer, parameters, parse,
     split_commas, unescape, unfolded,
 };
-use partyline_sip::sdp::{Capabilities, CodecName, Description, Direction, agree, answer, make_offer};
+use partyline_sip::sdp::{
+    Capabilities, CodecName, Description, Direction, KeySeed, MediaSecurity, agree, answer, make_offer,
+};
 
 /// Headers whose values are addresses or lists of them.
 const ADDRESSES: [HeaderName<'static>; 6] = [
@@ -120,6 +122,8 @@ pub(crate) fn capabilities() -> Capabilities {
         port: 4_000,
         codecs: vec![codec("PCMU", 0), codec("PCMA", 8)],
         telephone_event: true,
+        security: MediaSecurity::Prefer,
+        key_seed: KeySeed::new([9; 32]),
     }
 }
 
@@ -127,7 +131,8 @@ pub(crate) fn capabilities() -> Capabilities {
 pub fn sdp(bytes: &[u8]) {
     let read = Description::parse(bytes);
     let v6 = Capabilities { address: std::net::Ipv6Addr::LOCALHOST.into(), ..capabilities() };
-    for ours in [capabilities(), v6] {
+    let with = |security| Capabilities { security, ..capabilities() };
+    for ours in [capabilities(), v6, with(MediaSecurity::Refuse), with(MediaSecurity::Require)] {
         if let Ok((answered, agreement)) = answer(bytes, &ours) {
             let offer = read.as_ref().expect("what is answered was read");
             let answered = Description::parse(&answered).expect("an answer of ours is a description");

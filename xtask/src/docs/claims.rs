@@ -15,6 +15,8 @@ pub(super) struct Claim {
 
 /// How a line begins, after its indentation and the slashes.
 const BEGINNING: &str = "Shows RFC";
+/// Stands for a section where the RFC numbers none.
+const WHOLE: &str = "–";
 /// How it looks in full.
 const FORM: &str = "`/// Shows RFC NNNN §x.y: a sentence.`";
 
@@ -85,12 +87,14 @@ fn name_below(lines: &[&str]) -> Option<String> {
 fn read(text: &str, path: &str, test: Option<&str>) -> Result<Claim, String> {
     let malformed = || format!("{text:?} does not read as {FORM}");
     let rest = text.strip_prefix(BEGINNING).and_then(|rest| rest.strip_prefix(' ')).ok_or_else(malformed)?;
-    let (rfc, rest) = rest.split_once(" §").ok_or_else(malformed)?;
-    let (section, sentence) = rest.split_once(": ").ok_or_else(malformed)?;
-    let is_section = section.split('.').all(|part| {
-        let is_number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        is_number || (part.len() == 1 && part.bytes().all(|byte| byte.is_ascii_uppercase()))
-    });
+    let (place, sentence) = rest.split_once(": ").ok_or_else(malformed)?;
+    // Some old RFCs number no sections.
+    let (rfc, section) = place.split_once(" §").unwrap_or((place, WHOLE));
+    let is_section = section == WHOLE
+        || section.split('.').all(|part| {
+            let is_number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            is_number || (part.len() == 1 && part.bytes().all(|byte| byte.is_ascii_uppercase()))
+        });
     let sentence = sentence.trim();
     let is_sentence = sentence.len() > 1 && sentence.ends_with('.') && !sentence.contains('|');
     let rfc = rfc.parse().map_err(|_| malformed())?;
@@ -155,6 +159,7 @@ mod tests {
             "/// Shows RFC3262 §3: it is so.",
             "/// Shows RFC 3262 3: it is so.",
             "/// Shows RFC 3262 §3 it is so.",
+            "/// Shows RFC 3262 –: it is so.",
             "/// Shows RFC 3262 §: it is so.",
             "/// Shows RFC 3262 §3..1: it is so.",
             "/// Shows RFC 3262 §3: it is so",
@@ -166,6 +171,12 @@ mod tests {
             let (claims, wrong) = source(&[bad, "#[test]", "fn good() {"]);
             assert_eq!((claims.len(), wrong.len()), (0, 1), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_rfc_without_numbers_is_named_whole() {
+        let (claims, wrong) = source(&["/// Shows RFC 2782: weight decides.", "#[test]", "fn good() {"]);
+        assert_eq!((claims[0].rfc, claims[0].section.as_str(), wrong.len()), (2782, WHOLE, 0));
     }
 
     #[test]

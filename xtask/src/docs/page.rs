@@ -7,6 +7,7 @@ use super::claims::Claim;
 
 /// What the RFCs are about; one that is not named here has its number for a title.
 const TITLES: &[(u32, &str)] = &[
+    (2782, "SRV records"),
     (2833, "telephone events, the older text"),
     (3261, "SIP"),
     (3262, "reliable provisional responses"),
