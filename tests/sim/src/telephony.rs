@@ -183,6 +183,9 @@ impl Line {
                 match output {
                     Output::SendDatagram { bytes, .. } => self.send(1 - end, &bytes),
                     Output::Call(call, event) => self.event(end, call, event),
+                    Output::Locate { .. } | Output::Registration(..) => {
+                        self.fail("a redirection or a registration that nobody asked for".to_owned());
+                    }
                     Output::SendStream { .. } | Output::Connect { .. } | Output::Disconnect { .. } => {
                         self.fail("TCP where nobody speaks it".to_owned());
                     }

@@ -164,6 +164,7 @@ impl Answerer {
                 Output::Connect { connection, .. } => {
                     self.endpoint.handle_disconnected(Instant::now(), connection);
                 }
+                Output::Locate { .. } | Output::Registration(..) => {}
                 Output::Call(..) | Output::SendStream { .. } | Output::Disconnect { .. } => {}
             }
         }

@@ -243,6 +243,8 @@ impl Signalling {
                 Output::SendStream { connection, bytes } => self.send_stream(connection, bytes),
                 Output::Connect { connection, remote, .. } => self.streams.connect(connection, remote),
                 Output::Disconnect { connection } => self.streams.forget(connection),
+                // Its calls follow no redirections, and it registers with nobody.
+                Output::Locate { .. } | Output::Registration(..) => {}
                 Output::Call(key, event) => self.handle_event(key, event),
             }
         }

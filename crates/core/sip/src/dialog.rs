@@ -34,6 +34,8 @@ pub(crate) struct Dialog {
     is_behind_nat: bool,
     /// Whether the addresses that the other side names are taken at their word all the same.
     trusts_contact: bool,
+    /// The credentials of the last INVITE, which its ACK repeats; whole lines.
+    pub(crate) ack_credentials: Vec<u8>,
 }
 
 /// What a dialog that we begin starts with.
@@ -46,6 +48,8 @@ pub(crate) struct Beginning {
     pub(crate) path: Path,
     pub(crate) contact: String,
     pub(crate) server_name: String,
+    /// The route that the first request takes, if it is given one.
+    pub(crate) routes: Vec<Vec<u8>>,
 }
 
 fn contact_uri(headers: &Headers<'_>) -> Option<Vec<u8>> {
@@ -98,6 +102,7 @@ impl Dialog {
             is_ours: false,
             is_behind_nat: is_behind_nat(request, source),
             trusts_contact: false,
+            ack_credentials: Vec::new(),
         }
     }
 
@@ -108,7 +113,7 @@ impl Dialog {
 
     /// The dialog that an INVITE of ours may begin.
     pub(crate) fn begin(beginning: Beginning) -> Self {
-        let Beginning { call_id, local_tag, local, target, path, contact, server_name } = beginning;
+        let Beginning { call_id, local_tag, local, target, path, contact, server_name, routes } = beginning;
         Self {
             call_id: call_id.into_bytes(),
             remote_tag: Vec::new(),
@@ -117,7 +122,7 @@ impl Dialog {
             local_tag,
             local_cseq: 1,
             remote_cseq: 0,
-            routes: Vec::new(),
+            routes,
             target,
             path,
             contact,
@@ -125,7 +130,18 @@ impl Dialog {
             is_ours: true,
             is_behind_nat: false,
             trusts_contact: false,
+            ack_credentials: Vec::new(),
         }
+    }
+
+    /// Our first request goes to somebody else, whom its first target named.
+    pub(crate) fn retarget(&mut self, uri: &[u8]) {
+        uri.clone_into(&mut self.target);
+    }
+
+    /// Whether the target is to be reached securely all the way.
+    pub(crate) fn is_target_secured(&self) -> bool {
+        Uri::parse(&self.target).is_ok_and(|uri| uri.is_scheme(b"sips"))
     }
 
     /// A response to our INVITE makes it a whole dialog ([RFC 3261 §12.1.2]).
@@ -177,6 +193,9 @@ impl Dialog {
         writer
             .header("Call-ID", &[&self.call_id])
             .header("CSeq", &[cseq.to_string().as_bytes(), b" ", method.as_bytes()]);
+        if method == Method::Ack {
+            writer.lines(&self.ack_credentials);
+        }
         writer
     }
 

@@ -1,7 +1,7 @@
 //! The words between an endpoint and its shell: settings, what to do, what happened, what can't be done.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::auth::{Credentials, DigestCredentials};
 pub use crate::identity::{Diversion, HistoryEntry, Reason};
@@ -144,8 +144,67 @@ pub enum Output {
         /// The connection.
         connection: ConnectionId,
     },
+    /// Find where a URI is served, and say `handle_located`: a call is sent on to it.
+    Locate {
+        /// The call.
+        call: CallKey,
+        /// The URI.
+        uri: String,
+    },
+    /// Something happened to a registration.
+    Registration(RegistrationKey, RegistrationEvent),
     /// Something happened to a call.
     Call(CallKey, CallEvent),
+}
+
+/// Names a registration for the life of the endpoint; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RegistrationKey(pub u64);
+
+/// What happens to a registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistrationEvent {
+    /// The registrar knows us; told again after each refresh.
+    Registered {
+        /// Until then.
+        until: Instant,
+        /// By this target.
+        target: Target,
+        /// The way that calls through the registrar's network have to take, for [`OutgoingCall::routes`].
+        service_route: Vec<String>,
+    },
+    /// A request failed at all targets. It is tried again.
+    Failed {
+        /// The status of the last refusal; `None` where nobody answered.
+        status: Option<u16>,
+        /// When.
+        retry_at: Instant,
+    },
+    /// It is taken back, as was asked for. Nothing follows.
+    Unregistered,
+}
+
+/// A registration that we want ([RFC 3261 §10.2]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The Request-URI: the registrar's domain, without a user, e.g. `sip:provider.example`.
+    pub registrar: String,
+    /// Who is registered: the address of record, e.g. `sip:4930123@provider.example`.
+    pub address: String,
+    /// The user part of our Contact: what calls to us will have dialled.
+    pub contact_user: String,
+    /// Where it is sent, in the order to be tried.
+    pub targets: Vec<Target>,
+    /// The address that the registrar is told, where it is not the same for all.
+    pub advertised: Option<SocketAddr>,
+    /// TLS: the name that the other side's certificate has to bear; `None` takes the host of the registrar.
+    pub server_name: Option<String>,
+    /// What challenges are answered with.
+    pub credentials: Vec<Credentials>,
+    /// For how long we ask to be registered; the registrar decides.
+    pub expires: Duration,
+    /// Whether empty lines are sent so that routers on the way keep it open ([RFC 5626 §3.5.1]).
+    pub keeps_alive: bool,
 }
 
 /// What happens to a call.
@@ -300,6 +359,8 @@ pub struct OutgoingCall {
     /// Where it is sent when the first target can't take it (503, no transport, no answer), in this order
     /// ([RFC 3263 §4.3]).
     pub alternatives: Vec<Target>,
+    /// The way through proxies that the call is to take: values of Route, the nearest one first.
+    pub routes: Vec<String>,
     /// Whether the contacts of a 3xx are tried.
     pub follows_redirects: bool,
     /// TLS: the name that the other side's certificate has to bear; `None` takes the host of the target.
@@ -331,6 +392,7 @@ impl OutgoingCall {
             delays_offer: false,
             credentials: Vec::new(),
             alternatives: Vec::new(),
+            routes: Vec::new(),
             follows_redirects: false,
             server_name: None,
             advertised: None,

@@ -9,6 +9,7 @@
 //!
 //! **Invariant:** every transaction and dialog has a timer that ends it; every map is bounded.
 
+mod amend;
 pub mod auth;
 mod dialog;
 pub mod endpoint;
@@ -19,6 +20,7 @@ pub mod message;
 mod reach;
 pub mod rules;
 pub mod sdp;
+mod shunned;
 pub mod timer;
 mod token;
 mod transaction;

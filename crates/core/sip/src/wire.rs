@@ -85,6 +85,10 @@ impl Wire {
         self.outputs.pop_front()
     }
 
+    pub(crate) fn push(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
     pub(crate) fn tell(&mut self, call: CallKey, event: CallEvent) {
         self.outputs.push_back(Output::Call(call, event));
     }

@@ -7,12 +7,14 @@ mod harness;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use harness::phone::{OFFER, Phone, header};
-use harness::{FAIR, World, status};
+use harness::phone::{OFFER, Phone, header, headers, response_to};
+use harness::{FAIR, World, outgoing, start_line, status};
 use partyline_sip::auth::{
-    Challenge, Demand, DigestCredentials, DigestHash, Secret, Verdict, Verifier, VerifierConfig,
+    Challenge, ChallengeKind, Credentials, Demand, DigestCredentials, DigestHash, Secret, Verdict, Verifier,
+    VerifierConfig,
 };
-use partyline_sip::endpoint::{CallEnd, CallEvent, CallKey};
+use partyline_sip::endpoint::{Because, CallEnd, CallEvent, CallKey, OutgoingCall, TransportKind};
+use partyline_sip::sdp::Direction;
 use proptest::prelude::*;
 
 const SOURCE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -216,6 +218,253 @@ fn registering_here_is_refused_alike_for_all_and_without_a_challenge() {
         assert_eq!(status(&heard[0]), 405);
         assert_eq!(header(&heard[0], "WWW-Authenticate"), None);
     }
+}
+
+/// A server or proxy that wants to know who calls, at an address where nobody else is.
+struct Callee {
+    world: World,
+    call: CallKey,
+    verifier: Verifier,
+    secret: Secret,
+}
+
+const CALLEE: &str = "127.0.0.1:7000";
+
+impl Callee {
+    fn called(kind: ChallengeKind, hashes: &[DigestHash], password: &str) -> Self {
+        let mut world = World::new(1, 1, FAIR);
+        let credentials = vec![
+            Credentials {
+                username: "other".to_owned(),
+                password: "x".to_owned(),
+                realm: Some("else".to_owned()),
+            },
+            Credentials { username: "alice".to_owned(), password: password.to_owned(), realm: None },
+        ];
+        let wanted = OutgoingCall { credentials, ..outgoing(CALLEE.parse().unwrap(), TransportKind::Udp) };
+        let now = world.now;
+        let call = world.agents[0].endpoint.call(now, &wanted).unwrap();
+        world.drain();
+        let config = VerifierConfig { kind, hashes: hashes.to_vec(), ..VerifierConfig::new(REALM, [3; 32]) };
+        Self { verifier: Verifier::new(now, config), world, call, secret: Secret::password("secret") }
+    }
+
+    fn newest(&self) -> Vec<u8> {
+        self.world.sent.last().unwrap().1.clone()
+    }
+
+    /// Answers the newest request; what the endpoint says to that.
+    fn respond(&mut self, status: &str, more: &str, sdp: &str) -> Vec<Vec<u8>> {
+        let request = self.newest();
+        self.respond_to(&request, status, more, sdp)
+    }
+
+    fn respond_to(&mut self, request: &[u8], status: &str, more: &str, sdp: &str) -> Vec<Vec<u8>> {
+        let before = self.world.sent.len();
+        let more = format!("Contact: <sip:callee@{CALLEE}>\r\n{more}");
+        let response = response_to(request, status, "x", &more, sdp);
+        self.world.inject(CALLEE.parse().unwrap(), 0, response.as_bytes());
+        self.world.sent[before..].iter().map(|(_, bytes)| bytes.clone()).collect()
+    }
+
+    fn challenge(&mut self, is_stale: bool) -> Vec<Vec<u8>> {
+        let challenge = self.verifier.challenge(self.world.now, SOURCE, is_stale);
+        let lines: String =
+            challenge.values().iter().map(|value| format!("{}: {value}\r\n", challenge.header())).collect();
+        let status = if challenge.status() == 401 { "401 Unauthorized" } else { "407 Who Is There" };
+        self.respond(status, &lines, "")
+    }
+
+    fn judge(&mut self, request: &[u8]) -> (Verdict, DigestHash) {
+        let value =
+            ["Authorization", "Proxy-Authorization"].into_iter().find_map(|name| header(request, name));
+        let method = start_line(request).split(' ').next().unwrap().to_owned();
+        let given =
+            DigestCredentials::parse(value.unwrap().as_bytes(), method.as_bytes(), b"").unwrap().unwrap();
+        assert_eq!(given.username, "alice");
+        (self.verifier.verify(self.world.now, &given, SOURCE, &self.secret), given.hash())
+    }
+}
+
+const BOTH: [DigestHash; 2] = [DigestHash::Md5, DigestHash::Sha256];
+
+/// Shows RFC 3261 §22.2: a challenged request is sent again with credentials, a higher CSeq and the same Call-ID.
+/// Shows RFC 3261 §22.3: a proxy is answered like a server.
+/// Shows RFC 8760 §2.4: of several hashes for one realm the better one is used.
+#[test]
+fn a_challenged_call_is_made_again_with_credentials() {
+    for (kind, header_name) in
+        [(ChallengeKind::Server, "Authorization"), (ChallengeKind::Proxy, "Proxy-Authorization")]
+    {
+        let mut callee = Callee::called(kind, &BOTH, "secret");
+        let first = callee.newest();
+        let sent = callee.challenge(false);
+        assert!(sent[0].starts_with(b"ACK") && sent[1].starts_with(b"INVITE"));
+        for same in ["Call-ID", "From", "To"] {
+            assert_eq!(header(&first, same), header(&sent[1], same));
+        }
+        assert_eq!(header(&sent[1], "CSeq").as_deref(), Some("2 INVITE"));
+        assert_ne!(header(&first, "Via"), header(&sent[1], "Via"));
+        assert_eq!(headers(&sent[1], header_name).len(), 1);
+        assert_eq!(callee.judge(&sent[1]), (Verdict::Right, DigestHash::Sha256));
+        let ack = callee.respond("200 OK", "", OFFER);
+        assert_eq!(header(&ack[0], header_name), header(&sent[1], header_name), "the ACK shows the same");
+        assert_eq!(header(&ack[0], "CSeq").as_deref(), Some("2 ACK"));
+        assert!(matches!(callee.world.events(0, callee.call)[..], [CallEvent::Answered(_)]));
+    }
+}
+
+#[test]
+fn a_wrong_secret_ends_the_call_and_is_not_tried_for_ever() {
+    let mut callee = Callee::called(ChallengeKind::Server, &BOTH, "wrong");
+    let sent = callee.challenge(false);
+    assert_eq!(callee.judge(&sent[1]).0, Verdict::WrongSecret);
+    let sent = callee.challenge(false);
+    assert_eq!(sent.len(), 1, "the ACK");
+    assert_eq!(callee.world.events(0, callee.call), [CallEvent::Ended(CallEnd::Refused { status: 401 })]);
+    callee.world.run(Duration::from_secs(100));
+    assert_eq!(callee.world.counters(0).transactions, 0);
+}
+
+/// Shows RFC 7616 §3.3: `stale` asks for the same secret with another nonce, once.
+#[test]
+fn a_stale_nonce_is_replaced_once() {
+    let mut callee = Callee::called(ChallengeKind::Server, &BOTH, "secret");
+    callee.challenge(false);
+    let sent = callee.challenge(true);
+    assert_eq!(callee.judge(&sent[1]).0, Verdict::Right);
+    assert_eq!(callee.challenge(true).len(), 1, "a server that never has enough is left");
+    assert_eq!(callee.world.events(0, callee.call), [CallEvent::Ended(CallEnd::Refused { status: 401 })]);
+}
+
+#[test]
+fn what_can_not_be_answered_ends_the_call() {
+    for line in [
+        "",
+        "WWW-Authenticate: Basic realm=\"x\"\r\n",
+        "WWW-Authenticate: Digest realm=\"x\", nonce=\"1\", algorithm=AKAv1-MD5\r\n",
+        "WWW-Authenticate: Digest realm=\"x\", nonce=\"1\", qop=\"auth-conf\"\r\n",
+        "WWW-Authenticate: Digest realm=\"x\r\n",
+    ] {
+        let mut callee = Callee::called(ChallengeKind::Server, &BOTH, "secret");
+        callee.respond("401 Unauthorized", line, "");
+        let end = CallEvent::Ended(CallEnd::Refused { status: 401 });
+        assert_eq!(callee.world.events(0, callee.call), [end], "{line}");
+    }
+}
+
+/// Shows RFC 3261 §22.3: each proxy on the way and the server behind them get their own credentials.
+#[test]
+fn several_realms_on_the_way_each_get_their_credentials() {
+    let mut callee = Callee::called(ChallengeKind::Server, &BOTH, "secret");
+    let proxy = |realm: &str| {
+        format!(
+            "Proxy-Authenticate: Digest realm=\"{realm}\", nonce=\"n-{realm}\", qop=\"auth\", opaque=\"o\"\r\n"
+        )
+    };
+    let sent = callee.respond("407 Who", &proxy("one"), "");
+    assert_eq!(headers(&sent[1], "Proxy-Authorization").len(), 1);
+    let sent = callee.respond("407 Who", &format!("{}{}", proxy("two"), proxy("else")), "");
+    let shown = headers(&sent[1], "Proxy-Authorization");
+    assert_eq!(shown.len(), 3);
+    assert!(shown[0].contains("nc=00000002") && shown[0].contains("opaque=\"o\""), "{shown:?}");
+    assert!(shown[2].contains("username=\"other\"") && shown[1].contains("username=\"alice\""), "{shown:?}");
+    let sent = callee.challenge(false);
+    assert_eq!(
+        (headers(&sent[1], "Proxy-Authorization").len(), headers(&sent[1], "Authorization").len()),
+        (3, 1)
+    );
+    assert_eq!(header(&sent[1], "CSeq").as_deref(), Some("4 INVITE"));
+    assert_eq!(callee.judge_server(&sent[1]), Verdict::Right);
+}
+
+impl Callee {
+    fn judge_server(&mut self, request: &[u8]) -> Verdict {
+        let value = header(request, "Authorization").unwrap();
+        let given = DigestCredentials::parse(value.as_bytes(), b"INVITE", b"").unwrap().unwrap();
+        self.verifier.verify(self.world.now, &given, SOURCE, &self.secret)
+    }
+}
+
+/// Shows RFC 7616 §3.4.3: where only `auth-int` is offered the body is vouched for.
+/// Shows RFC 2617 §3.2.2: a server that knows no qop is answered as RFC 2069 has it.
+#[test]
+fn the_protection_is_what_the_server_offers() {
+    let mut callee = Callee::called(ChallengeKind::Server, &BOTH, "secret");
+    let line = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth-int\", algorithm=MD5-sess\r\n";
+    let sent = callee.respond("401 Unauthorized", line, "");
+    let value = header(&sent[1], "Authorization").unwrap();
+    assert!(value.contains("qop=auth-int") && value.contains("algorithm=MD5-sess"), "{value}");
+    let part = |name: &str| {
+        let rest = value.split_once(&format!("{name}=\"")).unwrap().1;
+        rest.split_once('"').unwrap().0.to_owned()
+    };
+    let md5 = DigestHash::Md5;
+    let text = String::from_utf8(sent[1].clone()).unwrap();
+    let body = md5.hex(&[text.split_once("\r\n\r\n").unwrap().1.as_bytes()]);
+    let secret = md5.secret_hash("alice", "r", "secret");
+    let session = md5.hex(&[secret.as_bytes(), b"n", part("cnonce").as_bytes()]);
+    let request = md5.hex(&[b"INVITE", part("uri").as_bytes(), body.as_bytes()]);
+    let cnonce = part("cnonce");
+    let pieces = [session.as_bytes(), b"n", b"00000001", cnonce.as_bytes(), b"auth-int", request.as_bytes()];
+    assert_eq!(part("response"), md5.hex(&pieces));
+
+    let mut callee = Callee::called(ChallengeKind::Server, &BOTH, "secret");
+    let sent =
+        callee.respond("401 Unauthorized", "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n", "");
+    let value = header(&sent[1], "Authorization").unwrap();
+    assert!(!value.contains("qop") && !value.contains("cnonce") && !value.contains("nc="), "{value}");
+}
+
+/// Shows RFC 3261 §22.2: requests within the call show the credentials at once, and are challenged anew where the nonce
+/// has grown old.
+/// Shows RFC 7616 §3.5: the server may name the next nonce with its answer.
+#[test]
+fn requests_within_the_call_are_vouched_for_too() {
+    let mut callee = Callee::called(ChallengeKind::Proxy, &BOTH, "secret");
+    callee.challenge(false);
+    callee.respond("200 OK", "Proxy-Authentication-Info: nextnonce=\"abcdef\"\r\n", OFFER);
+    let (now, call) = (callee.world.now, callee.call);
+    let endpoint = &mut callee.world.agents[0].endpoint;
+    endpoint.reoffer(now, call, &harness::capabilities(6_000), Direction::SendOnly).unwrap();
+    callee.world.drain();
+    let value = header(&callee.newest(), "Proxy-Authorization").unwrap();
+    assert!(value.contains("nonce=\"abcdef\"") && value.contains("nc=00000001"), "{value}");
+    let sent = callee.challenge(false);
+    assert!(sent[1].starts_with(b"INVITE"), "a nonce that was named may be used up all the same");
+    assert_eq!(callee.judge(&sent[1]).0, Verdict::Right);
+    callee.respond("200 OK", "", &OFFER.replace("a=rtpmap", "a=recvonly\r\na=rtpmap"));
+    assert!(matches!(callee.world.events(0, call)[..], [CallEvent::Answered(_), CallEvent::Changed(_)]));
+
+    let now = callee.world.now;
+    callee.world.agents[0].endpoint.hang_up(now, call, &Because::default()).unwrap();
+    callee.world.drain();
+    assert_eq!(callee.judge_bye(), Verdict::Right);
+    let sent = callee.challenge(true);
+    assert!(sent[0].starts_with(b"BYE"));
+    assert_eq!(callee.judge_bye(), Verdict::Right);
+    callee.respond("200 OK", "", "");
+    assert_eq!(callee.world.counters(0).calls, 0);
+    callee.world.run(Duration::from_secs(100));
+    assert_eq!(callee.world.counters(0).transactions, 0);
+}
+
+impl Callee {
+    fn judge_bye(&mut self) -> Verdict {
+        let bye = self.newest();
+        assert!(bye.starts_with(b"BYE"), "{}", start_line(&bye));
+        self.judge(&bye).0
+    }
+}
+
+#[test]
+fn passwords_are_never_shown() {
+    let credentials =
+        Credentials { username: "alice".to_owned(), password: "hunter2".to_owned(), realm: None };
+    let secret = Secret::password("hunter2");
+    let config = VerifierConfig::new(REALM, [9; 32]);
+    let shown = format!("{credentials:?} {secret:?} {config:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("9, 9"), "{shown}");
 }
 
 proptest! {

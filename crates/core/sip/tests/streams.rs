@@ -31,7 +31,11 @@ fn outputs(endpoint: &mut Endpoint) -> (Vec<Vec<u8>>, usize) {
         match output {
             Output::SendStream { bytes, .. } => sent.push(bytes),
             Output::Disconnect { .. } => closed += 1,
-            Output::SendDatagram { .. } | Output::Connect { .. } | Output::Call(..) => {}
+            Output::SendDatagram { .. }
+            | Output::Connect { .. }
+            | Output::Locate { .. }
+            | Output::Registration(..)
+            | Output::Call(..) => {}
         }
     }
     (sent, closed)

@@ -49,7 +49,11 @@ fn outputs(endpoint: &mut Endpoint) -> Vec<Output> {
 fn sent(outputs: &[Output]) -> Vec<String> {
     let bytes = outputs.iter().filter_map(|output| match output {
         Output::SendDatagram { bytes, .. } | Output::SendStream { bytes, .. } => Some(bytes),
-        Output::Connect { .. } | Output::Disconnect { .. } | Output::Call(..) => None,
+        Output::Connect { .. }
+        | Output::Disconnect { .. }
+        | Output::Locate { .. }
+        | Output::Registration(..)
+        | Output::Call(..) => None,
     });
     bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
 }
@@ -61,6 +65,8 @@ fn incoming(outputs: &[Output]) -> Option<CallKey> {
         | Output::SendDatagram { .. }
         | Output::SendStream { .. }
         | Output::Connect { .. }
+        | Output::Locate { .. }
+        | Output::Registration(..)
         | Output::Disconnect { .. } => None,
     })
 }
@@ -162,6 +168,8 @@ fn bye_goes_to(contact: &str, trusts_contacts: bool) -> SocketAddr {
         | Output::SendStream { .. }
         | Output::Connect { .. }
         | Output::Disconnect { .. }
+        | Output::Locate { .. }
+        | Output::Registration(..)
         | Output::Call(..) => None,
     });
     byes.next_back().expect("a BYE")

@@ -1,8 +1,8 @@
 //! A client's answers to what is demanded of it ([RFC 3261 §22.2, §22.3], [RFC 8760 §2.4]).
 
+use super::Credentials;
 use super::algorithm::{Digested, Protection};
 use super::demand::{Demand, Offers};
-use super::Credentials;
 use super::fields::Fields;
 use crate::message::{HeaderName, Headers, quoted};
 
@@ -63,7 +63,8 @@ impl Keyring {
         let sides = [(false, HeaderName::WwwAuthenticate), (true, HeaderName::ProxyAuthenticate)];
         for (is_proxy, name) in sides {
             for demand in headers.all(name).filter_map(|value| Demand::parse(value).ok().flatten()) {
-                let same = best.iter_mut().find(|(side, known)| *side == is_proxy && known.realm == demand.realm);
+                let same =
+                    best.iter_mut().find(|(side, known)| *side == is_proxy && known.realm == demand.realm);
                 match same {
                     // Of two for one realm the better hash; the order of the server only decides between like ones.
                     Some((_, known)) if demand.algorithm.hash < known.algorithm.hash => *known = demand,
@@ -79,8 +80,10 @@ impl Keyring {
     }
 
     fn hold(&mut self, is_proxy: bool, demand: Demand) -> Result<(), Unanswerable> {
-        let known =
-            self.realms.iter_mut().find(|known| known.is_proxy == is_proxy && known.demand.realm == demand.realm);
+        let known = self
+            .realms
+            .iter_mut()
+            .find(|known| known.is_proxy == is_proxy && known.demand.realm == demand.realm);
         if let Some(known) = known {
             // A nonce that was good for earlier requests may be used up, whether or not the server says so.
             let may_retry = (demand.is_stale || known.is_proven) && !known.was_stale;
@@ -90,7 +93,8 @@ impl Keyring {
             *known = Realm { demand, uses: 0, is_proven: false, was_stale: true, ..*known };
             return Ok(());
         }
-        let fits = |credentials: &Credentials| credentials.realm.as_ref().is_none_or(|realm| *realm == demand.realm);
+        let fits =
+            |credentials: &Credentials| credentials.realm.as_ref().is_none_or(|realm| *realm == demand.realm);
         let which = self.credentials.iter().position(fits).ok_or(Unanswerable::NoCredentials)?;
         if self.realms.len() == REALMS_MAX {
             return Err(Unanswerable::NoCredentials);
@@ -105,7 +109,8 @@ impl Keyring {
             let fields = Fields::parse(headers.first(name)?).ok()?;
             fields.text("nextnonce").ok().flatten().map(str::to_owned)
         };
-        let (server, proxy) = (next(HeaderName::AuthenticationInfo), next(HeaderName::ProxyAuthenticationInfo));
+        let (server, proxy) =
+            (next(HeaderName::AuthenticationInfo), next(HeaderName::ProxyAuthenticationInfo));
         for known in self.realms.iter_mut().filter(|known| known.uses > 0) {
             (known.is_proven, known.was_stale) = (true, false);
         }

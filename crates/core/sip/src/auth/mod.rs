@@ -11,10 +11,12 @@ mod challenge;
 mod credentials;
 mod demand;
 mod fields;
+mod keyring;
 mod verifier;
 
 pub use algorithm::{DigestAlgorithm, DigestHash};
 pub use challenge::{Challenge, ChallengeKind};
 pub use credentials::{Credentials, DigestCredentials, Secret};
 pub use demand::{Demand, Offers};
+pub(crate) use keyring::{Keyring, Vouched};
 pub use verifier::{Verdict, Verifier, VerifierConfig};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::effort::Effort;
 use super::reply::ResponseHead;
 use crate::dialog::{Dialog, dialog_key};
 use crate::interface::{Because, CallKey};
@@ -25,6 +26,8 @@ pub(super) struct Call {
     pub(super) unacked: Option<Unacked>,
     /// A change of the media that we want and that is not answered.
     pub(super) reoffer: Option<Reoffer>,
+    /// What is left to try, where the call is ours or we have credentials for it.
+    pub(super) effort: Option<Box<Effort>>,
     /// The source that it counts as half-open for.
     pub(super) half_open_from: Option<IpAddr>,
     /// Whether its user was told that it is over; what is left is to say so to the other side.
@@ -181,6 +184,14 @@ impl Calls {
     /// The call that an INVITE began.
     pub(super) fn of_invite(&self, invite: TransactionId) -> Option<CallKey> {
         self.by_invite.get(&invite).copied()
+    }
+
+    /// Another transaction stands for the INVITE of a call now.
+    pub(super) fn invited_anew(&mut self, key: CallKey, invite: TransactionId) {
+        if let Some(call) = self.live.get_mut(&key) {
+            self.by_invite.remove(&std::mem::replace(&mut call.invite, invite));
+            self.by_invite.insert(invite, key);
+        }
     }
 
     /// ACK came, or never will.

@@ -8,7 +8,7 @@ use super::{Because, CallEnd, CallEvent, CallKey, Endpoint, User};
 use crate::dialog::Dialog;
 use crate::message::Method;
 use crate::timer::{Owner, Timer, doubled};
-use crate::transaction::ClientOpening;
+use crate::transaction::{ClientOpening, Expired};
 use crate::wire::Path;
 
 impl Endpoint {
@@ -39,7 +39,12 @@ impl Endpoint {
             Phase::Outgoing(outgoing) => {
                 let may_cancel =
                     outgoing.progress != Progress::Silent && outgoing.progress != Progress::Cancelled;
+                let is_unlocated = call.effort.as_ref().is_some_and(|effort| effort.is_unlocated());
                 self.finish(key, end);
+                if is_unlocated {
+                    self.forget(key);
+                    return;
+                }
                 // Before anything is heard a CANCEL could overtake its INVITE: it is sent with the first 1xx.
                 if may_cancel {
                     self.cancel(now, key);
@@ -90,7 +95,7 @@ impl Endpoint {
         writer.header("User-Agent", &[self.config.user_agent.as_bytes()]).lines(&because_lines(because));
         let opening =
             ClientOpening { branch: &branch, method: Method::Bye, path, request: writer.end(None), user };
-        self.transactions.open_client(&mut self.wire, now, opening);
+        self.ask(now, opening);
         true
     }
 
@@ -150,8 +155,11 @@ impl Endpoint {
     }
 
     /// A request of ours got no answer in time, or its transport failed.
-    pub(super) fn unanswered(&mut self, now: Instant, user: User) {
-        match user {
+    pub(super) fn unanswered(&mut self, now: Instant, expired: &Expired<User>) {
+        if self.finds_another_way(now, expired) {
+            return;
+        }
+        match expired.user {
             User::Invite(call) => {
                 self.finish(call, CallEnd::TimedOut);
                 self.forget(call);

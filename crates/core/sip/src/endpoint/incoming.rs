@@ -63,6 +63,7 @@ impl Endpoint {
                 session,
                 unacked: None,
                 reoffer: None,
+                effort: None,
                 half_open_from: Some(source_of(source.remote.ip())),
                 is_over: false,
             },

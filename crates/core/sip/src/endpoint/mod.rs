@@ -3,7 +3,9 @@
 //! It knows no audio and no conferences. **Invariant:** every call that was told of ends in exactly one `Ended`.
 
 mod abilities;
+mod again;
 mod call;
+mod effort;
 mod ending;
 mod incoming;
 mod outgoing;
@@ -19,17 +21,19 @@ use std::time::Instant;
 use abilities::Abilities;
 use call::Calls;
 
-use crate::auth::Challenge;
+use crate::auth::{Challenge, Credentials, Keyring};
 pub use crate::interface::{
     Arrival, Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, Diversion, EndpointConfig,
-    EndpointCounters, HistoryEntry, IncomingCall, Listen, OutgoingCall, Output, Reason, Target,
-    TransportKind,
+    EndpointCounters, HistoryEntry, IncomingCall, Listen, OutgoingCall, Output, Reason, Registration,
+    RegistrationEvent, RegistrationKey, Target, TransportKind,
 };
+use crate::locate::Located;
 use crate::message::Frame;
 #[cfg(doc)]
 use crate::rules::DialogRules;
 use crate::rules::Network;
 use crate::sdp::{Agreement, Capabilities, Direction};
+use crate::shunned::Shunned;
 use crate::timer::Owner;
 use crate::token::Tokens;
 use crate::transaction::Transactions;
@@ -57,6 +61,7 @@ pub struct Endpoint {
     wire: Wire,
     transactions: Transactions<User>,
     calls: Calls,
+    shunned: Shunned,
     transactions_max: usize,
 }
 
@@ -75,6 +80,7 @@ impl Endpoint {
             wire: Wire::default(),
             transactions: Transactions::new(),
             calls: Calls::default(),
+            shunned: Shunned::default(),
             transactions_max,
         }
     }
@@ -158,7 +164,7 @@ impl Endpoint {
             match owner {
                 Owner::Transaction(id) => {
                     if let Some(expired) = self.transactions.timeout(&mut self.wire, now, id, timer) {
-                        self.unanswered(now, expired.user);
+                        self.unanswered(now, &expired);
                     }
                 }
                 Owner::Call(key) => self.call_timeout(now, key, timer),
@@ -264,6 +270,22 @@ impl Endpoint {
     /// transport and address family.
     pub fn call(&mut self, now: Instant, outgoing: &OutgoingCall) -> Result<CallKey, CallError> {
         self.call_out(now, outgoing)
+    }
+
+    /// The shell has found where the contact of a redirection is, in answer to [`Output::Locate`]; without any target
+    /// the next contact is tried.
+    pub fn handle_located(&mut self, now: Instant, call: CallKey, targets: &[Located]) {
+        self.located(now, call, targets);
+    }
+
+    /// Gives a call that came in credentials for requests of ours within it: some proxies ask for them even then.
+    ///
+    /// # Errors
+    /// [`CallError::NoCall`].
+    pub fn give_credentials(&mut self, call: CallKey, credentials: &[Credentials]) -> Result<(), CallError> {
+        let call = self.calls.open(call).ok_or(CallError::NoCall)?;
+        call.effort.get_or_insert_default().keyring = Keyring::new(credentials);
+        Ok(())
     }
 
     /// What the endpoint holds.

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::abilities::SDP;
 use super::call::{Call, Outgoing, Phase, Progress, Session};
+use super::effort::Effort;
 use super::reply::quoted;
 use super::screen::is_media_type;
 use super::{
@@ -51,7 +52,9 @@ impl Endpoint {
         if self.has_all_calls() || self.transactions.count() >= self.transactions_max {
             return Err(CallError::Full);
         }
-        let path = self.path_to(now, wanted)?;
+        let server_name = server_name(wanted);
+        let mut targets = self.targets_of(now, wanted);
+        let path = self.first_path(now, &mut targets, wanted.advertised, &server_name)?;
         let mut dialog = self.begin_dialog(wanted, path);
         if self.config.trusts_contacts {
             dialog.trust_contact();
@@ -70,7 +73,11 @@ impl Endpoint {
         let key = self.calls.draw_key();
         let opening =
             ClientOpening { branch: &branch, method: Method::Invite, path, request, user: User::Invite(key) };
-        let invite = self.transactions.open_client(&mut self.wire, now, opening);
+        let opened = self.ask(now, opening);
+        let via = self.via(&opened.path, &branch);
+        let invite = opened.transaction;
+        let mut effort = Effort::of(wanted, targets, server_name);
+        effort.invite_path = Some(opened.path);
         let phase = Phase::Outgoing(Outgoing { via, branch, offer, early: None, progress: Progress::Silent });
         self.calls.add(
             key,
@@ -81,6 +88,7 @@ impl Endpoint {
                 session,
                 unacked: None,
                 reoffer: None,
+                effort: Some(Box::new(effort)),
                 half_open_from: None,
                 is_over: false,
             },
@@ -113,23 +121,12 @@ impl Endpoint {
             path,
             contact: self.contact(&path, is_secured(&wanted.target)),
             server_name: server_name(wanted),
+            routes: wanted.routes.iter().map(|route| route.clone().into_bytes()).collect(),
         })
     }
 
-    /// The way to whom we call.
-    fn path_to(&mut self, now: Instant, wanted: &OutgoingCall) -> Result<Path, CallError> {
-        let local = self.local_for(wanted.transport, wanted.remote).ok_or(CallError::WrongState)?;
-        let arrival = Arrival { advertised: wanted.advertised, ..Arrival::new(local, wanted.remote) };
-        let path = self.path_of(wanted.transport, &arrival);
-        if path.is_reliable() {
-            self.wire.stream_to(now, path, &server_name(wanted)).ok_or(CallError::Full)
-        } else {
-            Ok(path)
-        }
-    }
-
     /// The bound address to call from: one that can reach the other, loopback for loopback.
-    fn local_for(&self, transport: TransportKind, remote: SocketAddr) -> Option<SocketAddr> {
+    pub(super) fn local_for(&self, transport: TransportKind, remote: SocketAddr) -> Option<SocketAddr> {
         let fits = |local: &SocketAddr| local.is_ipv4() == remote.is_ipv4();
         let locals = || {
             self.config
@@ -178,7 +175,8 @@ impl Endpoint {
         let Phase::Outgoing(outgoing) = &mut call.phase else { return };
         outgoing.progress = Progress::Cancelled;
         let writer = call.dialog.request(Method::Cancel, call.dialog.local_cseq, &outgoing.via);
-        let (branch, path, invite) = (outgoing.branch.clone(), call.dialog.path, call.invite);
+        let path = call.effort.as_ref().and_then(|effort| effort.invite_path).unwrap_or(call.dialog.path);
+        let (branch, invite) = (outgoing.branch.clone(), call.invite);
         let opening = ClientOpening {
             branch: &branch,
             method: Method::Cancel,
@@ -314,6 +312,7 @@ impl Endpoint {
             path,
             contact: self.contact(&path, false),
             server_name: String::new(),
+            routes: Vec::new(),
         };
         let mut dialog = Dialog::begin(beginning);
         dialog.establish(response);

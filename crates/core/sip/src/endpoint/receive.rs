@@ -153,7 +153,14 @@ impl Endpoint {
             self.wire.tally.dropped += 1;
             return;
         }
-        match self.transactions.heard(&mut self.wire, now, response) {
+        let sent = self.sent_for(response);
+        let heard = self.transactions.heard(&mut self.wire, now, response);
+        if let Heard::Tell(user) = heard
+            && self.overcomes(now, user, response, sent)
+        {
+            return;
+        }
+        match heard {
             Heard::Tell(User::Invite(call)) => self.invite_heard(now, call, response),
             Heard::Tell(User::Reoffer(call)) => self.reoffer_heard(now, call, response),
             Heard::Tell(User::Bye(call)) => self.forget(call),
@@ -190,7 +197,7 @@ impl Endpoint {
     pub(super) fn fail(&mut self, now: Instant, waiting: BTreeSet<TransactionId>) {
         for id in waiting {
             if let Some(expired) = self.transactions.transport_failed(&mut self.wire, id) {
-                self.unanswered(now, expired.user);
+                self.unanswered(now, &expired);
             }
         }
     }

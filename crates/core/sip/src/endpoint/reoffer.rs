@@ -64,7 +64,7 @@ impl Endpoint {
             request: writer.end(Some((SDP, &offer))),
             user: User::Reoffer(key),
         };
-        let sent = self.transactions.open_client(&mut self.wire, now, opening);
+        let sent = self.ask(now, opening).transaction;
         if let Some(wanted) = self.calls.of(key).and_then(|call| call.reoffer.as_mut()) {
             wanted.sent = Some(sent);
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Expired, Transaction, Transactions};
+use super::{Expired, Sent, Transaction, Transactions};
 use crate::message::{HeaderName, Message, Method, Response, Writer, parse};
 use crate::timer::{Owner, T1, T1_64, T2, T4, Timer, TransactionId, doubled};
 use crate::wire::{Path, Wire};
@@ -79,8 +79,8 @@ impl<U: Copy> Transactions<U> {
             wire.timers.arm(owner, retransmit, now + T1);
         }
         wire.timers.arm(owner, give_up, now + T1_64);
-        // An INVITE is kept in any case: the ACK of its refusal is made from it.
-        let kept = if path.is_reliable() && !is_invite { Vec::new() } else { request.clone() };
+        // Kept on streams too: a refusal may ask for the request anew.
+        let kept = request.clone();
         wire.send(&path, request);
         if let Some(connection) = path.connection.and_then(|connection| wire.connection(connection)) {
             connection.waiting.insert(id);
@@ -124,6 +124,14 @@ impl<U: Copy> Transactions<U> {
         }
     }
 
+    /// The request that a response answers, as long as nobody else has answered it.
+    pub(crate) fn sent(&mut self, response: &Response<'_>) -> Option<Sent> {
+        let branch = response.core.via.branch().unwrap_or_default();
+        let id = *self.clients.get(&client_key(branch, response.core.cseq_method))?;
+        let client = self.client(id).filter(|client| client.is_waiting())?;
+        Some(Sent { path: client.path, request: client.request.clone() })
+    }
+
     /// Sends the ACK of a refusal, and keeps it for each retransmission of the refusal.
     fn refused(&mut self, wire: &mut Wire, now: Instant, id: TransactionId, to: &[u8]) {
         let Some(client) = self.client(id) else { return };
@@ -151,7 +159,7 @@ impl<U: Copy> Transactions<U> {
     /// The transport failed under a client transaction.
     pub(crate) fn transport_failed(&mut self, wire: &mut Wire, id: TransactionId) -> Option<Expired<U>> {
         let client = self.client(id)?;
-        let expired = client.is_waiting().then_some(Expired { user: client.user });
+        let expired = client.is_waiting().then(|| client.expired(true));
         self.remove(wire, id);
         expired
     }
@@ -183,6 +191,11 @@ impl<U: Copy> ClientTransaction<U> {
     pub(super) fn weight(&self) -> usize {
         let ack = if let State::InviteCompleted(ack) = &self.state { ack.len() } else { 0 };
         2 * self.key.len() + self.request.len() + ack
+    }
+
+    fn expired(&mut self, is_unsent: bool) -> Expired<U> {
+        let sent = Sent { path: self.path, request: std::mem::take(&mut self.request) };
+        Expired { user: self.user, sent, is_unsent }
     }
 
     fn is_waiting(&self) -> bool {
@@ -259,7 +272,7 @@ impl<U: Copy> ClientTransaction<U> {
             }
             (Timer::E, State::Proceeding) => (Timer::E, T2),
             // B, D, F, K, M: the end.
-            _ => return (false, self.is_waiting().then_some(Expired { user: self.user })),
+            _ => return (false, self.is_waiting().then(|| self.expired(false))),
         };
         wire.timers.arm(Owner::Transaction(id), again, now + gap);
         wire.tally.retransmitted += 1;

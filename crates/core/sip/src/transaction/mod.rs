@@ -17,7 +17,7 @@ pub(crate) use server::{Acked, ServerOpening};
 
 use crate::message::{Method, Request};
 use crate::timer::{Owner, Timer, TransactionId};
-use crate::wire::Wire;
+use crate::wire::{Path, Wire};
 
 /// What a transaction costs beside the bytes that it names.
 const OVERHEAD: usize = 512;
@@ -44,6 +44,16 @@ pub(crate) struct Transactions<U> {
 #[derive(Debug)]
 pub(crate) struct Expired<U> {
     pub(crate) user: U,
+    pub(crate) sent: Sent,
+    /// Whether the transport failed, rather than that nobody answered.
+    pub(crate) is_unsent: bool,
+}
+
+/// A request of ours, and the way it went.
+#[derive(Debug, Clone)]
+pub(crate) struct Sent {
+    pub(crate) path: Path,
+    pub(crate) request: Vec<u8>,
 }
 
 impl<U: Copy> Transactions<U> {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use partyline_sip::endpoint::{
     CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, EndpointCounters, Listen, OutgoingCall,
-    Output, Target, TransportKind,
+    Output, RegistrationEvent, RegistrationKey, Target, TransportKind,
 };
 use partyline_sip::rules::DialogRules;
 use partyline_sip::sdp::{Capabilities, CodecName, KeySeed, MediaSecurity};
@@ -37,6 +37,7 @@ pub struct Agent {
     pub endpoint: Endpoint,
     pub address: SocketAddr,
     pub events: Vec<(CallKey, CallEvent)>,
+    pub registrations: Vec<(RegistrationKey, RegistrationEvent)>,
 }
 
 enum Flying {
@@ -102,7 +103,7 @@ impl World {
         let agent = |index: usize| {
             let address = SocketAddr::from(([127, 0, 0, 1], 5060 + u16::try_from(index).unwrap()));
             let config = EndpointConfig { rules: rules.clone(), ..config(address) };
-            Agent { endpoint: Endpoint::new(config), address, events: Vec::new() }
+            Agent { endpoint: Endpoint::new(config), address, events: Vec::new(), registrations: Vec::new() }
         };
         Self {
             now,
@@ -158,6 +159,9 @@ impl World {
                     Output::Disconnect { connection } => {
                         self.fly(Duration::from_micros(10), Flying::Disconnect { from: index, connection })
                     }
+                    Output::Registration(key, event) => self.agents[index].registrations.push((key, event)),
+                    // A test that looks names up takes these itself.
+                    Output::Locate { .. } => {}
                     Output::Call(call, event) => self.agents[index].events.push((call, event)),
                 }
             }

@@ -90,3 +90,23 @@ pub fn header(bytes: &[u8], name: &str) -> Option<String> {
 pub fn body(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
 }
+
+/// A response to a request of the endpoint; `more` is header lines, each with its end.
+pub fn response_to(request: &[u8], status: &str, tag: &str, more: &str, sdp: &str) -> String {
+    let echo = |name| format!("{name}: {}\r\n", header(request, name).unwrap());
+    let content_type = if sdp.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+    let to = header(request, "To").unwrap();
+    let to = if tag.is_empty() || to.contains(";tag=") { to } else { format!("{to};tag={tag}") };
+    let (via, from, call_id, cseq) = (echo("Via"), echo("From"), echo("Call-ID"), echo("CSeq"));
+    let length = sdp.len();
+    format!(
+        "SIP/2.0 {status}\r\n{via}{from}To: {to}\r\n{call_id}{cseq}{more}{content_type}Content-Length: {length}\r\n\r\n{sdp}"
+    )
+}
+
+/// The lines of a header.
+pub fn headers(bytes: &[u8], name: &str) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let (head, _) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    head.lines().filter_map(|line| Some(line.strip_prefix(name)?.strip_prefix(": ")?.to_owned())).collect()
+}

@@ -247,6 +247,9 @@ impl SipTask {
                     self.streams.connect(connection, remote, sender, closer);
                 }
                 Output::Disconnect { connection } => self.streams.close(connection),
+                // Contacts of redirections that are no addresses are passed over.
+                Output::Locate { call, .. } => self.endpoint.handle_located(now(), call, &[]),
+                Output::Registration(..) => {}
                 Output::Call(key, event) => self.call_event(key, event),
             }
         }

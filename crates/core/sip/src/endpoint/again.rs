@@ -1,0 +1,234 @@
+//! Requests of ours on their way out, and once more when something stood in the way: a challenge, a dead target, a
+//! datagram that is too large ([RFC 3261 §22], [RFC 3263 §4.3], [RFC 3261 §18.1.1]).
+
+use std::time::Instant;
+
+use super::call::{Phase, Progress};
+use super::{CallKey, Endpoint, Target, TransportKind, User};
+use crate::amend::{Amendment, amended};
+use crate::auth::{Keyring, Vouched};
+use crate::message::{Message, Response, parse};
+use crate::timer::TransactionId;
+use crate::transaction::{ClientOpening, Expired, Sent};
+use crate::wire::Path;
+
+/// Longest request that is sent by datagram where a stream can be had: 200 bytes less than an Ethernet holds
+/// ([RFC 3261 §18.1.1]).
+const DATAGRAM_MAX: usize = 1_300;
+
+/// A request that went out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opened {
+    pub(super) transaction: TransactionId,
+    /// The way it took: a stream instead of datagrams where it was large.
+    pub(super) path: Path,
+}
+
+/// What is different when a request is sent anew.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Anew<'a> {
+    pub(super) path: Path,
+    /// A higher number in CSeq: it is another request, not the same one by another way.
+    pub(super) is_next: bool,
+    pub(super) uri: Option<&'a [u8]>,
+    pub(super) contact: Option<&'a str>,
+}
+
+impl User {
+    /// The call that the request belongs to.
+    pub(super) const fn call(self) -> Option<CallKey> {
+        match self {
+            Self::Invite(call) | Self::Reoffer(call) | Self::Bye(call) => Some(call),
+            Self::Nobody => None,
+        }
+    }
+}
+
+impl Endpoint {
+    /// Sends a request of ours, with the credentials that were demanded on its way before.
+    pub(super) fn ask(&mut self, now: Instant, mut opening: ClientOpening<'_, User>) -> Opened {
+        let vouching = self.vouching(&opening);
+        if !vouching.is_empty() {
+            let amendment = Amendment { credentials: Some(&vouching), ..Amendment::default() };
+            opening.request = amended(&opening.request, amendment);
+            self.vouch_for_ack(opening.user, vouching);
+        }
+        if let Some(path) = self.stream_instead(now, &opening) {
+            let via = self.via(&path, opening.branch);
+            let amendment = Amendment { via: Some(&via), ..Amendment::default() };
+            opening.request = amended(&opening.request, amendment);
+            opening.path = path;
+        }
+        let path = opening.path;
+        Opened { transaction: self.transactions.open_client(&mut self.wire, now, opening), path }
+    }
+
+    fn keyring(&mut self, user: User) -> Option<&mut Keyring> {
+        self.calls.of(user.call()?)?.effort.as_deref_mut().map(|effort| &mut effort.keyring)
+    }
+
+    /// The lines of credentials that a request needs.
+    fn vouching(&mut self, opening: &ClientOpening<'_, User>) -> Vec<u8> {
+        let client_nonce = self.tokens.tag();
+        let Some(keyring) = self.keyring(opening.user).filter(|keyring| keyring.is_asked()) else {
+            return Vec::new();
+        };
+        let Ok(Message::Request(request)) = parse(&opening.request) else { return Vec::new() };
+        let uri = String::from_utf8_lossy(request.uri_bytes);
+        let vouched = Vouched { method: request.method.as_bytes(), uri: &uri, body: request.body };
+        keyring.lines(vouched, &client_nonce)
+    }
+
+    /// The ACK of an accepted INVITE shows the credentials of the INVITE ([RFC 3261 §22.1]).
+    fn vouch_for_ack(&mut self, user: User, vouching: Vec<u8>) {
+        if let User::Invite(call) | User::Reoffer(call) = user
+            && let Some(call) = self.calls.of(call)
+        {
+            call.dialog.ack_credentials = vouching;
+        }
+    }
+
+    /// A stream for a request that is too large for a datagram; `None` where it is not, or none can be had.
+    fn stream_instead(&mut self, now: Instant, opening: &ClientOpening<'_, User>) -> Option<Path> {
+        let path = opening.path;
+        let is_large = path.transport == TransportKind::Udp && opening.request.len() > DATAGRAM_MAX;
+        let target = Target { transport: TransportKind::Tcp, remote: path.remote };
+        if !is_large || self.shunned.holds(now, target) {
+            return None;
+        }
+        let listens = self.config.listens.iter();
+        let listen = listens.filter(|listen| listen.transport == TransportKind::Tcp).find(|listen| {
+            listen.local.ip() == path.local.ip()
+                || listen.local.ip().is_unspecified() && listen.local.is_ipv4() == path.local.is_ipv4()
+        })?;
+        let stream = Path { local: listen.local, transport: TransportKind::Tcp, ..path };
+        self.wire.stream_to(now, stream, "")
+    }
+
+    /// What was sent and is refused now: it is needed for another try.
+    pub(super) fn sent_for(&mut self, response: &Response<'_>) -> Option<Sent> {
+        if response.status < 300 { None } else { self.transactions.sent(response) }
+    }
+
+    /// Tries again what was refused; false where that is to be the end of it.
+    pub(super) fn overcomes(
+        &mut self,
+        now: Instant,
+        user: User,
+        response: &Response<'_>,
+        sent: Option<Sent>,
+    ) -> bool {
+        if !matches!(response.status, 100 | 401 | 407)
+            && let Some(keyring) = self.keyring(user)
+        {
+            keyring.passed(&response.headers);
+        }
+        let Some(sent) = sent else { return false };
+        match (response.status, user) {
+            (401 | 407, _) => self.show_credentials(now, user, response, &sent),
+            (_, User::Invite(key)) => self.goes_elsewhere(now, key, response, &sent),
+            (_, User::Reoffer(_) | User::Bye(_) | User::Nobody) => false,
+        }
+    }
+
+    /// Answers a challenge ([RFC 3261 §22.2, §22.3]).
+    fn show_credentials(&mut self, now: Instant, user: User, response: &Response<'_>, sent: &Sent) -> bool {
+        let call = user.call().and_then(|call| self.calls.of(call));
+        // Who has given up waits for no answer, but for that to the BYE.
+        if call.is_some_and(|call| call.is_over) && !matches!(user, User::Bye(_)) {
+            return false;
+        }
+        let Some(keyring) = self.keyring(user) else { return false };
+        if keyring.learn(&response.headers).is_err() {
+            return false;
+        }
+        let anew = Anew { path: sent.path, is_next: true, uri: None, contact: None };
+        self.send_anew(now, user, &sent.request, anew)
+    }
+
+    /// Sends a request anew; false where it can't be.
+    pub(super) fn send_anew(&mut self, now: Instant, user: User, request: &[u8], anew: Anew<'_>) -> bool {
+        if self.transactions.count() >= self.transactions_max.saturating_mul(2) {
+            return false;
+        }
+        let Some(path) = self.way_again(now, user, anew.path) else { return false };
+        let Ok(Message::Request(parsed)) = parse(request) else { return false };
+        let cseq = anew.is_next.then(|| self.next_cseq(user)).flatten();
+        let branch = self.tokens.branch();
+        let via = self.via(&path, &branch);
+        let Anew { uri, contact, .. } = anew;
+        let amendment = Amendment { uri, via: Some(&via), cseq, contact, credentials: Some(b"") };
+        let request = amended(request, amendment);
+        let opening = ClientOpening { branch: &branch, method: parsed.method, path, request, user };
+        let opened = self.ask(now, opening);
+        self.is_sent_anew(user, opened, &branch);
+        true
+    }
+
+    /// The path, on a connection that is there.
+    fn way_again(&mut self, now: Instant, user: User, path: Path) -> Option<Path> {
+        let Some(connection) = path.connection else { return Some(path) };
+        if self.wire.connection(connection).is_some() {
+            return Some(path);
+        }
+        let name = user.call().and_then(|call| self.calls.of(call)).map(|call| call.dialog.next_hop_name());
+        self.wire.stream_to(now, Path { connection: None, ..path }, &name.unwrap_or_default())
+    }
+
+    fn next_cseq(&mut self, user: User) -> Option<u32> {
+        let call = self.calls.of(user.call()?)?;
+        call.dialog.local_cseq += 1;
+        Some(call.dialog.local_cseq)
+    }
+
+    /// Takes note of which transaction stands for what now.
+    fn is_sent_anew(&mut self, user: User, opened: Opened, branch: &str) {
+        let via = self.via(&opened.path, branch);
+        match user {
+            User::Invite(key) => {
+                self.calls.invited_anew(key, opened.transaction);
+                let Some(call) = self.calls.of(key) else { return };
+                if let Some(effort) = &mut call.effort {
+                    effort.invite_path = Some(opened.path);
+                }
+                if let Phase::Outgoing(outgoing) = &mut call.phase {
+                    branch.clone_into(&mut outgoing.branch);
+                    outgoing.via = via;
+                    outgoing.early = None;
+                    outgoing.progress = Progress::Silent;
+                }
+            }
+            User::Reoffer(key) => {
+                if let Some(wanted) = self.calls.of(key).and_then(|call| call.reoffer.as_mut()) {
+                    wanted.sent = Some(opened.transaction);
+                }
+            }
+            User::Bye(_) | User::Nobody => {}
+        }
+    }
+
+    /// Tries another way for what found none, or no answer; false where there is no other.
+    pub(super) fn finds_another_way(&mut self, now: Instant, expired: &Expired<User>) -> bool {
+        self.falls_back_to_datagrams(now, expired)
+            || match expired.user {
+                User::Invite(key) => self.goes_on(now, key, &expired.sent),
+                User::Reoffer(_) | User::Bye(_) | User::Nobody => false,
+            }
+    }
+
+    /// A stream was tried for a large request and is not to be had: then by datagram after all.
+    fn falls_back_to_datagrams(&mut self, now: Instant, expired: &Expired<User>) -> bool {
+        let Sent { path, request } = &expired.sent;
+        let Some(call) = expired.user.call().and_then(|call| self.calls.of(call)) else { return false };
+        let plain = call.dialog.path;
+        let was_instead = plain.transport == TransportKind::Udp && path.transport == TransportKind::Tcp;
+        if !was_instead || !expired.is_unsent || request.is_empty() {
+            return false;
+        }
+        self.shunned.add(now, Target { transport: TransportKind::Tcp, remote: path.remote }, None);
+        let path = Path { remote: path.remote, ..plain };
+        let request = request.clone();
+        let anew = Anew { path, is_next: false, uri: None, contact: None };
+        self.send_anew(now, expired.user, &request, anew)
+    }
+}
