@@ -46,16 +46,20 @@ enum Mark {
 
 impl Capture {
     /// Captures what comes from or goes to the addresses that share their first three bytes with `marker`, which is
-    /// an address of the test's own.
+    /// an address of the test's own; with `more` of libpcap's filter, only that.
     ///
     /// # Errors
     /// When dumpcap is not there or may not capture, with what it said.
-    pub fn start(marker: Ipv4Addr) -> anyhow::Result<Self> {
+    pub fn start(marker: Ipv4Addr, more: Option<&str>) -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
         let [a, b, c, _] = marker.octets();
+        let mut filter = format!("net {a}.{b}.{c}.0/24");
+        if let Some(more) = more {
+            filter.push_str(&format!(" and ({more} or host {marker})"));
+        }
         let errors = File::create(folder.path().join("errors.txt"))?;
         let mut child = Command::new("dumpcap")
-            .args(["-i", "lo", "-q", "-P", "-B", "32", "-w", "-", "-f", &format!("net {a}.{b}.{c}.0/24")])
+            .args(["-i", "lo", "-q", "-P", "-B", "32", "-w", "-", "-f", &filter])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(errors)

@@ -86,10 +86,6 @@ impl Dissection {
     /// # Errors
     /// As [`Self::fields`]; when there is nothing of ours that was understood at all.
     pub fn complaints(&self) -> anyhow::Result<Vec<String>> {
-        let ours = self.ours();
-        if self.count(&format!("{ours} && (sip || rtp || tls)"))? == 0 {
-            bail!("nothing of ours was captured and understood");
-        }
         let fields = [
             "frame.number",
             "_ws.col.Protocol",
@@ -97,8 +93,12 @@ impl Dissection {
             "_ws.expert.message",
             "_ws.malformed",
         ];
-        let suspects = self.fields(&format!("{ours} && (_ws.malformed || _ws.expert)"), &fields)?;
-        Ok(suspects.iter().filter(|row| is_complaint(row)).map(|row| row.join(" ")).collect())
+        let filter = format!("{} && (sip || rtp || rtcp || tls || _ws.malformed || _ws.expert)", self.ours());
+        let packets = self.fields(&filter, &fields)?;
+        if packets.is_empty() {
+            bail!("nothing of ours was captured and understood");
+        }
+        Ok(packets.iter().filter(|row| is_complaint(row)).map(|row| row.join(" ")).collect())
     }
 
     /// What an address was sent as G.711 within a span, decoded; what was not sent is left out.

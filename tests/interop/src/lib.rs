@@ -5,6 +5,7 @@
 mod baresip;
 mod capture;
 mod dissection;
+mod kamailio;
 mod linphone;
 mod sipp;
 mod sipp_call;
@@ -15,6 +16,7 @@ mod wire;
 pub use baresip::{Baresip, BaresipPlan};
 pub use capture::{Capture, Captured};
 pub use dissection::{Dissection, Span};
+pub use kamailio::{Forwarding, Kamailio};
 pub use linphone::{KeysBy, Linphone};
 pub use sipp::{Sipp, SippRun};
 pub use sipp_call::{SippCall, SippPlan};

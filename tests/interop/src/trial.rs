@@ -39,7 +39,19 @@ impl Trial {
     /// # Errors
     /// When the server does not start, or nothing can be captured here.
     pub async fn start_with(plan: &ServerPlan) -> anyhow::Result<Self> {
-        let capture = Capture::start(loopback_of_my_own())?;
+        Self::captured(plan, None).await
+    }
+
+    /// Starts with the server's defaults and captures SIP alone: for more calls than tshark reads in good time.
+    ///
+    /// # Errors
+    /// When the server does not start, or nothing can be captured here.
+    pub async fn start_without_media() -> anyhow::Result<Self> {
+        Self::captured(&ServerPlan::default(), Some("port 5060")).await
+    }
+
+    async fn captured(plan: &ServerPlan, more: Option<&str>) -> anyhow::Result<Self> {
+        let capture = Capture::start(loopback_of_my_own(), more)?;
         let party = Party::start_with(plan).await?;
         Ok(Self { party, capture: Some(capture), strangers: RefCell::default() })
     }
@@ -52,12 +64,13 @@ impl Trial {
         address
     }
 
-    /// A room that everybody may start, and a caller who is in it, sending a tone.
+    /// A room that everybody may start, and a host who is in it, sending a tone; it ends when the host leaves.
     ///
     /// # Errors
     /// When either can't be had.
     pub async fn room_with_a_talker(&self) -> anyhow::Result<(String, Phone)> {
-        let codes = self.party.server.create_room("interop", &["--entry", "start"])?;
+        let codes =
+            self.party.server.create_room("interop", &["--entry", "start", "--host-leaves", "end"])?;
         let talker = self.party.dial_code(&codes.host).await?;
         self.party.server.wait_count("conferee", "state = 'joined'", 1).await?;
         Ok((codes.participant, talker))

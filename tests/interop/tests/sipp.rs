@@ -2,20 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
-use partyline_claims::{Server, loopback_of_my_own};
-use partyline_interop::Sipp;
+use partyline_interop::{Sipp, Trial};
 
 const ROOMS: usize = 20;
 const CALLS: u32 = 200;
 
 async fn two_hundred_calls(transport: &'static str) {
-    let server = Server::start().unwrap();
+    let trial = Trial::start_without_media().await.unwrap();
+    let server = &trial.party.server;
     let users: Vec<String> = (0..ROOMS)
         .map(|room| server.create_room(&format!("room-{room}"), &["--entry", "start"]).unwrap().participant)
         .collect();
     let run = Sipp {
         scenario: "enter_and_leave",
-        local: loopback_of_my_own(),
+        local: trial.strangers_address(),
         remote: server.sip(),
         calls: CALLS,
         calls_per_second: 50,
@@ -30,6 +30,7 @@ async fn two_hundred_calls(transport: &'static str) {
     server.wait_count("conferee", joined, i64::from(CALLS)).await.unwrap();
     server.wait_count("conference", "ended_at IS NOT NULL", ROOMS as i64).await.unwrap();
     assert_eq!(server.count("conferee", "place = 10").await.unwrap(), ROOMS as i64);
+    trial.finish().await.unwrap();
 }
 
 /// Shows RFC 3261 §18: calls of another program come in over UDP.
