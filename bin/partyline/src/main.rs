@@ -29,6 +29,10 @@ use cli::{Cli, Command, ConferenceCommand, ConfigCommand, RoomCommand};
 use config::{ConfigError, Loaded};
 use data_dir::{DataDir, DataDirError};
 
+/// Gives memory back when a storm is over: the system's own allocator keeps what its blocks are strewn over.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Something failed.
 const FAILED: u8 = 1;
 /// A setting, flag or argument is wrong.
