@@ -108,6 +108,18 @@ pub struct Listen {
     pub advertised: SocketAddr,
 }
 
+/// Whether calls are taken that are not begun yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Admission {
+    /// As many as the settings allow.
+    #[default]
+    Open,
+    /// None just now, as more come than can be served: they are refused with 480.
+    Busy,
+    /// None: they are refused with 503, which takes us out at a carrier.
+    Closed,
+}
+
 /// What the shell must do, or should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
@@ -251,6 +263,8 @@ pub struct IncomingCall {
     pub source: SocketAddr,
     /// How.
     pub transport: TransportKind,
+    /// The bound address that it came in on.
+    pub bound: SocketAddr,
     /// The connection that it came on; none over UDP. Who is at its other end the shell may know from a certificate.
     pub connection: Option<ConnectionId>,
     /// The advertised address that it came in on: media is offered on its IP.
@@ -419,6 +433,8 @@ pub struct EndpointCounters {
     pub overloaded: u64,
     /// Connections refused for lack of room.
     pub connections_refused: u64,
+    /// STUN keep-alives that were answered.
+    pub stun_answered: u64,
     /// Retransmissions that we sent.
     pub retransmitted: u64,
 }

@@ -21,6 +21,7 @@ mod reach;
 pub mod rules;
 pub mod sdp;
 mod shunned;
+pub mod stun;
 pub mod timer;
 mod token;
 mod transaction;

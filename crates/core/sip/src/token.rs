@@ -31,6 +31,18 @@ impl Tokens {
         self.pool.pop().unwrap_or(self.drawn)
     }
 
+    /// A tag that is the same whenever it is made from the same, and unguessable all the same.
+    pub(crate) fn tag_of(&self, pieces: &[&[u8]]) -> String {
+        let mut hasher = Sha256::new();
+        hasher.update(self.seed);
+        for piece in pieces {
+            hasher.update((piece.len() as u64).to_be_bytes());
+            hasher.update(piece);
+        }
+        let hash: [u8; 32] = hasher.finalize().into();
+        hash[..8].iter().fold(String::from("d"), |tag, byte| format!("{tag}{byte:02x}"))
+    }
+
     /// A tag: 64 random bits, where [RFC 3261 §19.3] asks for 32.
     pub(crate) fn tag(&mut self) -> String {
         format!("{:016x}", self.number())

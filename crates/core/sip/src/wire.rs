@@ -64,6 +64,7 @@ pub(crate) struct Tally {
     pub(crate) overloaded: u64,
     pub(crate) retransmitted: u64,
     pub(crate) connections_refused: u64,
+    pub(crate) stun_answered: u64,
 }
 
 /// Outputs, connections, timers and counts: what every layer stands on.

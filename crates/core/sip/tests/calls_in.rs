@@ -427,7 +427,7 @@ fn bodies_that_are_no_offer_are_refused() {
     assert_eq!(phone.say(&mut world, &huge), [413]);
 }
 
-/// Shows RFC 3261 §21.5.4: overload is answered with 503 and Retry-After.
+/// Shows RFC 3261 §21.4.18: who is one too many just now is told with 480 and Retry-After.
 #[test]
 fn half_open_calls_are_bounded_and_the_rest_is_told_when_to_come_back() {
     let mut world = World::new(1, 1, FAIR);
@@ -441,8 +441,8 @@ fn half_open_calls_are_bounded_and_the_rest_is_told_when_to_come_back() {
         statuses.extend(phone.say(&mut world, &invite));
     }
     assert_eq!(statuses[..20], [100; 20]);
-    assert_eq!(statuses[20..], [503; 5]);
-    assert_eq!(header(&world.sent.last().unwrap().1, "Retry-After").as_deref(), Some("5"));
+    assert_eq!(statuses[20..], [480; 5]);
+    assert_eq!(header(&world.sent.last().unwrap().1, "Retry-After").as_deref(), Some("2"));
     assert_eq!((world.counters(0).overloaded, world.counters(0).half_open), (5, 20));
     assert_empty(&mut world);
 }
@@ -488,12 +488,12 @@ fn one_source_can_not_take_the_room_of_all_and_options_goes_on_saying_that_we_li
     };
     let flood: Vec<u16> = (0..15).map(|number| invite_from(&mut world, number, "127.0.0.1:7000")).collect();
     assert_eq!(flood[..12], [100; 12]);
-    assert_eq!(flood[12..], [503; 3]);
-    assert_eq!(header(&world.sent.last().unwrap().1, "Retry-After").as_deref(), Some("5"));
+    assert_eq!(flood[12..], [480; 3]);
+    assert_eq!(header(&world.sent.last().unwrap().1, "Retry-After").as_deref(), Some("2"));
     let others: Vec<u16> =
         (20..30).map(|number| invite_from(&mut world, number, &format!("127.0.2.{number}:7000"))).collect();
     assert_eq!(others[..8], [100; 8]);
-    assert_eq!(others[8..], [503; 2]);
+    assert_eq!(others[8..], [480; 2]);
     let mut phone = Phone::new("asks");
     phone.heard(&world);
     phone.to_tag.clear();

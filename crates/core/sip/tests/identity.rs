@@ -228,9 +228,9 @@ fn a_trusted_source_is_bound_by_the_room_of_all_only() {
     };
     let statuses = calls(&mut world, 0, 21);
     assert_eq!(statuses[..20], [100; 20], "its share would be 12");
-    assert_eq!(statuses[20], 503);
+    assert_eq!(statuses[20], 480);
     world.run(Duration::from_secs(300));
     world.agents[0].endpoint.trust(Vec::new());
     let statuses = calls(&mut world, 30, 43);
-    assert_eq!((statuses[11], statuses[12]), (100, 503), "it is trusted no more");
+    assert_eq!((statuses[11], statuses[12]), (100, 480), "it is trusted no more");
 }

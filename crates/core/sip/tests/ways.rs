@@ -235,6 +235,26 @@ fn one_ipv6_line_is_one_source() {
     assert_eq!(endpoint.counters().half_open, 12);
 }
 
+/// Shows RFC 5626 §4.4.2: STUN on the port of SIP is answered from that port; what is no request of it is dropped.
+#[test]
+fn a_keep_alive_by_stun_is_answered_and_one_by_line_ends_swallowed() {
+    let now = start();
+    let local = address("192.0.2.1:5060");
+    let mut endpoint = Endpoint::new(config(local));
+    let mut binding = vec![0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+    binding.extend([7; 12]);
+    endpoint.handle_datagram(now, local, address(REMOTE), &binding);
+    let out = outputs(&mut endpoint);
+    let [Output::SendDatagram { local: from, remote, bytes }] = &out[..] else { panic!("{out:?}") };
+    assert_eq!((*from, *remote, bytes.len(), bytes[..2].to_vec()), (local, address(REMOTE), 32, vec![1, 1]));
+    binding[1] = 0x11;
+    for keep_alive in [&b"\r\n\r\n"[..], b"", b"\0\0\0\0", &binding] {
+        endpoint.handle_datagram(now, local, address(REMOTE), keep_alive);
+    }
+    assert_eq!(outputs(&mut endpoint), []);
+    assert_eq!((endpoint.counters().stun_answered, endpoint.counters().dropped), (1, 2));
+}
+
 proptest! {
     /// Whatever comes in on a wildcard address and whatever is called from there, nobody is told the wildcard.
     #[test]

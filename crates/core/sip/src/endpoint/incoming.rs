@@ -89,6 +89,7 @@ impl Endpoint {
             call_id: String::from_utf8_lossy(asked.request.core.call_id).into_owned(),
             source: source.remote,
             transport: source.transport(),
+            bound: source.local,
             connection: source.connection,
             local: self.advertised(&source),
             has_offer,
@@ -109,10 +110,6 @@ impl Endpoint {
             } else {
                 self.refused_replacement(value)
             });
-        }
-        if self.is_full(&asked.source) {
-            self.wire.tally.overloaded += 1;
-            return Err(Reply::full());
         }
         Ok(offer.map(<[u8]>::to_vec))
     }

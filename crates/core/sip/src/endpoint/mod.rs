@@ -5,6 +5,7 @@
 mod abilities;
 mod again;
 mod call;
+mod door;
 mod effort;
 mod ending;
 mod incoming;
@@ -23,9 +24,9 @@ use call::Calls;
 
 use crate::auth::{Challenge, Credentials, Keyring};
 pub use crate::interface::{
-    Arrival, Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, Diversion, EndpointConfig,
-    EndpointCounters, HistoryEntry, IncomingCall, Listen, OutgoingCall, Output, Reason, Registration,
-    RegistrationEvent, RegistrationKey, Target, TransportKind,
+    Admission, Arrival, Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, Diversion,
+    EndpointConfig, EndpointCounters, HistoryEntry, IncomingCall, Listen, OutgoingCall, Output, Reason,
+    Registration, RegistrationEvent, RegistrationKey, Target, TransportKind,
 };
 use crate::locate::Located;
 use crate::message::Frame;
@@ -63,6 +64,7 @@ pub struct Endpoint {
     calls: Calls,
     shunned: Shunned,
     transactions_max: usize,
+    admission: Admission,
 }
 
 impl Endpoint {
@@ -82,6 +84,7 @@ impl Endpoint {
             calls: Calls::default(),
             shunned: Shunned::default(),
             transactions_max,
+            admission: Admission::Open,
         }
     }
 
@@ -301,6 +304,7 @@ impl Endpoint {
             dropped: tally.dropped,
             overloaded: tally.overloaded,
             connections_refused: tally.connections_refused,
+            stun_answered: tally.stun_answered,
             retransmitted: tally.retransmitted,
         }
     }

@@ -1,19 +1,16 @@
 //! Messages that come in: to their transaction, dialog or call, or refused.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::Instant;
 
 use super::reply::{Reply, ResponseHead, response_path};
 use super::screen::{Kind, screen};
 use super::{Endpoint, User};
 use crate::message::{Dropped, HeaderName, Message, Method, Refusal, Request, Response, parse, unfolded};
+use crate::stun;
 use crate::timer::TransactionId;
 use crate::transaction::{Acked, Heard, ServerOpening, merge_key, server_key};
-use crate::wire::{Path, source_of};
-
-/// Most bytes that transactions keep for retransmission; above it new requests are refused without a transaction.
-const TRANSACTION_BYTES_MAX: usize = 64 * 1024 * 1024;
+use crate::wire::Path;
 
 /// A request that is being worked on.
 #[derive(Debug)]
@@ -31,12 +28,27 @@ impl Endpoint {
             // An empty datagram keeps a NAT binding open.
             return;
         }
+        if path.connection.is_none() && stun::is_stun(bytes) {
+            self.answer_stun(path, bytes);
+            return;
+        }
         let flat = unfolded(bytes);
         match parse(&flat) {
             Ok(Message::Request(request)) => self.handle_request(now, path, &request),
             Ok(Message::Response(response)) => self.handle_response(now, &response),
             Err(Dropped::Silently) => self.wire.tally.dropped += 1,
             Err(Dropped::Answer(refusal)) => self.refuse_broken(path, &refusal),
+        }
+    }
+
+    /// A keep-alive that asks for its address ([RFC 5626 §4.4.2]).
+    fn answer_stun(&mut self, path: Path, bytes: &[u8]) {
+        match stun::answer(bytes, path.remote) {
+            Some(answer) => {
+                self.wire.tally.stun_answered += 1;
+                self.wire.send(&path, answer);
+            }
+            None => self.wire.tally.dropped += 1,
         }
     }
 
@@ -84,10 +96,8 @@ impl Endpoint {
             return;
         }
         let head = ResponseHead::of(&request.headers, path.remote);
-        if !self.has_room_for(request) {
-            self.wire.tally.overloaded += 1;
-            let bytes = self.written(&head, &Reply::full(), None);
-            self.wire.send(&response_path(request, path), bytes);
+        if let Some(refusal) = self.refused_at_door(&path, request) {
+            self.refuse_at_door(path, request, &head, &refusal);
             return;
         }
         let is_new = request.core.to.tag().is_none() && request.method != Method::Cancel;
@@ -119,7 +129,7 @@ impl Endpoint {
     pub(super) fn handle_options(&mut self, now: Instant, asked: &Asked<'_, '_>) {
         // Calls that only try to come in say nothing about our health: they must not make others think us dead.
         let is_new = asked.request.core.to.tag().is_none();
-        let reply = if is_new && self.has_all_calls() { Reply::full() } else { Reply::new(200) };
+        let reply = if is_new && self.takes_no_calls() { Reply::full() } else { Reply::new(200) };
         let reply = reply
             .with("Accept", &self.abilities.accept)
             .with("Accept-Encoding", "identity")
@@ -142,6 +152,7 @@ impl Endpoint {
             .and_then(|tag| self.calls.find(core.call_id, tag, core.from.tag().unwrap_or_default()));
         match found {
             Some(call) => self.acked(now, call, request),
+            None if self.is_of_door(request) => {}
             None => self.wire.tally.dropped += 1,
         }
     }
@@ -200,34 +211,5 @@ impl Endpoint {
                 self.unanswered(now, &expired);
             }
         }
-    }
-
-    /// Whether one more transaction may begin. What belongs to a call finds room where strangers no longer do: the call
-    /// is to be hung up, not to hang.
-    fn has_room_for(&self, request: &Request<'_>) -> bool {
-        let core = &request.core;
-        let (to, from) = (core.to.tag().unwrap_or_default(), core.from.tag().unwrap_or_default());
-        let share = if self.calls.find(core.call_id, to, from).is_some() { 2 } else { 1 };
-        self.transactions.count() < self.transactions_max * share
-            && self.transactions.bytes() < TRANSACTION_BYTES_MAX * share
-    }
-
-    /// Whether one more incoming call is one too many, from this source or from all.
-    pub(super) fn is_full(&self, source: &Path) -> bool {
-        let of_source = self.calls.half_open_from(source_of(source.remote.ip()));
-        self.has_all_calls()
-            || self.calls.half_open() >= self.config.half_open_max
-            || (!source.is_trusted && of_source >= self.config.half_open_per_source_max)
-    }
-
-    /// Whether a source is one of our own trunks and proxies.
-    pub(super) fn trusts(&self, source: IpAddr) -> bool {
-        self.config.rules.trusted.iter().any(|network| network.contains(source))
-    }
-
-    /// Whether as many calls are up as may be.
-    pub(super) fn has_all_calls(&self) -> bool {
-        self.calls.count() >= self.config.calls_max
-            || self.calls.remembered() >= self.config.calls_max.saturating_mul(2)
     }
 }

@@ -146,7 +146,12 @@ impl Reply {
         Self::new(500).with("Retry-After", "1")
     }
 
-    /// 503 for lack of room.
+    /// 480 where one call more is one too many just now.
+    pub(super) fn busy() -> Self {
+        Self::new(480).with("Retry-After", "2")
+    }
+
+    /// 503 where no calls are taken, or nothing more is kept.
     pub(super) fn full() -> Self {
         Self::new(503).with("Retry-After", "5")
     }
