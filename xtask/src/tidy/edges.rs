@@ -26,6 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("partyline-rpc", &["partyline-conference"]),
     ("partyline-store", &["partyline-conference"]),
     ("partyline-telemetry", &[]),
+    ("partyline-tls", &[]),
     // roles: shells
     (
         "partyline-vru",
@@ -38,6 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "partyline-engine",
             "partyline-rpc",
             "partyline-store",
+            "partyline-tls",
         ],
     ),
     ("partyline-proxy", &["partyline-conference", "partyline-rpc", "partyline-store", "partyline-telemetry"]),
@@ -59,7 +61,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("partyline-console", &["partyline-telemetry"]),
     // the binary composes, tools and tests call from outside
     ("partyline", &["*"]),
-    ("callbench", &["partyline-sip", "partyline-rtp", "partyline-codec", "partyline-audio", "partyline-udp"]),
+    (
+        "callbench",
+        &[
+            "partyline-sip",
+            "partyline-rtp",
+            "partyline-codec",
+            "partyline-audio",
+            "partyline-udp",
+            "partyline-tls",
+        ],
+    ),
     ("partyline-claims", &["callbench", "partyline-rpc", "partyline-conference"]),
     ("partyline-interop", &["callbench", "partyline-claims"]),
     ("partyline-sim", &["partyline-conference", "partyline-call", "partyline-sip"]),

@@ -7,9 +7,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::{
-    ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig, SignatureScheme,
-};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig, SignatureScheme};
 
 use super::certificate::{CertificateError, read_certificates};
 use super::keeper::CertificateKeeper;
@@ -97,7 +95,9 @@ pub fn client_config(
     let builder = match trust {
         Trust::System => builder.with_root_certificates(system_roots()?),
         Trust::File(file) => builder.with_root_certificates(roots_of(file)?),
-        Trust::Anyone => builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider()))),
+        Trust::Anyone => {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider())))
+        }
     };
     let config = match own {
         Some(own) => builder.with_client_cert_resolver(own),
