@@ -427,6 +427,8 @@ pub struct EndpointCounters {
     pub transaction_bytes: usize,
     /// TCP connections.
     pub connections: usize,
+    /// Registrations of ours, whether they hold or not.
+    pub registrations: usize,
     /// Datagrams and messages that were no SIP or belonged to nothing, and could not be answered.
     pub dropped: u64,
     /// Requests refused for lack of room.

@@ -18,6 +18,7 @@ mod interface;
 pub mod locate;
 pub mod message;
 mod reach;
+mod registration;
 pub mod rules;
 pub mod sdp;
 mod shunned;

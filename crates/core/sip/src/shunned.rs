@@ -27,7 +27,9 @@ impl Shunned {
             let soonest = self.until.iter().min_by_key(|(_, until)| **until).map(|(target, _)| *target);
             soonest.and_then(|soonest| self.until.remove(&soonest));
         }
-        self.until.insert(target, now + wait.unwrap_or(SHUN_TIME).clamp(Duration::from_secs(1), SHUN_MAX));
+        let until = now + wait.unwrap_or(SHUN_TIME).clamp(Duration::from_secs(1), SHUN_MAX);
+        let kept = self.until.entry(target).or_insert(until);
+        *kept = until.max(*kept);
     }
 
     /// A target works again.

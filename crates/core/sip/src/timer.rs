@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::interface::{CallKey, ConnectionId};
+use crate::interface::{CallKey, ConnectionId, RegistrationKey};
 
 /// The estimate of a round trip ([RFC 3261 §17.1.1.1]).
 pub const T1: Duration = Duration::from_millis(500);
@@ -57,6 +57,10 @@ pub enum Timer {
     Glare,
     /// The longest call.
     Longest,
+    /// When a registration is refreshed, or tried again ([RFC 3261 §10.2.4]).
+    Refresh,
+    /// When the way of a registration is used, so that it stays open ([RFC 5626 §4.4]).
+    Ping,
     /// A stream without traffic.
     Idle,
 }
@@ -71,6 +75,7 @@ pub(crate) enum Owner {
     Transaction(TransactionId),
     Call(CallKey),
     Connection(ConnectionId),
+    Registration(RegistrationKey),
 }
 
 /// All timers that run. An owner has each timer at most once.

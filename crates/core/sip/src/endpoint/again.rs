@@ -39,7 +39,7 @@ impl User {
     pub(super) const fn call(self) -> Option<CallKey> {
         match self {
             Self::Invite(call) | Self::Reoffer(call) | Self::Bye(call) => Some(call),
-            Self::Nobody => None,
+            Self::Register(_) | Self::Nobody => None,
         }
     }
 }
@@ -64,6 +64,9 @@ impl Endpoint {
     }
 
     fn keyring(&mut self, user: User) -> Option<&mut Keyring> {
+        if let User::Register(key) = user {
+            return self.registrations.of(key).map(|registering| &mut registering.keyring);
+        }
         self.calls.of(user.call()?)?.effort.as_deref_mut().map(|effort| &mut effort.keyring)
     }
 
@@ -127,7 +130,7 @@ impl Endpoint {
         match (response.status, user) {
             (401 | 407, _) => self.show_credentials(now, user, response, &sent),
             (_, User::Invite(key)) => self.goes_elsewhere(now, key, response, &sent),
-            (_, User::Reoffer(_) | User::Bye(_) | User::Nobody) => false,
+            (_, User::Reoffer(_) | User::Bye(_) | User::Register(_) | User::Nobody) => false,
         }
     }
 
@@ -176,9 +179,12 @@ impl Endpoint {
     }
 
     fn next_cseq(&mut self, user: User) -> Option<u32> {
-        let call = self.calls.of(user.call()?)?;
-        call.dialog.local_cseq += 1;
-        Some(call.dialog.local_cseq)
+        let cseq = match user {
+            User::Register(key) => &mut self.registrations.of(key)?.cseq,
+            _ => &mut self.calls.of(user.call()?)?.dialog.local_cseq,
+        };
+        *cseq += 1;
+        Some(*cseq)
     }
 
     /// Takes note of which transaction stands for what now.
@@ -203,7 +209,7 @@ impl Endpoint {
                     wanted.sent = Some(opened.transaction);
                 }
             }
-            User::Bye(_) | User::Nobody => {}
+            User::Bye(_) | User::Register(_) | User::Nobody => {}
         }
     }
 
@@ -212,15 +218,18 @@ impl Endpoint {
         self.falls_back_to_datagrams(now, expired)
             || match expired.user {
                 User::Invite(key) => self.goes_on(now, key, &expired.sent),
-                User::Reoffer(_) | User::Bye(_) | User::Nobody => false,
+                User::Reoffer(_) | User::Bye(_) | User::Register(_) | User::Nobody => false,
             }
     }
 
     /// A stream was tried for a large request and is not to be had: then by datagram after all.
     fn falls_back_to_datagrams(&mut self, now: Instant, expired: &Expired<User>) -> bool {
         let Sent { path, request } = &expired.sent;
-        let Some(call) = expired.user.call().and_then(|call| self.calls.of(call)) else { return false };
-        let plain = call.dialog.path;
+        let plain = match expired.user {
+            User::Register(key) => self.registrations.of(key).and_then(|registering| registering.path),
+            _ => expired.user.call().and_then(|call| self.calls.of(call)).map(|call| call.dialog.path),
+        };
+        let Some(plain) = plain else { return false };
         let was_instead = plain.transport == TransportKind::Udp && path.transport == TransportKind::Tcp;
         if !was_instead || !expired.is_unsent || request.is_empty() {
             return false;

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::again::Anew;
 use super::call::{Phase, Progress};
@@ -14,6 +14,7 @@ use crate::locate::Located;
 use crate::message::{
     Address, HeaderName, Headers, Response, Uri, decimal, host_address, parameter, split_commas,
 };
+use crate::registration::retry_after;
 use crate::timer::{Owner, RINGING_MAX, Timer};
 use crate::transaction::Sent;
 use crate::wire::Path;
@@ -83,13 +84,6 @@ impl Effort {
         }
         true
     }
-}
-
-/// How long a refusal asks to stay away.
-fn retry_after(headers: &Headers<'_>) -> Option<Duration> {
-    let value = headers.first(HeaderName::RetryAfter)?;
-    let end = value.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(value.len());
-    decimal(&value[..end]).map(Duration::from_secs)
 }
 
 /// The SIP contacts of a 3xx, the one with the highest q first ([RFC 3261 §8.1.3.4]).

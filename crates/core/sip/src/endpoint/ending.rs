@@ -139,6 +139,8 @@ impl Endpoint {
             | Timer::K
             | Timer::L
             | Timer::M
+            | Timer::Refresh
+            | Timer::Ping
             | Timer::Idle => {}
         }
     }
@@ -166,6 +168,7 @@ impl Endpoint {
             }
             User::Reoffer(call) => self.reoffer_unanswered(now, call),
             User::Bye(call) => self.forget(call),
+            User::Register(key) => self.register_unanswered(now, key),
             User::Nobody => {}
         }
     }

@@ -11,6 +11,7 @@ mod ending;
 mod incoming;
 mod outgoing;
 mod receive;
+mod registering;
 mod reoffer;
 mod reply;
 mod screen;
@@ -21,6 +22,7 @@ use std::time::Instant;
 
 use abilities::Abilities;
 use call::Calls;
+use registering::Registrations;
 
 use crate::auth::{Challenge, Credentials, Keyring};
 pub use crate::interface::{
@@ -49,6 +51,8 @@ enum User {
     Reoffer(CallKey),
     /// The end of a call.
     Bye(CallKey),
+    /// A registration of ours.
+    Register(RegistrationKey),
     /// Nobody waits: CANCEL, the BYE of a superfluous fork.
     Nobody,
 }
@@ -62,6 +66,7 @@ pub struct Endpoint {
     wire: Wire,
     transactions: Transactions<User>,
     calls: Calls,
+    registrations: Registrations,
     shunned: Shunned,
     transactions_max: usize,
     admission: Admission,
@@ -82,6 +87,7 @@ impl Endpoint {
             wire: Wire::default(),
             transactions: Transactions::new(),
             calls: Calls::default(),
+            registrations: Registrations::default(),
             shunned: Shunned::default(),
             transactions_max,
             admission: Admission::Open,
@@ -159,6 +165,7 @@ impl Endpoint {
     pub fn handle_disconnected(&mut self, now: Instant, connection: ConnectionId) {
         let waiting = self.wire.forget(connection);
         self.fail(now, waiting);
+        self.registrations_lost(now, connection);
     }
 
     /// Time has passed.
@@ -171,6 +178,7 @@ impl Endpoint {
                     }
                 }
                 Owner::Call(key) => self.call_timeout(now, key, timer),
+                Owner::Registration(key) => self.registration_timeout(now, key, timer),
                 Owner::Connection(connection) => {
                     if self.wire.is_unused(connection) {
                         let waiting = self.wire.close(connection);
@@ -275,6 +283,32 @@ impl Endpoint {
         self.call_out(now, outgoing)
     }
 
+    /// Registers with somebody, and stays registered until `unregister`. What becomes of it is told by
+    /// [`Output::Registration`].
+    ///
+    /// # Errors
+    /// [`CallError::Full`]; [`CallError::WrongState`] where a URI is no SIP URI, no time is asked for, or no local address
+    /// has the transport and address family of any target.
+    pub fn register(&mut self, now: Instant, wanted: &Registration) -> Result<RegistrationKey, CallError> {
+        self.begin_registration(now, wanted)
+    }
+
+    /// Takes a registration back; `Unregistered` tells when that is done.
+    ///
+    /// # Errors
+    /// [`CallError::NoCall`] where there is no such registration.
+    pub fn unregister(&mut self, now: Instant, key: RegistrationKey) -> Result<(), CallError> {
+        self.end_registration(now, key)
+    }
+
+    /// The registrar is found elsewhere now; it counts from the next failure on.
+    ///
+    /// # Errors
+    /// [`CallError::NoCall`] where there is no such registration, [`CallError::WrongState`] for no targets.
+    pub fn retarget(&mut self, key: RegistrationKey, targets: &[Target]) -> Result<(), CallError> {
+        self.move_registration(key, targets)
+    }
+
     /// The shell has found where the contact of a redirection is, in answer to [`Output::Locate`]; without any target
     /// the next contact is tried.
     pub fn handle_located(&mut self, now: Instant, call: CallKey, targets: &[Located]) {
@@ -301,6 +335,7 @@ impl Endpoint {
             transactions: self.transactions.count(),
             transaction_bytes: self.transactions.bytes(),
             connections: self.wire.connections_count(),
+            registrations: self.registrations.count(),
             dropped: tally.dropped,
             overloaded: tally.overloaded,
             connections_refused: tally.connections_refused,

@@ -175,6 +175,7 @@ impl Endpoint {
             Heard::Tell(User::Invite(call)) => self.invite_heard(now, call, response),
             Heard::Tell(User::Reoffer(call)) => self.reoffer_heard(now, call, response),
             Heard::Tell(User::Bye(call)) => self.forget(call),
+            Heard::Tell(User::Register(key)) => self.register_heard(now, key, response),
             Heard::Tell(User::Nobody) | Heard::Absorbed => {}
             Heard::Stray => self.stray_response(now, response),
         }
