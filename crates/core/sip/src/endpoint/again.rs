@@ -179,9 +179,10 @@ impl Endpoint {
     }
 
     fn next_cseq(&mut self, user: User) -> Option<u32> {
-        let cseq = match user {
-            User::Register(key) => &mut self.registrations.of(key)?.cseq,
-            _ => &mut self.calls.of(user.call()?)?.dialog.local_cseq,
+        let cseq = if let User::Register(key) = user {
+            &mut self.registrations.of(key)?.cseq
+        } else {
+            &mut self.calls.of(user.call()?)?.dialog.local_cseq
         };
         *cseq += 1;
         Some(*cseq)
@@ -225,9 +226,10 @@ impl Endpoint {
     /// A stream was tried for a large request and is not to be had: then by datagram after all.
     fn falls_back_to_datagrams(&mut self, now: Instant, expired: &Expired<User>) -> bool {
         let Sent { path, request } = &expired.sent;
-        let plain = match expired.user {
-            User::Register(key) => self.registrations.of(key).and_then(|registering| registering.path),
-            _ => expired.user.call().and_then(|call| self.calls.of(call)).map(|call| call.dialog.path),
+        let plain = if let User::Register(key) = expired.user {
+            self.registrations.of(key).and_then(|registering| registering.path)
+        } else {
+            expired.user.call().and_then(|call| self.calls.of(call)).map(|call| call.dialog.path)
         };
         let Some(plain) = plain else { return false };
         let was_instead = plain.transport == TransportKind::Udp && path.transport == TransportKind::Tcp;
