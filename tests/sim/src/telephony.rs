@@ -1,10 +1,13 @@
 //! SIP over a network that loses, doubles and reorders: callers' phones and a server, both on the real core.
 //!
 //! There is no model but the contract: whatever the network does, every call that was begun ends, once, at both
-//! sides, no call is told of twice, and nothing is left of any.
+//! sides, by a pair of ends that the RFC has; while it lasts both sides agree who sends; no call is told of twice, and
+//! nothing is left of any.
+
+mod pair;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -13,14 +16,17 @@ use partyline_sip::endpoint::{
     TransportKind,
 };
 use partyline_sip::rules::DialogRules;
-use partyline_sip::sdp::{Capabilities, CodecName, KeySeed, MediaSecurity};
+use partyline_sip::sdp::{Capabilities, CodecName, Direction, KeySeed, MediaSecurity};
 
 use crate::chance::Chance;
+use pair::Pair;
 
 /// The network is bad until then.
 const STORM: Duration = Duration::from_secs(40);
+/// By then each change has come through or ended its call: what both sides know is the same.
+const CALM: Duration = Duration::from_secs(160);
 /// By then every timer of every transaction has run out.
-const END: Duration = Duration::from_secs(300);
+const END: Duration = Duration::from_secs(400);
 
 const PHONES: usize = 0;
 const SERVER: usize = 1;
@@ -34,16 +40,33 @@ pub struct CallsReport {
     pub came: usize,
     /// Calls that phones heard answered.
     pub answered: usize,
+    /// Changes of the media that were told of.
+    pub changed: usize,
+    /// Calls that were up at both sides when all was calm again.
+    pub lasting: usize,
     /// Datagrams that were lost.
     pub lost: u64,
 }
 
 enum Step {
-    Datagram { to: usize, bytes: Vec<u8> },
+    Datagram {
+        to: usize,
+        bytes: Vec<u8>,
+    },
     Begin,
     Answer(CallKey),
     Reject(CallKey),
     HangUp(usize, CallKey),
+    Reoffer(usize, CallKey, Direction),
+    /// All is calm: look at the calls that are up, and end them.
+    Look,
+}
+
+/// How bad the network is while it is.
+struct Weather {
+    lost_percent: u64,
+    doubled_percent: u64,
+    slowest_ms: u64,
 }
 
 struct Line {
@@ -55,8 +78,10 @@ struct Line {
     heap: BinaryHeap<Reverse<(Duration, u64)>>,
     steps: BTreeMap<u64, Step>,
     scheduled: u64,
-    told: [BTreeSet<CallKey>; 2],
-    over: [BTreeSet<CallKey>; 2],
+    weather: Weather,
+    pairs: Vec<Pair>,
+    /// Which pair a call of an end belongs to.
+    known: [BTreeMap<CallKey, usize>; 2],
     report: CallsReport,
     failure: Option<String>,
 }
@@ -109,6 +134,11 @@ impl Line {
                 ..EndpointConfig::default()
             })
         });
+        let weather = Weather {
+            lost_percent: chance.below(31),
+            doubled_percent: chance.below(31),
+            slowest_ms: 2 + chance.below(1_500),
+        };
         let mut line = Self {
             chance,
             origin: Instant::now(),
@@ -118,8 +148,9 @@ impl Line {
             heap: BinaryHeap::new(),
             steps: BTreeMap::new(),
             scheduled: 0,
-            told: Default::default(),
-            over: Default::default(),
+            weather,
+            pairs: Vec::new(),
+            known: Default::default(),
             report: CallsReport::default(),
             failure: None,
         };
@@ -127,6 +158,7 @@ impl Line {
             let at = line.chance.between_ms(0, 20_000);
             line.at(at, Step::Begin);
         }
+        line.at(CALM, Step::Look);
         line
     }
 
@@ -149,15 +181,54 @@ impl Line {
             }
             Step::Begin => self.begin(),
             // The call may be over by now; then the answer is that there is none.
-            Step::Answer(call) => _ = self.ends[SERVER].answer(now, call, &capabilities(4000)),
-            Step::Reject(call) => _ = self.ends[SERVER].reject(now, call, 486, &Because::default()),
-            Step::HangUp(end, call) => _ = self.ends[end].hang_up(now, call, &Because::default()),
+            Step::Answer(call) => {
+                if let Ok(Some(agreed)) = self.ends[SERVER].answer(now, call, &capabilities(4000)) {
+                    self.with_pair(SERVER, call, |pair| pair.agree(SERVER, agreed.direction));
+                }
+            }
+            Step::Reject(call) => {
+                if self.ends[SERVER].reject(now, call, 486, &Because::default()).is_ok() {
+                    self.with_pair(SERVER, call, |pair| pair.act(SERVER));
+                }
+            }
+            Step::HangUp(end, call) => {
+                if self.ends[end].hang_up(now, call, &Because::default()).is_ok() {
+                    self.with_pair(end, call, |pair| pair.act(end));
+                }
+            }
+            Step::Reoffer(end, call, direction) => {
+                let ours = capabilities(if end == PHONES { 6000 } else { 4000 });
+                let _ = self.ends[end].reoffer(now, call, &ours, direction);
+            }
+            Step::Look => self.look(),
         }
     }
 
+    /// What both sides know of a call is the same; then one of them hangs up.
+    fn look(&mut self) {
+        for pair in 0..self.pairs.len() {
+            let Some(up) = self.pairs[pair].up() else { continue };
+            match up {
+                Ok(calls) => {
+                    self.report.lasting += 1;
+                    let end = usize::from(self.chance.percent(50));
+                    let at = self.now + self.chance.between_ms(0, 5_000);
+                    self.at(at, Step::HangUp(end, calls[end]));
+                }
+                Err(why) => self.fail(why),
+            }
+        }
+    }
+
+    fn with_pair<T>(&mut self, end: usize, call: CallKey, change: impl FnOnce(&mut Pair) -> T) -> Option<T> {
+        let pair = self.known[end].get(&call).and_then(|pair| self.pairs.get_mut(*pair))?;
+        Some(change(pair))
+    }
+
     fn begin(&mut self) {
+        let number = self.pairs.len();
         let outgoing = OutgoingCall {
-            from_user: "100".to_owned(),
+            from_user: number.to_string(),
             delays_offer: self.chance.percent(20),
             ..OutgoingCall::new(
                 "sip:12345678@127.0.0.1:5060",
@@ -169,11 +240,24 @@ impl Line {
         match self.ends[PHONES].call(now, &outgoing) {
             Ok(call) => {
                 self.report.begun += 1;
-                self.told[PHONES].insert(call);
-                let at = self.now + self.chance.between_ms(0, 30_000);
-                self.at(at, Step::HangUp(PHONES, call));
+                self.pairs.push(Pair::begun(call));
+                self.known[PHONES].insert(call, number);
+                if self.chance.percent(70) {
+                    let at = self.now + self.chance.between_ms(0, 30_000);
+                    self.at(at, Step::HangUp(PHONES, call));
+                }
+                self.change_now_and_then(PHONES, call);
             }
             Err(error) => self.fail(format!("a phone could not call: {error}")),
+        }
+    }
+
+    /// Hold and resume, as people do and conferences.
+    fn change_now_and_then(&mut self, end: usize, call: CallKey) {
+        for _ in 0..self.chance.below(4) {
+            let at = self.now + self.chance.between_ms(500, 30_000);
+            let direction = if self.chance.percent(50) { Direction::SendOnly } else { Direction::SendRecv };
+            self.at(at, Step::Reoffer(end, call, direction));
         }
     }
 
@@ -196,39 +280,40 @@ impl Line {
 
     fn send(&mut self, to: usize, bytes: &[u8]) {
         let is_stormy = self.now < STORM;
-        if is_stormy && self.chance.percent(20) {
+        let Weather { lost_percent, doubled_percent, slowest_ms } = self.weather;
+        if is_stormy && self.chance.percent(lost_percent) {
             self.report.lost += 1;
             return;
         }
-        let copies = if is_stormy && self.chance.percent(15) { 2 } else { 1 };
+        let copies = if is_stormy && self.chance.percent(doubled_percent) { 2 } else { 1 };
         for _ in 0..copies {
-            let slowest = if is_stormy { 900 } else { 20 };
+            let slowest = if is_stormy { slowest_ms } else { 20 };
             let at = self.now + self.chance.between_ms(1, slowest);
             self.at(at, Step::Datagram { to, bytes: bytes.to_vec() });
         }
     }
 
     fn event(&mut self, end: usize, call: CallKey, event: CallEvent) {
-        if self.over[end].contains(&call) {
-            self.fail(format!("{call:?} is told of after its end: {event:?}"));
+        if let CallEvent::Incoming(incoming) = &event {
+            self.incoming(end, call, &incoming.caller);
+            return;
         }
-        match event {
-            CallEvent::Incoming(_) => self.incoming(end, call),
-            CallEvent::Answered(_) => self.report.answered += 1,
-            CallEvent::Ended(_) => {
-                self.over[end].insert(call);
-            }
-            CallEvent::Ringing | CallEvent::Confirmed(_) | CallEvent::Changed(_) | CallEvent::Key(_) => {}
-        }
-        if !self.told[end].contains(&call) {
-            self.fail(format!("{call:?} was never begun"));
+        self.report.answered += usize::from(matches!(event, CallEvent::Answered(_)));
+        self.report.changed += usize::from(matches!(event, CallEvent::Changed(_)));
+        match self.with_pair(end, call, |pair| pair.tell(end, &event)) {
+            None => self.fail(format!("{call:?} was never begun: {event:?}")),
+            Some(Err(why)) => self.fail(format!("{call:?}: {why}")),
+            Some(Ok(())) => {}
         }
     }
 
-    fn incoming(&mut self, end: usize, call: CallKey) {
-        if end != SERVER || !self.told[end].insert(call) {
-            self.fail(format!("{call:?} comes in twice, or at a phone"));
-        }
+    fn incoming(&mut self, end: usize, call: CallKey, caller: &str) {
+        let number = caller.parse().ok().filter(|number| *number < self.pairs.len() && end == SERVER);
+        let Some(number) = number.filter(|number: &usize| self.pairs[*number].come(call)) else {
+            self.fail(format!("{call:?} of {caller} comes in twice, or at a phone"));
+            return;
+        };
+        self.known[SERVER].insert(call, number);
         self.report.came += 1;
         let now = self.instant();
         if self.chance.percent(30) {
@@ -237,10 +322,11 @@ impl Line {
         let at = self.now + self.chance.between_ms(0, 3_000);
         let step = if self.chance.percent(15) { Step::Reject(call) } else { Step::Answer(call) };
         self.at(at, step);
-        if self.chance.percent(40) {
+        if self.chance.percent(30) {
             let at = at + self.chance.between_ms(0, 20_000);
             self.at(at, Step::HangUp(SERVER, call));
         }
+        self.change_now_and_then(SERVER, call);
     }
 
     fn fail(&mut self, why: String) {
@@ -250,12 +336,14 @@ impl Line {
     fn check_the_end(self) -> Result<CallsReport, String> {
         for end in [PHONES, SERVER] {
             let counters = self.ends[end].counters();
-            if (counters.calls, counters.half_open, counters.transactions) != (0, 0, 0) {
+            let left =
+                (counters.calls, counters.half_open, counters.transactions, counters.transaction_bytes);
+            if left != (0, 0, 0, 0) || self.ends[end].poll_timeout().is_some() {
                 return Err(format!("left at the end: {counters:?}"));
             }
-            if self.told[end] != self.over[end] {
-                return Err(format!("begun {:?}, ended {:?}", self.told[end], self.over[end]));
-            }
+        }
+        for pair in &self.pairs {
+            pair.check_the_end().map_err(|why| format!("{why}: {pair:?}"))?;
         }
         // A phone may give up before its INVITE got through; a call that nobody made never comes.
         if self.report.came > self.report.begun || self.report.answered > self.report.came {
