@@ -74,7 +74,7 @@ impl Pair {
         }
     }
 
-    /// Each end of a side follows from what it or the other side did ([RFC 3261 §9, §13.3.1.4, §14.1, §15]).
+    /// Each end of a side follows from what it or the other side did ([RFC 3261 §9, §12.2.1.2, §13.3.1.4, §15]).
     pub(super) fn check_the_end(&self) -> Result<(), String> {
         let [phone, server] = &self.sides;
         let Some(ended) = &phone.end else { return Err("the phone's side never ended".to_owned()) };
@@ -85,24 +85,28 @@ impl Pair {
                 .then_some(())
                 .ok_or_else(|| "half a call".to_owned());
         };
+        // Whatever is not named here is an end that nothing in these calls leads to.
         let has_cause = match ended {
+            CallEnd::TimedOut => true,
             CallEnd::WeHungUp => phone.acted,
             // Who gives up waiting for an ACK, or for the answer to a change, sends BYE too.
-            CallEnd::TheyHungUp(_) => server.acted || matches!(other, CallEnd::TimedOut | CallEnd::NoAgreement),
-            CallEnd::Refused { status } => matches!(
-                (other, *status),
-                (CallEnd::Rejected, 486) | (CallEnd::WeHungUp | CallEnd::TimedOut, 400..700)
-            ),
-            CallEnd::TimedOut => true,
-            // A callee has no such ends, and descriptions here always fit.
-            CallEnd::Cancelled(_) | CallEnd::Rejected | CallEnd::NoAgreement => false,
+            CallEnd::TheyHungUp(_) => server.acted || matches!(other, CallEnd::TimedOut),
+            CallEnd::Refused { status: 486 } => matches!(other, CallEnd::Rejected),
+            refused => {
+                matches!(refused, CallEnd::Refused { .. })
+                    && matches!(other, CallEnd::WeHungUp | CallEnd::TimedOut)
+            }
         };
         let other_has_cause = match other {
-            CallEnd::WeHungUp | CallEnd::Rejected => server.acted,
-            CallEnd::Cancelled(_) => matches!(ended, CallEnd::WeHungUp | CallEnd::TimedOut),
-            CallEnd::TheyHungUp(_) => phone.acted || matches!(ended, CallEnd::TimedOut),
             CallEnd::TimedOut => true,
-            CallEnd::Refused { .. } | CallEnd::NoAgreement => false,
+            CallEnd::WeHungUp | CallEnd::Rejected => server.acted,
+            CallEnd::TheyHungUp(_) => phone.acted || matches!(ended, CallEnd::TimedOut),
+            // A change that the phone knew no call for any more.
+            CallEnd::Refused { status: 481 } => phone.acted || matches!(ended, CallEnd::TimedOut),
+            cancelled => {
+                matches!(cancelled, CallEnd::Cancelled(_))
+                    && matches!(ended, CallEnd::WeHungUp | CallEnd::TimedOut)
+            }
         };
         if has_cause && other_has_cause { Ok(()) } else { Err("ends that do not fit".to_owned()) }
     }
