@@ -81,11 +81,11 @@ impl Dissection {
     }
 
     /// What tshark complains of in packets that we sent: anything malformed, and every expert information in SIP, SDP,
-    /// RTP or RTCP from a warning upwards.
+    /// RTP or RTCP from a warning upwards; but not in packets that pass the filter `but_for`.
     ///
     /// # Errors
     /// As [`Self::fields`]; when there is nothing of ours that was understood at all.
-    pub fn complaints(&self) -> anyhow::Result<Vec<String>> {
+    pub fn complaints(&self, but_for: Option<&str>) -> anyhow::Result<Vec<String>> {
         let fields = [
             "frame.number",
             "_ws.col.Protocol",
@@ -93,7 +93,11 @@ impl Dissection {
             "_ws.expert.message",
             "_ws.malformed",
         ];
-        let filter = format!("{} && (sip || rtp || rtcp || tls || _ws.malformed || _ws.expert)", self.ours());
+        let mut filter =
+            format!("{} && (sip || rtp || rtcp || tls || _ws.malformed || _ws.expert)", self.ours());
+        if let Some(but_for) = but_for {
+            filter.push_str(&format!(" && !({but_for})"));
+        }
         let packets = self.fields(&filter, &fields)?;
         if packets.is_empty() {
             bail!("nothing of ours was captured and understood");

@@ -10,6 +10,7 @@ mod linphone;
 mod sipp;
 mod sipp_call;
 mod sound;
+mod tool;
 mod trial;
 mod wire;
 
@@ -20,5 +21,6 @@ pub use kamailio::{Forwarding, Kamailio};
 pub use linphone::{KeysBy, Linphone};
 pub use sipp::{Sipp, SippRun};
 pub use sipp_call::{SippCall, SippPlan};
+pub use tool::{ToolRun, run_tool};
 pub use trial::{PEER_HZ, Trial, hears_only};
 pub use wire::{Fate, Message, Wire};

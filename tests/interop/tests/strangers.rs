@@ -1,0 +1,117 @@
+//! Who looks for a way in, and who sends rubbish: callers in a conference notice nothing.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use partyline_claims::still_talking;
+use partyline_interop::{Trial, run_tool};
+
+const GARBAGE: u32 = 20_000;
+/// Datagrams that are sent at once, and the pause after them: the server's sockets are to take most of them.
+const VOLLEY: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// The tools send from the machine's own loopback address.
+#[tokio::test]
+async fn the_tools_of_sipvicious_get_nowhere_and_disturb_no_caller() {
+    let mut trial = Trial::start().await.unwrap();
+    let pair = trial.party.talking_pair().await.unwrap();
+    let server = trial.party.server.address().to_string();
+
+    let map = run_tool("svmap", &["-P", "25060", &server]).await.unwrap();
+    assert!(map.printed.contains("Partyline"), "{}", map.printed);
+    for method in ["OPTIONS", "REGISTER", "INVITE"] {
+        let extensions =
+            ["-P", "25061", "-m", method, "-e", "10000000-10000029", "--maximumtime", "10", &server];
+        let war = run_tool("svwar", &extensions).await.unwrap();
+        assert_ne!(war.status, Some(124), "svwar {method} hangs: {}", war.printed);
+        assert!(!war.printed.contains("reqauth"), "{}", war.printed);
+    }
+    let crack = ["-P", "25062", "-u", "10000000", "-r", "1-100", "--maximumtime", "10", &server];
+    let crack = run_tool("svcrack", &crack).await.unwrap();
+    assert_ne!(crack.status, Some(124), "svcrack hangs: {}", crack.printed);
+    assert!(!crack.printed.contains("Password"), "{}", crack.printed);
+
+    still_talking(&pair).await.unwrap();
+    assert!(trial.party.server.is_running());
+    // Every code that svwar dialled was one wrong try more of the same source.
+    let tries = "refusal = 'unknown_code' AND source LIKE '127.0.0.1%'";
+    assert!(trial.party.server.count("attempt", tries).await.unwrap() > 0);
+    trial.finish().await.unwrap();
+}
+
+/// A few numbers that look like none (xorshift); the same in every run.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    fn octets(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.next() as u8).collect()
+    }
+
+    /// A good message with some of its octets changed, left out or doubled.
+    fn spoiled(&mut self, good: &[u8]) -> Vec<u8> {
+        let mut bytes = good.to_vec();
+        for _ in 0..=self.below(8) {
+            let at = self.below(bytes.len());
+            match self.below(3) {
+                0 => bytes[at] = self.next() as u8,
+                1 => drop(bytes.remove(at)),
+                _ => bytes.insert(at, bytes[at]),
+            }
+        }
+        bytes
+    }
+}
+
+#[tokio::test]
+async fn twenty_thousand_datagrams_of_garbage_change_nothing() {
+    let mut trial = Trial::start().await.unwrap();
+    let pair = trial.party.talking_pair().await.unwrap();
+    let stranger = UdpSocket::bind((trial.strangers_address(), 0)).unwrap();
+    let (us, sip) = (stranger.local_addr().unwrap(), trial.party.server.sip());
+    let invite = format!(
+        "INVITE sip:conference@{sip} SIP/2.0\r\nVia: SIP/2.0/UDP {us};branch=z9hG4bKx;rport\r\n\
+         From: <sip:noise@{us}>;tag=n\r\nTo: <sip:conference@{sip}>\r\nCall-ID: noise\r\nCSeq: 1 INVITE\r\n\
+         Contact: <sip:noise@{us}>\r\nMax-Forwards: 70\r\nContent-Type: application/sdp\r\n\
+         Content-Length: 122\r\n\r\nv=0\r\no=- 1 1 IN IP4 {us}\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+         m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+    );
+    let mut rtp = vec![0x80, 0x00];
+    rtp.extend([0x5A; 170]);
+    let mut doors: Vec<SocketAddr> = vec![sip];
+    for phone in &pair {
+        doors.push(phone.call.media_goes_to().await.unwrap());
+    }
+    let mut noise = Noise(0x5EED);
+    for nth in 0..GARBAGE {
+        let length = noise.below(1_400);
+        let datagram = match nth % 4 {
+            0 => noise.octets(length),
+            1 | 2 => noise.spoiled(invite.as_bytes()),
+            _ => noise.spoiled(&rtp),
+        };
+        let door = if nth % 4 == 3 { doors[1 + noise.below(2)] } else { doors[noise.below(3) / 2] };
+        // A full socket buffer is the network's loss.
+        let _ = stranger.send_to(&datagram, door);
+        if nth % VOLLEY == 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+    still_talking(&pair).await.unwrap();
+    assert!(trial.party.server.is_running());
+    assert_eq!(trial.party.server.count("conferee", "state = 'joined'").await.unwrap(), 2);
+    let (status, _) = trial.party.server.http("/readyz").unwrap();
+    assert_eq!(status, 200, "it takes calls");
+    trial.finish_but_for(Some("sip.Status-Code >= 400")).await.unwrap();
+}
