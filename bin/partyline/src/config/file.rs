@@ -10,13 +10,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use partyline_conference::{MixerClass, MixerId, VruId};
-use partyline_vru::SourceNetwork;
+use partyline_vru::{MediaSecurity, SourceNetwork};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::values::{
-    Application, Code, Count, Language, Limit, LogFilter, LogFormat, PortRange, Room, Span, Text,
+    Application, Code, Count, Language, Limit, LogFilter, LogFormat, PortRange, Room, Span, Srtp, Text,
 };
 
 /// The whole file.
@@ -111,13 +111,18 @@ impl Default for GuessDefence {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Rtp {
     pub(crate) ports: Text<PortRange>,
+    pub(crate) srtp: Text<Srtp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) threads: Option<Count<1, 64>>,
 }
 
 impl Default for Rtp {
     fn default() -> Self {
-        Self { ports: Text(PortRange { first: 16384, last: 32767 }), threads: None }
+        Self {
+            ports: Text(PortRange { first: 16384, last: 32767 }),
+            srtp: Text(Srtp(MediaSecurity::default())),
+            threads: None,
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use partyline_call::Language;
 use partyline_conference::{ConferenceCode, InterfaceServerId, MixerClass, MixerId, RoomName, VruId};
 use partyline_store::Retention;
 use partyline_telemetry::LogConfig;
-use partyline_vru::SourceNetwork;
+use partyline_vru::{MediaSecurity, SourceNetwork};
 
 pub(crate) use layers::{ConfigError, FlagValue, Inputs, Origin, Origins};
 
@@ -49,6 +49,7 @@ pub(crate) struct Config {
     pub(crate) calls_max: usize,
     pub(crate) guess_defence: GuessDefence,
     pub(crate) rtp_ports: PortRange,
+    pub(crate) media_security: MediaSecurity,
     pub(crate) media_threads: Option<NonZeroUsize>,
     pub(crate) http_listen: SocketAddr,
     pub(crate) cms: Vec<InterfaceServerId>,
@@ -154,6 +155,7 @@ fn check(file: &File, origins: &Origins) -> Result<Config, ConfigError> {
         calls_max: file.sip.calls_max.number() as usize,
         guess_defence: guess_defence(file, &mut problems),
         rtp_ports: file.rtp.ports.0,
+        media_security: file.rtp.srtp.0.0,
         media_threads: file.rtp.threads.and_then(|threads| NonZeroUsize::new(threads.number() as usize)),
         http_listen: file.http.listen.0,
         cms: servers("cms", file.cms.interface_servers.number()),

@@ -76,6 +76,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("guess_defence.forget", Kind::Text, "In how long as many wrong codes as lock out are forgotten, one by one."),
     setting("rtp.ports", Kind::Text, "UDP ports for audio, both ends included; a call takes two. Keep them below the kernel's ephemeral ports (`sysctl net.ipv4.ip_local_port_range`).")
         .flag("--rtp-ports"),
+    setting("rtp.srtp", Kind::Text, "Whether callers' audio is encrypted (SRTP, keys in SDP): \"prefer\" takes what a caller offers, \"require\" refuses callers without it with 488, \"refuse\" knows none. Keys are as secret as the signalling: use it with TLS."),
     setting("rtp.threads", Kind::Number, "Media threads, 1 to 64.")
         .unset("one for each core", "2"),
     setting("http.listen", Kind::Text, "Where `/readyz`, `/healthz` and `/metrics` are answered. There is no password: keep it on an address that only your monitoring reaches.")

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use partyline_conference::{ConferenceCode, MixerClass, MixerId, RoomName, VruId};
+use partyline_vru::MediaSecurity;
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -267,6 +268,28 @@ impl fmt::Display for Language {
 
 impl Spelled for Language {
     const EXPECTED: &'static str = "a language that prompts are there in: \"en\"";
+}
+
+/// Whether callers' media is secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Srtp(pub(crate) MediaSecurity);
+
+impl FromStr for Srtp {
+    type Err = Misspelled;
+
+    fn from_str(text: &str) -> Result<Self, Misspelled> {
+        MediaSecurity::from_word(text).map(Self).ok_or(Misspelled)
+    }
+}
+
+impl fmt::Display for Srtp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+impl Spelled for Srtp {
+    const EXPECTED: &'static str = "\"refuse\", \"prefer\" or \"require\"";
 }
 
 /// A conference code. It is a secret: it is never written back.

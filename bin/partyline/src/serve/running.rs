@@ -153,6 +153,7 @@ fn vru_config(vru: &config::Vru, config: &Config) -> partyline_vru::Config {
         id: vru.id.clone(),
         sip_listen: vru.listen.clone(),
         external_address: config.external_address,
+        media_security: config.media_security,
         calls_max: config.calls_max,
         language: config.prompts.language,
         numbers: numbers(config),

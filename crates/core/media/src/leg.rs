@@ -5,14 +5,17 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use partyline_audio::Player;
-use partyline_rtp::{HEADER_OCTETS, NtpTime};
+use partyline_rtp::{HEADER_OCTETS, NtpTime, Ssrc};
 
 use crate::control::Control;
 use crate::frame::{FRAME, FRAME_SAMPLES, Frame, PACKET_OCTETS, Payload, RATE_HZ};
 use crate::line::{Incoming, LegMedia, Outgoing, Received, StreamStart};
 use crate::overlay::Overlay;
 use crate::play_id::PlayId;
+use crate::reach::Reach;
+use crate::report::{LegReport, TheirReport};
 use crate::shared::Shared;
+use crate::transport::{RtcpRoute, Secrecy};
 
 /// Most outputs that wait to be taken. A tick makes two or three; more come only from a caller who floods.
 const OUTPUTS_MAX: usize = 16;
@@ -38,23 +41,15 @@ pub enum LegOutput {
     Unbind,
 }
 
-/// What a leg has seen, from its start.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct LegReport {
-    /// Valid RTP packets received.
-    pub packets_received: u64,
-    /// Packets missing by sequence number.
-    pub packets_lost: u64,
-    /// RTP packets sent.
-    pub packets_sent: u64,
-    /// Datagrams dropped as not RTP, not from the latched source, or late.
-    pub datagrams_dropped: u64,
-    /// Interarrival jitter, RFC 3550 §6.4.1.
-    pub jitter: Duration,
-    /// The jitter buffer's depth now.
-    pub depth: Duration,
-    /// Round trip by RTCP, where known.
-    pub round_trip: Option<Duration>,
+/// An RTCP packet in a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ControlPacket {
+    /// Where it goes.
+    pub far: SocketAddr,
+    /// Its octets.
+    pub octets: usize,
+    /// Whether it goes out of the port of RTP.
+    pub is_muxed: bool,
 }
 
 /// What a leg hears in a tick, apart from its own player.
@@ -95,6 +90,11 @@ struct Session {
     last_heard: Instant,
     quiet_told: Duration,
     control: Control,
+    secrecy: Option<Secrecy>,
+    reach: Reach,
+    /// Another stream had the name of ours, and ours was given another. Once: who sends us our own packets back would
+    /// take any name.
+    has_collided: bool,
 }
 
 impl Leg {
@@ -115,6 +115,9 @@ impl Leg {
         match &mut self.line {
             Line::Idle(start) => {
                 let session = Session {
+                    secrecy: media.transport.keys.as_deref().map(Secrecy::new),
+                    reach: Reach::default(),
+                    has_collided: false,
                     incoming: Incoming::new(&media),
                     outgoing: Outgoing::new(*start, media.codec),
                     media,
@@ -131,6 +134,43 @@ impl Leg {
                     self.tell(LegOutput::Unbind);
                 }
             }
+        }
+    }
+
+    /// Signalling has shown that the caller hears us: more may be sent before anything comes.
+    pub const fn confirm(&mut self) {
+        if let Line::Connected(session) = &mut self.line {
+            session.reach.confirm();
+        }
+    }
+
+    /// Whether packets are protected; then [`Self::protect`] makes what is sent of what was composed.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        matches!(&self.line, Line::Connected(session) if session.secrecy.is_some())
+    }
+
+    /// Whether a datagram that came on the port of RTP is for [`Self::receive_control`].
+    #[must_use]
+    pub fn takes_control(&self, datagram: &[u8]) -> bool {
+        matches!(&self.line, Line::Connected(session) if session.media.transport.is_control(datagram))
+    }
+
+    /// Protects a composed packet into a buffer of [`PROTECTED_OCTETS`](crate::PROTECTED_OCTETS); its octets, `None`
+    /// where nothing may be sent.
+    pub fn protect(&mut self, packet: &[u8], buffer: &mut [u8]) -> Option<usize> {
+        match &mut self.line {
+            Line::Idle(_) => None,
+            Line::Connected(session) => session.secrecy.as_mut()?.protect(packet, buffer),
+        }
+    }
+
+    /// The name of the stream that we send.
+    #[must_use]
+    pub fn ssrc(&self) -> Ssrc {
+        match &self.line {
+            Line::Idle(start) => Ssrc(start.ssrc),
+            Line::Connected(session) => session.outgoing.ssrc(),
         }
     }
 
@@ -163,7 +203,16 @@ impl Leg {
         let Line::Connected(session) = &mut self.line else {
             return;
         };
-        let received = session.incoming.receive(now, source, datagram, &session.media);
+        let packet = match &mut session.secrecy {
+            None => Some(datagram),
+            // A packet that is not authentic is nobody's: it latches nothing.
+            Some(secrecy) => secrecy.unprotect(datagram),
+        };
+        let Some(packet) = packet else {
+            session.incoming.dropped += 1;
+            return;
+        };
+        let received = session.incoming.receive(now, source, packet, &session.media);
         let (key, latched) = match received {
             Received::Valid { latched } => (None, latched),
             Received::Key { key, latched } => (Some(key), latched),
@@ -171,6 +220,8 @@ impl Leg {
         };
         session.last_heard = now;
         session.quiet_told = Duration::ZERO;
+        session.reach.heard();
+        session.avoid_collision();
         let is_first = !std::mem::replace(&mut session.has_heard, true);
         let binds = latched.or_else(|| (!session.is_bound).then(|| session.incoming.destination()));
         session.is_bound = true;
@@ -264,34 +315,55 @@ impl Leg {
     /// Takes an RTCP datagram; `wall` is the time of the wall clock. One from elsewhere than the caller's address
     /// is left alone.
     pub fn receive_control(&mut self, now: Instant, wall: NtpTime, source: SocketAddr, datagram: &[u8]) {
-        if let Line::Connected(session) = &mut self.line
-            && source.ip() == session.incoming.destination().ip()
-        {
-            session.control.receive(now, wall, session.outgoing.ssrc(), datagram);
+        let Line::Connected(session) = &mut self.line else {
+            return;
+        };
+        if source.ip() != session.incoming.destination().ip() {
+            return;
+        }
+        let packet = match &mut session.secrecy {
+            None => Some(datagram),
+            Some(secrecy) => secrecy.unprotect_control(datagram),
+        };
+        if let Some(packet) = packet {
+            let told = session.control.receive(now, wall, session.outgoing.ssrc(), source, packet);
+            if told.has_heard_us {
+                session.reach.heard();
+            }
+            if let Some(ssrc) = told.goodbye {
+                session.incoming.reception.handle_goodbye(ssrc);
+            }
         }
     }
 
     /// Makes an RTCP report, to be asked for every five seconds or so: where it goes and its octets, or `None`
-    /// before `connect` and where the caller named no address. A buffer of 128 octets is enough.
+    /// before `connect` and where nothing may be sent. A buffer of 160 octets is enough.
     pub fn compose_control(
         &mut self,
         now: Instant,
         wall: NtpTime,
         buffer: &mut [u8],
-    ) -> Option<(SocketAddr, usize)> {
-        let Line::Connected(session) = &mut self.line else {
-            return None;
-        };
-        if session.has_no_far_side() {
-            return None;
+    ) -> Option<ControlPacket> {
+        match &mut self.line {
+            Line::Idle(_) => None,
+            Line::Connected(session) => session.compose_control(now, wall, false, buffer),
         }
-        let mut far = session.incoming.destination();
-        far.set_port(far.port().checked_add(1)?);
-        let block = session.incoming.reception.report_block();
-        let sender = session.outgoing.sender_info(wall);
-        let ssrc = session.outgoing.ssrc();
-        let octets = session.control.write(now, ssrc, sender.as_ref(), block, buffer).ok()?;
-        Some((far, octets))
+    }
+
+    /// Makes the last RTCP packet of a leg that ends [RFC 3550 §6.3.7]; `None` where none is due.
+    pub fn compose_goodbye(
+        &mut self,
+        now: Instant,
+        wall: NtpTime,
+        buffer: &mut [u8],
+    ) -> Option<ControlPacket> {
+        match &mut self.line {
+            // Who never sent anything leaves without a word.
+            Line::Connected(session) if session.outgoing.packets > 0 => {
+                session.compose_control(now, wall, true, buffer)
+            }
+            Line::Idle(_) | Line::Connected(_) => None,
+        }
     }
 
     /// Passes over frames that could not be ticked in time: sound and time go on without them.
@@ -341,7 +413,12 @@ impl Leg {
 impl Session {
     /// Takes what was agreed anew; whether the source is open again.
     fn change(&mut self, now: Instant, media: LegMedia) -> bool {
+        let has_moved = self.has_moved(&media);
         self.incoming.change(&self.media, &media);
+        if has_moved {
+            self.reach.moved();
+        }
+        self.change_keys(&media, has_moved);
         if self.media.codec != media.codec {
             self.outgoing.encoder = partyline_codec::Encoder::new(media.codec);
         }
@@ -349,6 +426,67 @@ impl Session {
         self.last_heard = now;
         self.quiet_told = Duration::ZERO;
         !self.incoming.is_latched() && std::mem::replace(&mut self.is_bound, false)
+    }
+
+    fn change_keys(&mut self, media: &LegMedia, has_moved: bool) {
+        match (&mut self.secrecy, media.transport.keys.as_deref()) {
+            (_, None) => self.secrecy = None,
+            (Some(secrecy), Some(keys)) => secrecy.change(keys),
+            (none, Some(keys)) => {
+                *none = Some(Secrecy::new(keys));
+                // The counters begin anew, which is safe for a stream that was never protected.
+                self.rename();
+            }
+        }
+        // Another telephone may be there, which knows no rollover counter of ours.
+        if self.secrecy.is_some() && has_moved {
+            self.rename();
+        }
+    }
+
+    /// Whether signalling now names an address that nothing comes from yet.
+    fn has_moved(&self, media: &LegMedia) -> bool {
+        let is_somewhere = !media.remote.ip().is_unspecified();
+        is_somewhere && media.remote != self.media.remote && media.remote != self.incoming.destination()
+    }
+
+    fn rename(&mut self) {
+        self.outgoing.rename();
+        self.control.forget_ours();
+    }
+
+    /// Gives our stream another name where the caller's has the same one [RFC 3550 §8.2].
+    fn avoid_collision(&mut self) {
+        let is_same = self.incoming.reception.ssrc() == Some(self.outgoing.ssrc());
+        if is_same && !std::mem::replace(&mut self.has_collided, true) {
+            self.rename();
+        }
+    }
+
+    fn compose_control(
+        &mut self,
+        now: Instant,
+        wall: NtpTime,
+        leaves: bool,
+        buffer: &mut [u8],
+    ) -> Option<ControlPacket> {
+        if self.has_no_far_side() || !self.reach.is_open() {
+            return None;
+        }
+        let destination = self.incoming.destination();
+        let transport = &self.media.transport;
+        let is_muxed = transport.rtcp == RtcpRoute::Muxed;
+        let named = transport.control_address(destination, self.media.remote)?;
+        let heard = self.control.source.filter(|source| !is_muxed && source.ip() == destination.ip());
+        let block = self.incoming.reception.report_block();
+        let sender = self.outgoing.sender_info(wall);
+        let ssrc = self.outgoing.ssrc();
+        let octets = self.control.write(now, ssrc, sender.as_ref(), block, leaves, buffer).ok()?;
+        let octets = match &mut self.secrecy {
+            None => octets,
+            Some(secrecy) => secrecy.protect_control(buffer, octets)?,
+        };
+        Some(ControlPacket { far: heard.unwrap_or(named), octets, is_muxed })
     }
 
     /// How long nothing came, where that is to be told now.
@@ -372,7 +510,7 @@ impl Session {
 
     /// Heads the packet, or lets its time pass where nothing may be sent.
     fn head(&mut self, packet: &mut [u8; PACKET_OCTETS]) -> Option<usize> {
-        if self.media.sends && !self.has_no_far_side() {
+        if self.media.sends && !self.has_no_far_side() && self.reach.take() {
             return Some(self.outgoing.head(self.media.payload_type, packet));
         }
         self.outgoing.pause(1);
@@ -381,14 +519,27 @@ impl Session {
 
     fn report(&self) -> LegReport {
         let reception = self.incoming.reception.report();
+        let buffered = self.incoming.jitter_counters();
+        let clock_rate_hz = f64::from(self.media.codec.clock_rate_hz());
         LegReport {
+            codec: Some(self.media.codec),
+            is_secret: self.secrecy.is_some(),
             packets_received: reception.received,
             packets_lost: reception.lost,
+            loss_runs: reception.loss_runs,
+            packets_late: buffered.late,
             packets_sent: self.outgoing.packets,
+            packets_withheld: self.reach.withheld,
             datagrams_dropped: self.incoming.datagrams_dropped(),
+            not_authentic: self.secrecy.as_ref().map_or(0, Secrecy::refused),
+            concealed_share: buffered.missing_ticks as f32 / buffered.given_ticks.max(1) as f32,
             jitter: reception.jitter,
             depth: FRAME * self.incoming.depth_ticks() / (RATE_HZ / 50),
             round_trip: self.control.round_trip,
+            theirs: self.control.theirs.map(|block| TheirReport {
+                packets_lost: u64::from(block.lost.max(0).cast_unsigned()),
+                jitter: Duration::from_secs_f64(f64::from(block.jitter_ticks) / clock_rate_hz),
+            }),
         }
     }
 }

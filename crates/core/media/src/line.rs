@@ -11,6 +11,7 @@ use partyline_rtp::{
 
 use crate::concealment::Concealment;
 use crate::frame::{FRAME_SAMPLES, Frame, PACKET_OCTETS, Payload};
+use crate::transport::MediaTransport;
 
 /// Comfort noise (RFC 3389): a sign of life without sound.
 const COMFORT_NOISE: u8 = 13;
@@ -32,6 +33,8 @@ pub struct LegMedia {
     pub sends: bool,
     /// Whether we will receive.
     pub receives: bool,
+    /// How packets travel.
+    pub transport: MediaTransport,
 }
 
 /// Where a stream that we send begins: three random numbers [RFC 3550 §5.1].
@@ -193,6 +196,10 @@ impl Incoming {
         self.jitter.depth_ticks()
     }
 
+    pub(crate) const fn jitter_counters(&self) -> partyline_rtp::JitterCounters {
+        self.jitter.counters()
+    }
+
     pub(crate) const fn datagrams_dropped(&self) -> u64 {
         let counters = self.jitter.counters();
         self.dropped + counters.late + counters.duplicates + counters.refused
@@ -216,7 +223,8 @@ impl Outgoing {
         Self {
             encoder: Encoder::new(codec),
             ssrc: Ssrc(start.ssrc),
-            sequence: SeqNo(start.sequence),
+            // Below the half, so that the first packets may be lost without harm to SRTP [RFC 3711 §3.3.1].
+            sequence: SeqNo(start.sequence & 0x7FFF),
             timestamp: RtpTime(start.timestamp),
             is_after_pause: true,
             packets: 0,
@@ -225,6 +233,13 @@ impl Outgoing {
 
     pub(crate) const fn ssrc(&self) -> Ssrc {
         self.ssrc
+    }
+
+    /// Begins a stream of another name, far from the old one and as random.
+    pub(crate) const fn rename(&mut self) {
+        self.ssrc = Ssrc(self.ssrc.0.wrapping_add(0x9E37_79B9));
+        self.sequence = SeqNo(self.sequence.0 & 0x7FFF);
+        self.is_after_pause = true;
     }
 
     /// What a sender report says; `None` before the first packet.

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use partyline_audio::{Player, Program, Step};
 use partyline_codec::Codec;
 use partyline_media::{
-    Attachment, FRAME, Leg, LegMedia, Legs, Mix, PACKET_OCTETS, PlayId, RATE_HZ, SeatKey, StreamStart,
+    Attachment, FRAME, Leg, LegMedia, Legs, MediaTransport, Mix, PACKET_OCTETS, PlayId, RATE_HZ, SeatKey,
+    StreamStart,
 };
 use partyline_rtp::{Header, RtpTime, SeqNo, Ssrc};
 
@@ -75,6 +76,7 @@ fn a_conference_runs_for_a_minute_without_an_allocation() {
                 event_payload_type: Some(101),
                 sends: true,
                 receives: true,
+                transport: MediaTransport::default(),
             },
         );
         desk.legs.push(leg);

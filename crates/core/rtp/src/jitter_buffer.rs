@@ -49,6 +49,8 @@ pub struct JitterCounters {
     pub refused: u64,
     /// How often the stream ran dry.
     pub starved: u64,
+    /// Ticks given while the stream went on, what was filled included.
+    pub given_ticks: u64,
     /// Ticks filled with silence while the stream went on.
     pub missing_ticks: u64,
     /// Ticks thrown away to shorten the delay, or because nobody pulled.
@@ -210,6 +212,7 @@ impl<T: Copy> JitterBuffer<T> {
         let (now, dry) = frame.split_at_mut(there as usize);
         let missing = self.take(now) + dry.len();
         dry.fill(self.silence);
+        self.counters.given_ticks += wanted;
         self.counters.missing_ticks += missing as u64;
         if there == wanted {
             self.playout.left(self.depth_ticks());

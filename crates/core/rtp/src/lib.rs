@@ -8,6 +8,7 @@ mod jitter_buffer;
 mod latch;
 mod packet;
 mod playout;
+mod quality;
 mod reception;
 mod rtcp;
 mod srtp;
@@ -18,6 +19,7 @@ pub use event::{EventPacket, EventPayload, EventReceiver, KeyPress, event_of_key
 pub use jitter_buffer::{CAPACITY_TICKS, JitterBuffer, JitterCounters, Pull};
 pub use latch::{LatchCounters, SourceLatch, Verdict};
 pub use packet::{Extension, HEADER_OCTETS, Header, Packet, PacketError, is_rtcp};
+pub use quality::{CodecImpairment, Conditions, Rating};
 pub use reception::{Arrival, Reception, ReceptionReport};
 pub use rtcp::{
     Compound, NtpTime, ReportBlock, ReportBlocks, RtcpError, RtcpPacket, RtcpWriter, SenderInfo, round_trip,

@@ -36,6 +36,8 @@ pub struct ReceptionReport {
     pub received: u64,
     /// Packets missing by sequence number, those that came late not counted.
     pub lost: u64,
+    /// How often packets were missing, however many in a row.
+    pub loss_runs: u64,
     /// Packets that came twice.
     pub duplicates: u64,
     /// Packets that came after a newer one.
@@ -66,6 +68,7 @@ struct Stream {
     received: u64,
     /// Bit n: the packet n behind the highest was seen.
     seen: u128,
+    loss_runs: u64,
     reported: (u64, u64),
     clock: ArrivalClock,
 }
@@ -89,6 +92,14 @@ impl Reception {
     #[must_use]
     pub fn ssrc(&self) -> Option<Ssrc> {
         self.current.as_ref().map(|stream| stream.ssrc)
+    }
+
+    /// The sender said goodbye: whoever comes next is at once believed to follow it [RFC 3550 §6.6].
+    pub fn handle_goodbye(&mut self, ssrc: Ssrc) {
+        if self.ssrc() == Some(ssrc) {
+            self.close_stream();
+            self.suspect = None;
+        }
     }
 
     /// Takes note of a packet and says how it stands to the others.
@@ -129,6 +140,8 @@ impl Reception {
         if let Some(stream) = self.current.take() {
             self.totals.received += stream.received;
             self.totals.lost += stream.lost();
+            self.totals.loss_runs += stream.loss_runs;
+            self.totals.jitter = stream.clock.jitter(self.clock_rate_hz);
         }
     }
 
@@ -139,6 +152,7 @@ impl Reception {
         if let Some(stream) = &self.current {
             report.received += stream.received;
             report.lost += stream.lost();
+            report.loss_runs += stream.loss_runs;
             report.jitter = stream.clock.jitter(self.clock_rate_hz);
         }
         report
@@ -174,6 +188,7 @@ impl Stream {
             highest: first,
             received: 1,
             seen: 1,
+            loss_runs: 0,
             reported: (0, 0),
             clock: ArrivalClock { started: now, last: None, jitter_ticks: 0.0 },
         }
@@ -189,6 +204,7 @@ impl Stream {
             self.highest += u64::from(ahead);
             self.seen = self.seen.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
             self.received += 1;
+            self.loss_runs += u64::from(ahead > 1);
             return Arrival::Newest;
         }
         let behind = highest.since(sequence);

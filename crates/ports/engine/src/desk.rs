@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use partyline_media::{Leg, LegOutput, Legs, PACKET_OCTETS, SeatKey};
+use partyline_media::{ControlPacket, Leg, LegOutput, Legs, PACKET_OCTETS, PROTECTED_OCTETS, SeatKey};
 use partyline_rtp::NtpTime;
 use partyline_udp::MediaIo;
 use slab::Slab;
@@ -23,8 +23,16 @@ pub(crate) struct Desk<Io> {
 
 impl<Io: MediaIo> Desk<Io> {
     pub(crate) fn send(&mut self, place: usize, packet: &[u8]) {
-        if let Some(slot) = self.legs.get(place) {
+        let Some(slot) = self.legs.get_mut(place) else {
+            return;
+        };
+        if !slot.leg.is_secret() {
             self.io.send(slot.socket, slot.leg.destination(), packet);
+            return;
+        }
+        let mut protected = [0; PROTECTED_OCTETS];
+        if let Some(octets) = slot.leg.protect(packet, &mut protected) {
+            self.io.send(slot.socket, slot.leg.destination(), &protected[..octets]);
         }
     }
 
@@ -50,9 +58,29 @@ impl<Io: MediaIo> Desk<Io> {
             slot.leg.receive_control(now, wall, source, &buffer[..octets]);
         }
         if due == ControlDue::ReceiveAndSend
-            && let Some((far, octets)) = slot.leg.compose_control(now, wall, &mut buffer)
+            && let Some(packet) = slot.leg.compose_control(now, wall, &mut buffer)
         {
-            self.io.send_control(slot.socket, far, &buffer[..octets]);
+            self.send_control(place, packet, &buffer);
+        }
+    }
+
+    /// Says that a leg ends.
+    pub(crate) fn say_goodbye(&mut self, place: usize, now: Instant) {
+        let mut buffer = [0; CONTROL_OCTETS];
+        if let Some(packet) = self.legs[place].leg.compose_goodbye(now, wall(), &mut buffer) {
+            self.send_control(place, packet, &buffer);
+            // Its sockets are closed before the tick ends.
+            self.io.flush();
+        }
+    }
+
+    fn send_control(&mut self, place: usize, packet: ControlPacket, buffer: &[u8]) {
+        let socket = self.legs[place].socket;
+        let ControlPacket { far, octets, is_muxed } = packet;
+        if is_muxed {
+            self.io.send(socket, Some(far), &buffer[..octets]);
+        } else {
+            self.io.send_control(socket, far, &buffer[..octets]);
         }
     }
 
@@ -84,7 +112,7 @@ impl<Io: MediaIo> Desk<Io> {
 }
 
 /// The wall clock as RTCP counts it.
-fn wall() -> NtpTime {
+pub(crate) fn wall() -> NtpTime {
     NtpTime::from_unix(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 

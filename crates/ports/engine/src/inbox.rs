@@ -22,6 +22,7 @@ pub(crate) type Reply = oneshot::Sender<Result<(), EngineError>>;
 #[derive(Debug)]
 pub(crate) enum LegCommand {
     Connect(LegMedia),
+    Confirm,
     Play(PlayId, Player),
     Stop,
     Echo(bool),

@@ -49,6 +49,12 @@ impl LegControl {
         self.command(LegCommand::Connect(media));
     }
 
+    /// Signalling has shown that the caller hears us (ACK, or the answer to a call of ours): more may be sent to an
+    /// address that has not sent anything yet.
+    pub fn confirm(&self) {
+        self.command(LegCommand::Confirm);
+    }
+
     /// Plays a program over whatever the caller hears (which is ducked), instead of the one that plays now.
     /// Clips of other rates than [`RATE_HZ`] are resampled in this call: better once, when they are loaded.
     pub fn play(&self, play: PlayId, program: Program) {

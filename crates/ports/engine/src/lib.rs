@@ -24,7 +24,10 @@ mod world;
 pub use counts::EngineStats;
 pub use engine::Engine;
 pub use leg_control::LegControl;
-pub use partyline_media::{Attachment, LegMedia, LegReport, PlayId, RATE_HZ};
+pub use partyline_media::{
+    Attachment, LegMedia, LegReport, MediaTransport, PlayId, RATE_HZ, RtcpRoute, SrtpKeys, TheirReport,
+};
+pub use partyline_rtp::{MasterKey, Mki, Rating, SrtpSuite};
 pub use types::{
     EngineConfig, EngineError, EngineId, Key, LegEvent, LegId, MixKey, OpenLegError, Scheduling, StartError,
 };

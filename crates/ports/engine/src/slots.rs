@@ -52,6 +52,8 @@ pub(crate) struct LegSlot {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ControlClock {
     frame: u16,
+    send_at: u16,
+    random: u32,
 }
 
 /// What of RTCP is due.
@@ -64,24 +66,37 @@ pub(crate) enum ControlDue {
 
 /// RTCP is received every second.
 const RECEIVE_EVERY: u16 = 50;
-/// RTCP is sent every 5 s [RFC 3550 §6.2].
-const SEND_EVERY: u16 = 250;
+/// The interval between reports before it is made random, 5 s: with two in a session its share of the bandwidth allows
+/// more [RFC 3550 §6.2].
+const INTERVAL: u32 = 250;
 
 impl ControlClock {
-    /// Spreads legs by their place, so that their reports do not go out at once.
-    pub(crate) const fn new(place: usize) -> Self {
-        Self { frame: (place * 37 % SEND_EVERY as usize) as u16 }
+    /// Draws its intervals from the leg's own random number, so that no two legs keep step.
+    pub(crate) const fn new(random: u32) -> Self {
+        let mut clock = Self { frame: 0, send_at: 0, random };
+        // The first report comes after half the interval [RFC 3550 §6.2].
+        clock.send_at = clock.draw(INTERVAL / 2);
+        clock
     }
 
     pub(crate) const fn next(&mut self) -> ControlDue {
-        self.frame = (self.frame + 1) % SEND_EVERY;
-        if self.frame == 0 {
+        self.frame += 1;
+        if self.frame >= self.send_at {
+            self.frame = 0;
+            self.send_at = self.draw(INTERVAL);
             ControlDue::ReceiveAndSend
         } else if self.frame.is_multiple_of(RECEIVE_EVERY) {
             ControlDue::Receive
         } else {
             ControlDue::Nothing
         }
+    }
+
+    /// Half to one and a half times an interval, made up for what reconsideration would take [RFC 3550 §6.3.1].
+    const fn draw(&mut self, interval: u32) -> u16 {
+        self.random = self.random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let thousandths = 500 + (self.random >> 8) % 1_001;
+        (interval * thousandths / 1_218) as u16
     }
 }
 
@@ -133,13 +148,31 @@ pub(crate) const fn event_of(output: LegOutput) -> Option<LegEvent> {
 mod tests {
     use super::*;
 
+    /// Shows RFC 3550 §6.3.1: reports are 0.5 to 1.5 intervals apart, at random.
     #[test]
-    fn a_leg_looks_at_rtcp_every_second_and_reports_every_five() {
-        for place in [0, 1, 6, 1_000] {
-            let mut clock = ControlClock::new(place);
-            let dues: Vec<ControlDue> = (0..2_500).map(|_| clock.next()).collect();
-            let count = |due: ControlDue| dues.iter().filter(|&&other| other == due).count();
-            assert_eq!((count(ControlDue::ReceiveAndSend), count(ControlDue::Receive)), (10, 40));
+    fn a_leg_reports_every_few_seconds_at_random() {
+        for random in [0, 1, 77, u32::MAX] {
+            let mut clock = ControlClock::new(random);
+            let mut gaps = Vec::new();
+            let mut frames = 0;
+            let mut quiet = 0;
+            for _ in 0..50_000 {
+                frames += 1;
+                quiet += 1;
+                match clock.next() {
+                    ControlDue::ReceiveAndSend => {
+                        gaps.push(frames);
+                        (frames, quiet) = (0, 0);
+                    }
+                    ControlDue::Receive => quiet = 0,
+                    ControlDue::Nothing => assert!(quiet <= 2 * RECEIVE_EVERY, "RTCP waits too long"),
+                }
+            }
+            assert!((51..=154).contains(&gaps[0]), "the first after {}", gaps[0]);
+            assert!(gaps[1..].iter().all(|gap| (102..=308).contains(gap)), "{gaps:?}");
+            let mean = gaps.iter().sum::<u32>() as usize / gaps.len();
+            assert!((190..=220).contains(&mean), "{mean} frames in the mean");
+            assert!(gaps.iter().collect::<std::collections::BTreeSet<_>>().len() > 50);
         }
     }
 }

@@ -10,7 +10,7 @@ use partyline_udp::{MediaIo, SocketKey};
 use slab::Slab;
 
 use crate::counts::{ThreadCounts, take_one};
-use crate::desk::{Desk, seat_of};
+use crate::desk::{Desk, seat_of, wall};
 use crate::inbox::{LegCommand, Reply};
 use crate::link::{Command, ThreadLink};
 use crate::reaper::Reaper;
@@ -118,7 +118,12 @@ impl<'a, Io: MediaIo> World<'a, Io> {
     fn receive(&mut self, now: Instant, phase: usize, drains: bool) {
         let (due, Desk { legs, io }) = (&self.phases[phase], &mut self.desk);
         io.receive(&due.sockets, drains, &mut |index, source, datagram| {
-            legs[due.legs[index]].leg.receive(now, source, datagram);
+            let leg = &mut legs[due.legs[index]].leg;
+            if leg.takes_control(datagram) {
+                leg.receive_control(now, wall(), source, datagram);
+            } else {
+                leg.receive(now, source, datagram);
+            }
         });
     }
 
@@ -143,6 +148,7 @@ impl<'a, Io: MediaIo> World<'a, Io> {
             let leg = &mut self.desk.legs[place].leg;
             match command {
                 LegCommand::Connect(media) => leg.connect(now, media),
+                LegCommand::Confirm => leg.confirm(),
                 LegCommand::Play(play, player) => leg.play(play, player),
                 LegCommand::Stop => leg.stop(),
                 LegCommand::Echo(echoes) => leg.set_echo(echoes),
@@ -249,7 +255,7 @@ impl<'a, Io: MediaIo> World<'a, Io> {
         let Traveller { id, leg, sockets, inbox, events, destination: _ } = traveller;
         let socket = self.desk.io.add(sockets);
         let phase = self.emptiest_phase();
-        let control = ControlClock::new(self.desk.legs.vacant_key());
+        let control = ControlClock::new(leg.ssrc().0);
         let place =
             self.desk.legs.insert(LegSlot { id, leg, socket, inbox, events, mix: None, phase, control });
         self.enter_phase(place, phase);
@@ -268,6 +274,7 @@ impl<'a, Io: MediaIo> World<'a, Io> {
 
     /// Ends a leg: the reaper closes it. Where that has no room, the leg is looked at again with its next frame.
     fn close(&mut self, place: usize) {
+        self.desk.say_goodbye(place, Instant::now());
         if let Some(traveller) = self.uproot(place, None)
             && let Err(TrySendError::Full(traveller)) = self.reaper.try_send(Box::new(traveller))
         {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use partyline_call::{Language, Patience};
 use partyline_conference::{ConferenceCode, RoomName, VruId};
 use partyline_rpc::Address;
+use partyline_sip::sdp::MediaSecurity;
 use serde::Deserialize;
 
 use crate::network::SourceNetwork;
@@ -24,6 +25,9 @@ pub struct Config {
     pub external_address: Option<IpAddr>,
     /// The local address of media; `None` takes that of the socket the call came in on.
     pub rtp_address: Option<IpAddr>,
+    /// Whether callers' media has to be secret.
+    #[serde(deserialize_with = "media_security")]
+    pub media_security: MediaSecurity,
     /// Most calls at once; further ones are refused with 503.
     pub calls_max: usize,
     /// Most calls at once that are not confirmed by ACK.
@@ -51,6 +55,7 @@ impl Default for Config {
             sip_listen: vec![SocketAddr::from(([0, 0, 0, 0], 5060))],
             external_address: None,
             rtp_address: None,
+            media_security: MediaSecurity::default(),
             calls_max: 2000,
             half_open_max: 500,
             language: Language::English,
@@ -176,6 +181,12 @@ impl Waits {
 
 /// Addresses of proxies, in order of preference.
 pub(crate) type ProxyAddresses = Vec<Address>;
+
+fn media_security<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<MediaSecurity, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    MediaSecurity::from_word(&word)
+        .ok_or_else(|| serde::de::Error::custom("expected refuse, prefer or require"))
+}
 
 fn language<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Language, D::Error> {
     let tag = String::deserialize(deserializer)?;

@@ -21,5 +21,6 @@ mod vru;
 pub use config::{Application, Config, DialledNumber, GuessDefence, Waits};
 pub use library::{LibraryError, PromptLibrary};
 pub use network::{NoNetwork, SourceNetwork};
+pub use partyline_sip::sdp::MediaSecurity;
 pub use sip::SipAddress;
 pub use vru::{Counters, StartError, Vru};

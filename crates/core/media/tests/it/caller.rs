@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use partyline_codec::{Codec, Decoder, Encoder};
 use partyline_media::{
-    FRAME, FRAME_SAMPLES, Frame, Leg, LegMedia, LegOutput, Legs, PACKET_OCTETS, SeatKey, StreamStart,
+    FRAME, FRAME_SAMPLES, Frame, Leg, LegMedia, LegOutput, Legs, MediaTransport, PACKET_OCTETS, SeatKey,
+    StreamStart,
 };
 use partyline_rtp::{Header, Packet, RtpTime, SeqNo, Ssrc};
 
@@ -23,6 +24,7 @@ pub(crate) fn media(codec: Codec) -> LegMedia {
         event_payload_type: Some(EVENT_PAYLOAD_TYPE),
         sends: true,
         receives: true,
+        transport: MediaTransport::default(),
     }
 }
 

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use partyline_audio::level::{level_dbov, tone_level_dbov};
 use partyline_audio::{Player, Program, Step};
 use partyline_codec::Codec;
-use partyline_media::{FRAME_SAMPLES, Leg, LegMedia, LegOutput, PACKET_OCTETS, PlayId, RATE_HZ, StreamStart};
+use partyline_media::{
+    ControlPacket, FRAME_SAMPLES, Leg, LegMedia, LegOutput, PACKET_OCTETS, PlayId, RATE_HZ, StreamStart,
+};
 use partyline_rtp::{Compound, KeyPress, NtpTime, Packet, RtcpPacket, RtcpWriter, SenderInfo, Ssrc};
 use proptest::prelude::*;
 
@@ -226,7 +228,8 @@ fn reports_tell_what_came_and_the_round_trip() {
     caller.tick();
     let sent = NtpTime(1_000 << 32);
     let mut buffer = [0; 128];
-    let (far, octets) = caller.leg.compose_control(caller.now, sent, &mut buffer).unwrap();
+    let ControlPacket { far, octets, .. } =
+        caller.leg.compose_control(caller.now, sent, &mut buffer).unwrap();
     assert_eq!(far, address(4_001));
     let packets: Vec<RtcpPacket<'_>> = Compound::parse(&buffer[..octets]).unwrap().collect();
     let RtcpPacket::SenderReport { ssrc, sender, blocks } = packets[0] else { panic!("{packets:?}") };
@@ -247,7 +250,7 @@ fn reports_tell_what_came_and_the_round_trip() {
     assert_eq!(caller.leg.report().round_trip, Some(Duration::from_millis(250)));
 
     let after = caller.now + Duration::from_secs(2);
-    let (_, octets) = caller.leg.compose_control(after, later, &mut buffer).unwrap();
+    let octets = caller.leg.compose_control(after, later, &mut buffer).unwrap().octets;
     let first = Compound::parse(&buffer[..octets]).unwrap().next();
     let Some(RtcpPacket::SenderReport { blocks, .. }) = first else { panic!("{first:?}") };
     let block = blocks.iter().next().unwrap();

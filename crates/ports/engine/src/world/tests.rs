@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use partyline_codec::Codec;
-use partyline_media::{FRAME, LegMedia, StreamStart};
+use partyline_media::{FRAME, LegMedia, MediaTransport, StreamStart};
 use partyline_rtp::{Header, RtpTime, SeqNo, Ssrc};
 use partyline_udp::{PlainIo, PortPairs};
 use tokio::sync::{mpsc, oneshot};
@@ -56,6 +56,7 @@ impl Surroundings {
                 event_payload_type: None,
                 sends: true,
                 receives: true,
+                transport: MediaTransport::default(),
             },
         );
         let (sender, events) = mpsc::channel(16);

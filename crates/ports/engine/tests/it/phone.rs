@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use partyline_audio::level::{level_dbov, tone_level_dbov};
 use partyline_codec::{Codec, Decoder, Encoder};
-use partyline_engine::{Engine, EngineConfig, LegControl, LegEvent, LegMedia, Scheduling};
+use partyline_engine::{Engine, EngineConfig, LegControl, LegEvent, LegMedia, MediaTransport, Scheduling};
 use partyline_rtp::{Header, KeyPress, Packet, RtpTime, SeqNo, Ssrc};
 use tokio::sync::mpsc;
 
@@ -75,6 +75,7 @@ impl Phone {
             event_payload_type: Some(EVENT_PAYLOAD_TYPE),
             sends: true,
             receives: true,
+            transport: MediaTransport::default(),
         }
     }
 

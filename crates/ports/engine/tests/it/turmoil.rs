@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 
 use partyline_audio::{Program, Step};
 use partyline_codec::Codec;
-use partyline_engine::{Attachment, Engine, LegControl, LegId, LegMedia, MixKey, PlayId};
+use partyline_engine::{Attachment, Engine, LegControl, LegId, LegMedia, MediaTransport, MixKey, PlayId};
 
 use crate::phone::{LOCAL, engine, eventually};
 
@@ -55,6 +55,7 @@ fn step(engine: &Engine, dice: &mut Dice, legs: &mut Vec<LegControl>, sink: &Udp
                     event_payload_type: None,
                     sends: dice.throw(4) > 0,
                     receives: dice.throw(4) > 0,
+                    transport: MediaTransport::default(),
                 });
             }
         }

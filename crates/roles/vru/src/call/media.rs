@@ -3,8 +3,11 @@
 use std::net::IpAddr;
 
 use partyline_codec::Codec;
-use partyline_engine::LegMedia;
-use partyline_sip::sdp::{Agreement, Capabilities, CodecName, Direction, KeySeed, MediaSecurity};
+use partyline_engine::{LegMedia, MasterKey, MediaTransport, Mki, RtcpRoute, SrtpKeys, SrtpSuite};
+use partyline_sip::sdp::{
+    Agreement, Capabilities, CodecName, CryptoAgreement, CryptoKey, CryptoSuite, Direction, KeySeed,
+    MediaSecurity, Rtcp,
+};
 
 const CODECS: [(&str, u8, Codec); 2] = [("PCMU", 0, Codec::Pcmu), ("PCMA", 8, Codec::Pcma)];
 const CLOCK_RATE_HZ: u32 = 8000;
@@ -24,7 +27,7 @@ pub(crate) fn capabilities(address: IpAddr, port: u16) -> Capabilities {
         port,
         codecs,
         telephone_event: true,
-        security: MediaSecurity::Refuse,
+        security: MediaSecurity::Prefer,
         key_seed: KeySeed::new(rand::random()),
     }
 }
@@ -56,13 +59,42 @@ pub(crate) fn leg_media(agreement: &Agreement, is_on_hold: bool) -> Option<LegMe
         event_payload_type: agreement.event_payload_type,
         sends: sends && !agreement.remote.ip().is_unspecified(),
         receives,
+        transport: transport(agreement)?,
+    })
+}
+
+/// How packets travel; `None` for keys that are none.
+fn transport(agreement: &Agreement) -> Option<MediaTransport> {
+    let rtcp = match agreement.rtcp {
+        Rtcp::Muxed => RtcpRoute::Muxed,
+        Rtcp::Port(port) if agreement.remote.port().checked_add(1) == Some(port) => RtcpRoute::NextPort,
+        Rtcp::Port(port) => RtcpRoute::Port(port),
+        Rtcp::Nowhere => RtcpRoute::Nowhere,
+    };
+    let keys = match &agreement.crypto {
+        None => None,
+        Some(crypto) => Some(Box::new(srtp_keys(crypto)?)),
+    };
+    Some(MediaTransport { rtcp, keys })
+}
+
+fn srtp_keys(crypto: &CryptoAgreement) -> Option<SrtpKeys> {
+    let suite = match crypto.suite {
+        CryptoSuite::AeadAes128Gcm => SrtpSuite::AeadAes128Gcm,
+        CryptoSuite::AeadAes256Gcm => SrtpSuite::AeadAes256Gcm,
+        CryptoSuite::AesCm128HmacSha1_80 => SrtpSuite::AesCm128HmacSha1_80,
+        CryptoSuite::AesCm128HmacSha1_32 => SrtpSuite::AesCm128HmacSha1_32,
+    };
+    let key = |key: &CryptoKey| MasterKey::new(suite, key.octets());
+    Some(SrtpKeys {
+        send: key(&crypto.send)?,
+        receive: key(&crypto.receive)?,
+        receive_mki: Mki::new(&crypto.receive_mki),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use partyline_sip::sdp::Rtcp;
-
     use super::*;
 
     fn agreement(direction: Direction) -> Agreement {
@@ -101,6 +133,20 @@ mod tests {
         let mut agreement = agreement(Direction::RecvOnly);
         agreement.remote.set_ip([0, 0, 0, 0].into());
         assert!(is_on_hold(&agreement, true));
+    }
+
+    #[test]
+    fn keys_and_the_way_of_rtcp_reach_the_leg() {
+        let secret = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 8\r\na=rtcp-mux\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n";
+        let ours = capabilities([192, 0, 2, 9].into(), 5000);
+        let (_, agreement) = partyline_sip::sdp::answer(secret.as_bytes(), &ours).unwrap();
+        let media = leg_media(&agreement, false).unwrap();
+        assert_eq!(media.transport.rtcp, RtcpRoute::Muxed);
+        let keys = media.transport.keys.unwrap();
+        assert_eq!(keys.send.suite(), SrtpSuite::AesCm128HmacSha1_80);
+        assert_ne!(keys.send, keys.receive);
+        let refusing = Capabilities { security: MediaSecurity::Refuse, ..ours };
+        assert!(partyline_sip::sdp::answer(secret.as_bytes(), &refusing).is_err());
     }
 
     #[test]

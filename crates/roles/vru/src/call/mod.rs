@@ -300,6 +300,16 @@ impl Call {
     }
 
     fn sip_event(&mut self, event: Option<CallEvent>) -> Option<Fact> {
+        let is_confirmed = matches!(event, Some(CallEvent::Confirmed(_) | CallEvent::Answered(_)));
+        let fact = self.sip_event_fact(event);
+        // After the media of a late answer has reached the leg.
+        if let (true, Some((leg, _))) = (is_confirmed, &self.leg) {
+            leg.confirm();
+        }
+        fact
+    }
+
+    fn sip_event_fact(&mut self, event: Option<CallEvent>) -> Option<Fact> {
         match event {
             Some(CallEvent::Confirmed(Some(agreement)) | CallEvent::Answered(agreement))
                 if !self.has_media =>

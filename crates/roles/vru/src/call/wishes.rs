@@ -92,7 +92,8 @@ impl Call {
                 return Some(Fact::Ended(LeaveReason::CallFailed));
             }
         };
-        let capabilities = media::capabilities(self.media_address(advertised), leg.0.local_port());
+        let mut capabilities = media::capabilities(self.media_address(advertised), leg.0.local_port());
+        capabilities.security = self.shared.config.media_security;
         self.leg = Some(leg);
         match self.sip.commands.answer(self.key, capabilities).await {
             Ok(Some(agreement)) => Some(self.take_media(&agreement)),
