@@ -160,6 +160,8 @@ names! {
     VruId
     /// An interface server's identifier.
     InterfaceServerId
+    /// A trunk's name: the peer or provider that calls come in from and go out through.
+    TrunkName
     /// A service that interface servers belong to (`conferencing`, `linetest`).
     ServiceName
 }

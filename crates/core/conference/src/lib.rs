@@ -36,7 +36,7 @@ pub use event::{Event, EventKind};
 pub use ids::{
     AccountId, AttemptId, AttendanceId, CommandId, ConfereeId, ConferenceId, Epoch, EventSequence,
     Generation, IdError, InterfaceServerId, MixId, MixerClass, MixerId, NameError, Order, RoomId,
-    RoomVersion, ServiceName, VruId,
+    RoomVersion, ServiceName, TrunkName, VruId,
 };
 pub use intent::{FreshIds, Intent};
 pub use lease::LeaseWatch;
