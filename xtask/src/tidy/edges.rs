@@ -12,6 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // core: brains
     ("partyline-conference", &[]),
     ("partyline-call", &["partyline-conference"]),
+    ("partyline-trunk", &["partyline-conference", "partyline-call"]),
     ("partyline-sip", &[]),
     ("partyline-rtp", &[]),
     ("partyline-codec", &[]),
@@ -24,7 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["partyline-media", "partyline-rtp", "partyline-codec", "partyline-audio", "partyline-udp"],
     ),
     ("partyline-rpc", &["partyline-conference"]),
-    ("partyline-store", &["partyline-conference"]),
+    ("partyline-store", &["partyline-conference", "partyline-trunk"]),
     ("partyline-telemetry", &[]),
     ("partyline-tls", &[]),
     // roles: shells
@@ -33,6 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "partyline-conference",
             "partyline-call",
+            "partyline-trunk",
             "partyline-sip",
             "partyline-audio",
             "partyline-codec",

@@ -4,14 +4,16 @@ use async_trait::async_trait;
 use partyline_conference::{
     AttendanceId, AttendanceView, CodeMatch, CommandAnswer, CommandId, ConferenceCode, ConferenceId,
     Decision, Event, EventSequence, HostPin, MixerId, Role, Room, RoomId, RoomName, RoomSnapshot,
-    RoomVersion, ServiceName, Timestamp, VruId,
+    RoomVersion, ServiceName, Timestamp, TrunkName, VruId,
 };
+use partyline_trunk::TrunkSettings;
 use tokio::sync::broadcast;
 
 use crate::records::{
     Attempt, ConferenceFilter, ConferenceRecord, InterfaceServerLease, MixerLease, NewRoom, Retention,
     RoomChanges, RoomSummary, VruLease,
 };
+use crate::trunks::StoredTrunk;
 
 /// The database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +113,12 @@ pub trait StoreReader: Send + Sync {
     /// The leases of VRUs.
     async fn vrus(&self) -> Result<Vec<VruLease>, StoreError>;
 
+    /// The version of the trunks that were made by command: another one says that a trunk has changed.
+    async fn trunks_version(&self) -> Result<u64, StoreError>;
+
+    /// The trunks that were made by command, by name.
+    async fn trunks(&self) -> Result<Vec<StoredTrunk>, StoreError>;
+
     /// Whether the database answers.
     async fn health(&self) -> Result<(), StoreError>;
 }
@@ -180,6 +188,15 @@ pub trait Store: StoreReader {
 
     /// Takes a room away; refused with `Taken` while it has a live conference or callers waiting. Its records stay.
     async fn delete_room(&self, room: RoomId) -> Result<(), StoreError>;
+
+    /// Makes a trunk; refused with `Taken` where there is one of its name. Its passwords are kept as they are.
+    async fn create_trunk(&self, trunk: &TrunkSettings, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Puts a trunk in the place of the one of its name.
+    async fn replace_trunk(&self, trunk: &TrunkSettings, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Takes a trunk away.
+    async fn delete_trunk(&self, name: &TrunkName) -> Result<(), StoreError>;
 
     /// After the data directory's lock was taken: ends what a killed run left (conferences, attendances, leases,
     /// reservations) and answers how many conferences that were.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use partyline_conference::{
     AccountId, AttemptId, AttendanceId, CommandId, ConfereeId, ConferenceId, Epoch, EventSequence,
     Generation, InterfaceServerId, MixId, MixerClass, MixerId, Order, RoomId, RoomName, RoomVersion,
-    ServiceName, Timestamp, VruId,
+    ServiceName, Timestamp, TrunkName, VruId,
 };
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{AssertSqlSafe, Decode, Row as _, Sqlite, SqliteConnection, TypeInfo, ValueRef};
@@ -375,7 +375,7 @@ macro_rules! texts {
     )+};
 }
 texts!(AccountId AttemptId AttendanceId CommandId ConfereeId ConferenceId MixId RoomId);
-texts!(InterfaceServerId MixerClass MixerId ServiceName VruId);
+texts!(InterfaceServerId MixerClass MixerId ServiceName TrunkName VruId);
 
 impl Bind for &RoomName {
     fn value(self) -> Value {

@@ -29,6 +29,7 @@ mod schema;
 mod seats;
 mod snapshot;
 mod sqlite;
+mod trunks;
 mod views;
 mod words;
 mod writer;
@@ -41,3 +42,4 @@ pub use records::{
     Retention, RoomChanges, RoomSummary, VruLease,
 };
 pub use sqlite::SqliteStore;
+pub use trunks::StoredTrunk;

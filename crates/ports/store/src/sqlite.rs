@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use partyline_conference::{
     AttendanceId, AttendanceView, CodeMatch, CommandAnswer, CommandId, ConferenceCode, ConferenceId,
     EventSequence, HostPin, MixerId, Role, Room, RoomId, RoomName, RoomSnapshot, RoomVersion, ServiceName,
-    Timestamp, VruId,
+    Timestamp, TrunkName, VruId,
 };
+use partyline_trunk::TrunkSettings;
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 use sqlx::{Sqlite, Transaction};
 use tokio::sync::broadcast;
@@ -24,6 +25,7 @@ use crate::records::{
     RoomChanges, RoomSummary, VruLease,
 };
 use crate::rooms::HashedCode;
+use crate::trunks::{self, DeleteTrunk, PutTrunk, StoredTrunk, TrunkWrite};
 use crate::writer::Writer;
 use crate::{commit, events, history, leases, leftovers, rooms, snapshot, views};
 
@@ -175,6 +177,14 @@ impl StoreReader for SqliteStore {
         read!(self, db => leases::vrus(db))
     }
 
+    async fn trunks_version(&self) -> Result<u64, StoreError> {
+        read!(self, db => trunks::version(db))
+    }
+
+    async fn trunks(&self) -> Result<Vec<StoredTrunk>, StoreError> {
+        read!(self, db => trunks::all(db))
+    }
+
     async fn health(&self) -> Result<(), StoreError> {
         read!(self, db => db.one("SELECT COUNT(*) AS accounts FROM account", values![])).map(|_| ())
     }
@@ -272,6 +282,18 @@ impl Store for SqliteStore {
 
     async fn delete_room(&self, room: RoomId) -> Result<(), StoreError> {
         self.writer.write(rooms::DeleteRoom(room)).await
+    }
+
+    async fn create_trunk(&self, trunk: &TrunkSettings, at: Timestamp) -> Result<(), StoreError> {
+        self.writer.write(PutTrunk { settings: trunk.clone(), at, write: TrunkWrite::Create }).await
+    }
+
+    async fn replace_trunk(&self, trunk: &TrunkSettings, at: Timestamp) -> Result<(), StoreError> {
+        self.writer.write(PutTrunk { settings: trunk.clone(), at, write: TrunkWrite::Replace }).await
+    }
+
+    async fn delete_trunk(&self, name: &TrunkName) -> Result<(), StoreError> {
+        self.writer.write(DeleteTrunk(name.clone())).await
     }
 
     async fn end_leftovers(&self, now: Timestamp) -> Result<u64, StoreError> {

@@ -8,9 +8,8 @@ use partyline_call::{Language, Patience};
 use partyline_conference::{ConferenceCode, RoomName, VruId};
 use partyline_rpc::Address;
 use partyline_sip::sdp::MediaSecurity;
+use partyline_trunk::{Application, SourceNetwork};
 use serde::Deserialize;
-
-use crate::network::SourceNetwork;
 
 /// Settings of a VRU. Parsed once; what it holds can't be wrong.
 #[derive(Debug, Clone, Deserialize)]
@@ -89,16 +88,6 @@ impl Default for DialledNumber {
     fn default() -> Self {
         Self { application: Application::Conferencing, language: None, room: None, code: None }
     }
-}
-
-/// What can answer a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Application {
-    /// Conferences.
-    Conferencing,
-    /// The line test.
-    Linetest,
 }
 
 /// How wrong codes are slowed down and shut out, per source address, or per caller of a trunk.

@@ -13,14 +13,13 @@ mod config;
 mod guard;
 mod lease;
 mod library;
-mod network;
 mod proxies;
 mod sip;
 mod vru;
 
-pub use config::{Application, Config, DialledNumber, GuessDefence, Waits};
+pub use config::{Config, DialledNumber, GuessDefence, Waits};
 pub use library::{LibraryError, PromptLibrary};
-pub use network::{NoNetwork, SourceNetwork};
 pub use partyline_sip::sdp::MediaSecurity;
+pub use partyline_trunk::{Application, SourceNetwork};
 pub use sip::SipAddress;
 pub use vru::{Counters, StartError, Vru};

@@ -9,6 +9,7 @@ mod mixers;
 mod records;
 mod rooms;
 mod scene;
+mod trunks;
 
 use partyline_store::{LookupKey, LookupKeys, SqliteStore};
 
@@ -82,6 +83,11 @@ mod sqlite {
             leftovers_of_a_killed_run_are_ended_and_told
             old_records_go_and_what_is_live_stays
             who_left_a_live_conference_long_ago_stays_on_its_record
+        }
+        trunks {
+            a_trunk_reads_back_as_it_was_made_with_its_passwords
+            every_change_of_a_trunk_moves_the_version
+            a_trunk_that_is_there_is_not_made_again_and_one_that_is_not_can_t_be_changed
         }
     }
 

@@ -26,6 +26,7 @@ use partyline_rpc::conferencing::{JoinedMix, MixTicket};
 use partyline_sip::endpoint::{Because, CallEvent, CallKey, IncomingCall};
 use partyline_sip::sdp::Agreement;
 use partyline_store::StoreReader;
+use partyline_trunk::Application;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +34,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::attempts::Attempts;
-use crate::config::{Application, Config};
+use crate::config::Config;
 use crate::guard::Guard;
 use crate::library::PromptLibrary;
 use crate::proxies::{Mixers, Proxies};

@@ -2,10 +2,10 @@
 
 use partyline_call::{Arrival, Language};
 use partyline_conference::{ConferenceCode, HostPin, RoomId};
+use partyline_trunk::Application;
 use tracing::warn;
 
 use super::Shared;
-use crate::config::Application;
 
 /// Longer numbers are cut off in records.
 const DNIS_CHARS_MAX: usize = 64;

@@ -9,7 +9,7 @@ use partyline_conference::{
 };
 use partyline_store::{
     ConferenceFilter, ConferenceRecord, EventPage, InterfaceServerLease, MixerLease, RoomSummary, StoreError,
-    StoreReader, VruLease,
+    StoreReader, StoredTrunk, VruLease,
 };
 
 pub(crate) const CODE: &str = "12345678";
@@ -75,6 +75,14 @@ impl StoreReader for Codes {
     }
 
     async fn vrus(&self) -> Result<Vec<VruLease>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn trunks_version(&self) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    async fn trunks(&self) -> Result<Vec<StoredTrunk>, StoreError> {
         Ok(Vec::new())
     }
 
