@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use partyline_conference::{MixerClass, MixerId, VruId};
 use partyline_vru::{MediaSecurity, SourceNetwork};
+use partyline_trunk::{TrunkSettings, UnknownSources};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,7 @@ pub(crate) struct File {
     pub(crate) dnis: BTreeMap<String, Dnis>,
     pub(crate) mixer: Vec<Mixer>,
     pub(crate) vru: Vec<Vru>,
+    pub(crate) trunk: Vec<TrunkSettings>,
 }
 
 impl Default for File {
@@ -54,6 +56,7 @@ impl Default for File {
             dnis: BTreeMap::from([("linetest".to_owned(), Dnis::application(Application::Linetest))]),
             mixer: Vec::new(),
             vru: Vec::new(),
+            trunk: Vec::new(),
         }
     }
 }
@@ -66,6 +69,7 @@ pub(crate) struct Sip {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) external_address: Option<Text<IpAddr>>,
     pub(crate) calls_max: Count<1, 100_000>,
+    pub(crate) unknown_sources: UnknownSources,
 }
 
 impl Default for Sip {
@@ -74,6 +78,7 @@ impl Default for Sip {
             listen: vec![Text(SocketAddr::from(([0, 0, 0, 0], 5060)))],
             external_address: None,
             calls_max: Count::of::<2000>(),
+            unknown_sources: UnknownSources::default(),
         }
     }
 }

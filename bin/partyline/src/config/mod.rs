@@ -10,6 +10,7 @@ mod settings;
 pub(crate) mod show;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trunks;
 pub(crate) mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,7 @@ use partyline_conference::{ConferenceCode, InterfaceServerId, MixerClass, MixerI
 use partyline_store::Retention;
 use partyline_telemetry::LogConfig;
 use partyline_vru::{MediaSecurity, SourceNetwork};
+use partyline_trunk::{Trunk, UnknownSources};
 
 pub(crate) use layers::{ConfigError, FlagValue, Inputs, Origin, Origins};
 
@@ -60,6 +62,8 @@ pub(crate) struct Config {
     pub(crate) retention: Retention,
     pub(crate) log: LogConfig,
     pub(crate) dnis: BTreeMap<String, Dnis>,
+    pub(crate) unknown_sources: UnknownSources,
+    pub(crate) trunks: Vec<Trunk>,
 }
 
 /// How wrong codes are slowed down and shut out.
@@ -117,7 +121,7 @@ pub(crate) struct Loaded {
 /// Reads all layers and checks them together.
 pub(crate) fn load(inputs: &Inputs) -> Result<Loaded, ConfigError> {
     let (file, origins) = layers::merge(inputs)?;
-    let config = check(&file, &origins)?;
+    let config = check(&file, &origins, &inputs.environment)?;
     Ok(Loaded { config, file, origins })
 }
 
@@ -137,7 +141,7 @@ impl Problems<'_> {
     }
 }
 
-fn check(file: &File, origins: &Origins) -> Result<Config, ConfigError> {
+fn check(file: &File, origins: &Origins, environment: &[(String, String)]) -> Result<Config, ConfigError> {
     let mut problems = Problems { origins, found: Vec::new() };
     if file.data_dir.as_os_str().is_empty() {
         problems.add("data_dir", "expected a folder's path, found an empty text");
@@ -175,6 +179,8 @@ fn check(file: &File, origins: &Origins) -> Result<Config, ConfigError> {
         },
         log: LogConfig { format: file.log.format.0.0, filter: file.log.filter.0.0.clone() },
         dnis: dnis(file, &mut problems),
+        unknown_sources: file.sip.unknown_sources,
+        trunks: trunks::trunks(file, environment, &mut problems),
     };
     check_role_names(&config, &mut problems);
     check_addresses(&config, &mut problems);

@@ -66,6 +66,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("sip.external_address", Kind::Text, "The address that callers reach us at, where a router translates ours. It is written into SIP and SDP.")
         .unset("the address that a call came in on", "\"203.0.113.7\""),
     setting("sip.calls_max", Kind::Number, "Most calls at once for each VRU, 1 to 100000; further ones are refused with 503."),
+    setting("sip.unknown_sources", Kind::Text, "What becomes of calls that belong to no trunk: \"allow\" lets them in to the code prompt, \"challenge\" asks them for the password of a trunk's user, \"refuse\" refuses them. None of them can ever dial out."),
     setting("guess_defence.trusted_sources", Kind::List, "Addresses and networks of trunks, whose callers are told apart by their number and the number dialled. Wrong codes from anywhere else count per source address.")
         .unset("none", "[\"203.0.113.0/24\", \"2001:db8::7\"]"),
     setting("guess_defence.free", Kind::Number, "Wrong codes from one source that cost no time, 0 to 100: people mistype."),
@@ -106,6 +107,47 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("vru[].id", Kind::Inner, "The VRU's name, unique among all roles.").unset("must be given", "\"vru-1\""),
     setting("vru[].sip_listen", Kind::Inner, "Addresses on which its calls come in. One VRU may leave it out and takes `sip.listen`.")
         .unset("`sip.listen`", "[\"0.0.0.0:5070\"]"),
+    setting("trunk", Kind::Toml, "Peers and providers, one table each: who may call, what their numbers mean, how to dial out through them. Those that are made by `partyline trunk create` stand beside these, with the same keys. Each call belongs to one trunk at most: what two of them claim is refused with both names.")
+        .unset("none", ""),
+    setting("trunk[].name", Kind::Inner, "The trunk's name, unique among trunks.").unset("must be given", "\"carrier\""),
+    setting("trunk[].sources", Kind::Inner, "Addresses and networks that its calls come in from. The smallest network that holds an address decides.")
+        .unset("none", "[\"203.0.113.0/24\", \"2001:db8::7\"]"),
+    setting("trunk[].tls_peers", Kind::Inner, "Names in the TLS certificates of those who call; they say more than an address.")
+        .unset("none", "[\"sbc.example.com\"]"),
+    setting("trunk[].users", Kind::Inner, "Callers who show a password: `name` and `password`, or the hash of `name:partyline:password` as `md5` and `sha256`. Only hashes are kept. Where the trunk has sources or TLS peers too, a call needs both; without them users are asked where `sip.unknown_sources` is \"challenge\". Passwords here and below are texts, `{ env = \"VARIABLE\" }` or `{ file = \"/path\" }`.")
+        .unset("none", "[{ name = \"pbx\", password = \"correct horse\" }]"),
+    setting("trunk[].trusts_identity", Kind::Inner, "Whether the caller's number in P-Asserted-Identity is believed. Else it is that of From, which anybody can write.")
+        .unset("false", "true"),
+    setting("trunk[].calls_max", Kind::Inner, "Most of its calls at once, both ways together, 1 to 100000; further ones are refused with 486.")
+        .unset("no limit", "30"),
+    setting("trunk[].calls_per_second_max", Kind::Inner, "Most of its new calls in a second, 1 to 100000; further ones are refused with 480.")
+        .unset("no limit", "5"),
+    setting("trunk[].codecs", Kind::Inner, "Codecs, the one that is liked best first: PCMU, PCMA, G722, OPUS.")
+        .unset("all that there are", "[\"PCMA\", \"PCMU\"]"),
+    setting("trunk[].media_security", Kind::Inner, "Encrypted media: \"refuse\", \"prefer\" or \"require\".")
+        .unset("\"prefer\"", "\"prefer\""),
+    setting("trunk[].language", Kind::Inner, "The language of prompts where its numbers say nothing.").unset("`prompts.language`", "\"en\""),
+    setting("trunk[].number_plan", Kind::Inner, "How numbers are dialled there, so that they are read as international ones: `country_code`, `international_prefix` (\"00\"), `national_prefix` (\"0\").")
+        .unset("none: numbers are taken as they are dialled", "{ country_code = \"49\" }"),
+    setting("trunk[].numbers", Kind::Inner, "What its numbers lead to: tables with `number` (one, or its beginning and `*`; the longest that fits decides), and as in `dnis` `application`, `language`, `room`, `code`. The number is looked for in the Request-URI, then in To, then in what was called before a diversion. A number that is not here is looked up in `dnis`.")
+        .unset("none", "[{ number = \"+1800555*\", room = \"demo\" }, { number = \"600\", application = \"linetest\" }]"),
+    setting("trunk[].dial_out.hosts", Kind::Inner, "Where its outgoing calls go, the host that is liked best first: names, which are looked up as RFC 3263 says, or addresses, each with a port where need be. Without `dial_out` nobody dials out through the trunk.")
+        .unset("must be given with `dial_out`", "[\"sip.example.com\"]"),
+    setting("trunk[].dial_out.numbers", Kind::Inner, "Which numbers go through it: tables with `prefix` (what they begin with), `strip` (how many characters are taken off at the front) and `add` (what is put in front then). Of all trunks the one with the longest prefix is tried first.")
+        .unset("must be given with `dial_out`", "[{ prefix = \"+1\", strip = 2 }, { prefix = \"+\", strip = 1, add = \"011\" }]"),
+    setting("trunk[].dial_out.transport", Kind::Inner, "How they travel: \"udp\", \"tcp\" or \"tls\".").unset("as the DNS says, else UDP", "\"udp\""),
+    setting("trunk[].dial_out.caller_number", Kind::Inner, "The number that callees see where nobody says another.").unset("none", "\"+18005550100\""),
+    setting("trunk[].dial_out.user", Kind::Inner, "The name that is shown with the password, where one is asked for.").unset("none", "\"us\""),
+    setting("trunk[].dial_out.password", Kind::Inner, "The password.").unset("none", "\"correct horse\""),
+    setting("trunk[].dial_out.follows_redirects", Kind::Inner, "Whether a 3xx is followed.").unset("false", "false"),
+    setting("trunk[].dial_out.priority", Kind::Inner, "Of trunks that a number fits alike the one with the lowest priority is tried first, 0 to 65535.").unset("100", "100"),
+    setting("trunk[].dial_out.ring_max", Kind::Inner, "How long a callee may ring.").unset("\"60s\"", "\"60s\""),
+    setting("trunk[].register.registrar", Kind::Inner, "Where to register, so that calls come in: a host as above.").unset("none: no registration", "\"sip.example.com\""),
+    setting("trunk[].register.transport", Kind::Inner, "How the requests travel: \"udp\", \"tcp\" or \"tls\".").unset("as the DNS says, else UDP", "\"udp\""),
+    setting("trunk[].register.user", Kind::Inner, "The number or name that is registered.").unset("must be given with `register`", "\"4711\""),
+    setting("trunk[].register.auth_user", Kind::Inner, "The name that is shown with the password, where it is another.").unset("that of `register.user`", "\"us\""),
+    setting("trunk[].register.password", Kind::Inner, "The password.").unset("none", "\"correct horse\""),
+    setting("trunk[].register.expires", Kind::Inner, "For how long each time; it is renewed well before.").unset("\"1h\"", "\"1h\""),
 ];
 
 /// The setting that a variable names.

@@ -248,6 +248,54 @@ fn the_reference_in_docs_is_up_to_date() {
 }
 
 #[test]
+fn trunks_are_read_with_their_passwords_from_here_the_environment_and_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let secret = dir.path().join("secret");
+    fs::write(&secret, "from a file\n").unwrap();
+    let file = format!(
+        "[sip]\nunknown_sources = \"challenge\"\n[[trunk]]\nname = \"carrier\"\nsources = [\"203.0.113.0/24\"]\n\
+         users = [{{ name = \"pbx\", password = {{ env = \"PBX_PASSWORD\" }} }}]\n[trunk.dial_out]\n\
+         hosts = [\"sip.example.com\"]\nnumbers = [{{ prefix = \"+\" }}]\nuser = \"us\"\npassword = {{ file = \"{}\" }}\n",
+        secret.display()
+    );
+    let loaded = loaded(&file, &[("PBX_PASSWORD", "from the environment")], &[]).unwrap();
+    assert_eq!(loaded.config.unknown_sources, UnknownSources::Challenge);
+    let trunk = &loaded.config.trunks[0];
+    let password = partyline_trunk::Secret::new("from the environment");
+    assert_eq!(trunk.users[0].sha256, Some(partyline_trunk::Ha1::sha256("pbx", &password)));
+    let out = trunk.dial_out.as_ref().unwrap();
+    assert_eq!(out.credentials.as_ref().unwrap().password.reveal(), "from a file");
+    for shown in [show::text(&loaded), show::json(&loaded).to_string()] {
+        assert!(shown.contains("carrier") && !shown.contains("from a file"), "{shown}");
+    }
+}
+
+#[test]
+fn trunk_that_makes_no_sense_is_refused_with_its_line() {
+    assert_eq!(
+        refused(
+            "[[trunk]]\nname = \"a\"\nsources = [\"192.0.2.1\"]\n[[trunk]]\nname = \"b\"\nsources = [\"192.0.2.1/32\"]\n"
+        ),
+        "partyline.toml:4: trunk[1]: trunk \"b\" has the source 192.0.2.1/32 of trunk \"a\"; a call from there would be of both"
+    );
+    assert_eq!(
+        refused("[[trunk]]\nname = \"a\"\nsources = [\"192.0.2.1\"]\ncalls_max = 0\n"),
+        "partyline.toml:4: trunk[0].calls_max: expected a whole number from 1 to 100000"
+    );
+    let error = refused("[[trunk]]\nname = \"a\"\nsources = [\"192.0.2.1/33\"]\n");
+    assert!(error.starts_with("partyline.toml:3: expected an address or a network"), "{error}");
+    let error = refused("[sip]\nunknown_sources = \"maybe\"\n");
+    assert!(
+        error.contains("partyline.toml:2") && error.contains("`allow`, `challenge`, `refuse`"),
+        "{error}"
+    );
+    let error = refused(
+        "[[trunk]]\nname = \"a\"\nusers = [{ name = \"u\", password = { env = \"NOT_SET_ANYWHERE\" } }]\n",
+    );
+    assert!(error.contains("NOT_SET_ANYWHERE is not set"), "{error}");
+}
+
+#[test]
 fn trusted_sources_are_addresses_and_networks() {
     let trusted = [("PARTYLINE_GUESS_DEFENCE__TRUSTED_SOURCES", "203.0.113.0/24,2001:db8::7")];
     let networks = loaded("", &trusted, &[]).unwrap().config.guess_defence.trusted_sources;

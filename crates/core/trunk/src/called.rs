@@ -44,7 +44,8 @@ impl Trunk {
     /// A number as it was dialled, and in the plan's international form.
     fn read(&self, text: &str) -> Option<(DialNumber, DialNumber)> {
         let dialled = without_parameters(text)?;
-        let meant = self.number_plan.as_ref().map_or_else(|| dialled.clone(), |plan| plan.normalise(&dialled));
+        let meant =
+            self.number_plan.as_ref().map_or_else(|| dialled.clone(), |plan| plan.normalise(&dialled));
         Some((dialled, meant))
     }
 

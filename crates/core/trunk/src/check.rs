@@ -80,7 +80,8 @@ impl TrunkSettings {
             || trunk.dial_out.is_some()
             || trunk.registration.is_some();
         if !is_reachable {
-            faults.add("", "nobody can call: expected one of sources, tls_peers, users, dial_out or register");
+            faults
+                .add("", "nobody can call: expected one of sources, tls_peers, users, dial_out or register");
         }
         if faults.0.is_empty() { Ok(trunk) } else { Err(faults.0) }
     }
@@ -137,8 +138,11 @@ fn users(written: &[UserSettings], faults: &mut Faults) -> Vec<User> {
             }
         }
     }
-    let user =
-        |user: &UserSettings| User { name: user.name.clone(), md5: user.md5.clone(), sha256: user.sha256.clone() };
+    let user = |user: &UserSettings| User {
+        name: user.name.clone(),
+        md5: user.md5.clone(),
+        sha256: user.sha256.clone(),
+    };
     written.iter().map(user).collect()
 }
 
@@ -186,7 +190,10 @@ fn dial_out(written: &DialOutSettings, faults: &mut Faults) -> DialOut {
         faults.add("dial_out.hosts", "expected at least one host, such as \"sip.example.com\"");
     }
     if written.numbers.is_empty() {
-        faults.add("dial_out.numbers", "expected at least one rule; { prefix = \"\" } lets every number through");
+        faults.add(
+            "dial_out.numbers",
+            "expected at least one rule; { prefix = \"\" } lets every number through",
+        );
     }
     faults.limit("dial_out.hosts", written.hosts.len(), LIST_MAX);
     faults.limit("dial_out.numbers", written.numbers.len(), LIST_MAX);
@@ -194,7 +201,10 @@ fn dial_out(written: &DialOutSettings, faults: &mut Faults) -> DialOut {
         let key = |key: &str| format!("dial_out.numbers[{place}].{key}");
         for (name, text) in [("prefix", &rule.prefix), ("add", &rule.add)] {
             if !is_dialled(text) {
-                faults.add(key(name), "expected at most 64 characters of 0-9, a-z, '+', '*', '#', '-', '_' and '.'");
+                faults.add(
+                    key(name),
+                    "expected at most 64 characters of 0-9, a-z, '+', '*', '#', '-', '_' and '.'",
+                );
             }
         }
         if usize::from(rule.strip) > rule.prefix.len() {
@@ -274,7 +284,8 @@ fn is_text(text: &str) -> bool {
 }
 
 fn is_dialled(text: &str) -> bool {
-    text.len() <= TEXT_CHARS_MAX && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+*#-_.".contains(&byte))
+    text.len() <= TEXT_CHARS_MAX
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+*#-_.".contains(&byte))
 }
 
 impl DialRule {

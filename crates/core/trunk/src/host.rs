@@ -43,7 +43,8 @@ impl HostName {
         };
         let bare = text.strip_suffix('.').unwrap_or(text);
         // Four numbers that are no address are a slip of the finger, and no name of the DNS.
-        let is_numeric = bare.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+        let is_numeric =
+            bare.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
         let fits = bare.len() <= NAME_CHARS_MAX && bare.split('.').all(is_label) && !is_numeric;
         fits.then(|| bare.to_ascii_lowercase())
     }
@@ -128,7 +129,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_no_host() {
-        for text in ["", ":5060", "a b", "sip:example.com", "x:0", "x:99999", "[::1", "-a.b", "a..b", "203.0.113.999"] {
+        for text in
+            ["", ":5060", "a b", "sip:example.com", "x:0", "x:99999", "[::1", "-a.b", "a..b", "203.0.113.999"]
+        {
             assert_eq!(text.parse::<Host>(), Err(NotHost), "{text}");
         }
     }

@@ -32,8 +32,8 @@ pub use outdial::{DialRight, NoRight, Outcome, Way};
 pub use secret::{Ha1, REALM, Secret, SecretSource};
 pub use service::{Application, CodeText, NumberSettings};
 pub use settings::{
-    Codec, DialOutSettings, DialRule, DocumentError, MediaSecurity, RegisterSettings, Transport, TrunkSettings,
-    UserSettings,
+    Codec, DialOutSettings, DialRule, DocumentError, MediaSecurity, RegisterSettings, Transport,
+    TrunkSettings, UserSettings,
 };
 pub use span::{NotSpan, Span};
 pub use trunk::{Credentials, DialOut, Number, Registration, Trunk, User};

@@ -100,9 +100,8 @@ fn national_prefix() -> String {
 impl NumberPlan {
     /// What is wrong with it, if anything.
     pub(crate) fn fault(&self) -> Option<(&'static str, &'static str)> {
-        let is_digits = |text: &str, most: usize| {
-            text.len() <= most && text.bytes().all(|byte| byte.is_ascii_digit())
-        };
+        let is_digits =
+            |text: &str, most: usize| text.len() <= most && text.bytes().all(|byte| byte.is_ascii_digit());
         let code = &self.country_code;
         if code.is_empty() || !is_digits(code, 3) || code.starts_with('0') {
             return Some(("country_code", "expected 1 to 3 digits that do not begin with 0, such as \"49\""));

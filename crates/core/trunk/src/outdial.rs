@@ -83,7 +83,8 @@ impl Trunks {
         let mut ways: Vec<(usize, u16, Way)> = trunks
             .filter_map(|trunk| {
                 let out = trunk.dial_out.as_ref()?;
-                let number = trunk.number_plan.as_ref().map_or_else(|| number.clone(), |plan| plan.normalise(number));
+                let number =
+                    trunk.number_plan.as_ref().map_or_else(|| number.clone(), |plan| plan.normalise(number));
                 let (prefix, number) = out.fitting(&number)?;
                 Some((prefix, out.priority, Way { trunk: Arc::clone(trunk), number }))
             })
@@ -97,7 +98,8 @@ impl Trunks {
 impl DialOut {
     /// The length of the longest prefix that the number has, and the number as it is sent.
     fn fitting(&self, number: &DialNumber) -> Option<(usize, String)> {
-        let fitting = self.rules.iter().filter_map(|rule| Some((rule.prefix.len(), rule.apply(number.as_str())?)));
+        let fitting =
+            self.rules.iter().filter_map(|rule| Some((rule.prefix.len(), rule.apply(number.as_str())?)));
         fitting.max_by_key(|(prefix, _)| *prefix)
     }
 }

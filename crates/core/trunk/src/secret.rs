@@ -164,7 +164,9 @@ impl<'de> Deserialize<'de> for Ha1 {
         let text = String::deserialize(deserializer)?;
         // The text itself is a secret: the message does not repeat it.
         Self::parse(&text).ok_or_else(|| {
-            de::Error::custom("expected the hash of user:partyline:password in 32 (MD5) or 64 (SHA-256) hexadecimal digits")
+            de::Error::custom(
+                "expected the hash of user:partyline:password in 32 (MD5) or 64 (SHA-256) hexadecimal digits",
+            )
         })
     }
 }

@@ -60,7 +60,9 @@ impl Serialize for CodeText {
 impl<'de> Deserialize<'de> for CodeText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let digits = String::deserialize(deserializer)?;
-        ConferenceCode::parse(&digits).map(Self).map_err(|error| de::Error::custom(format!("the code {error}")))
+        ConferenceCode::parse(&digits)
+            .map(Self)
+            .map_err(|error| de::Error::custom(format!("the code {error}")))
     }
 }
 
@@ -78,7 +80,9 @@ pub(crate) mod language_tag {
         }
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Language>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Language>, D::Error> {
         let tag = String::deserialize(deserializer)?;
         Language::from_tag(&tag)
             .map(Some)
@@ -90,15 +94,22 @@ mod room_name {
     use super::{Deserialize, Deserializer, RoomName, Serializer, de};
 
     #[expect(clippy::ref_option, reason = "the shape that serde calls")]
-    pub(super) fn serialize<S: Serializer>(room: &Option<RoomName>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        room: &Option<RoomName>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         match room {
             Some(room) => serializer.serialize_str(room.as_str()),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RoomName>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<RoomName>, D::Error> {
         let name = String::deserialize(deserializer)?;
-        RoomName::new(&name).map(Some).map_err(|error| de::Error::custom(format!("expected a room's name: {error}")))
+        RoomName::new(&name)
+            .map(Some)
+            .map_err(|error| de::Error::custom(format!("expected a room's name: {error}")))
     }
 }

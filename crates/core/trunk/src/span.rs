@@ -77,7 +77,9 @@ mod tests {
             let span: Span = text.parse().unwrap();
             assert_eq!((span.duration().as_secs(), span.to_string().as_str()), (seconds, shown));
         }
-        for wrong in ["", "30", "s", "0s", "2d", "500ms", "-1s", "99999999999999999999d", "18446744073709551615h"] {
+        for wrong in
+            ["", "30", "s", "0s", "2d", "500ms", "-1s", "99999999999999999999d", "18446744073709551615h"]
+        {
             assert_eq!(wrong.parse::<Span>(), Err(NotSpan), "{wrong}");
         }
     }

@@ -30,7 +30,9 @@ pub enum Clash {
     #[error("there are two trunks \"{0}\"; expected a name of its own")]
     Name(TrunkName),
     /// Another has one of its networks.
-    #[error("trunk \"{second}\" has the source {network} of trunk \"{first}\"; a call from there would be of both")]
+    #[error(
+        "trunk \"{second}\" has the source {network} of trunk \"{first}\"; a call from there would be of both"
+    )]
     Source {
         /// The network.
         network: SourceNetwork,
@@ -40,7 +42,9 @@ pub enum Clash {
         second: TrunkName,
     },
     /// Another has one of its TLS peers.
-    #[error("trunk \"{second}\" has the TLS peer \"{peer}\" of trunk \"{first}\"; a call from there would be of both")]
+    #[error(
+        "trunk \"{second}\" has the TLS peer \"{peer}\" of trunk \"{first}\"; a call from there would be of both"
+    )]
     TlsPeer {
         /// The name in the certificate.
         peer: String,
@@ -50,7 +54,9 @@ pub enum Clash {
         second: TrunkName,
     },
     /// Another has one of its users.
-    #[error("trunk \"{second}\" has the user \"{user}\" of trunk \"{first}\"; a call by that user would be of both")]
+    #[error(
+        "trunk \"{second}\" has the user \"{user}\" of trunk \"{first}\"; a call by that user would be of both"
+    )]
     User {
         /// The user's name.
         user: String,

@@ -63,9 +63,8 @@ fn user_finds_its_trunk_from_anywhere_unless_the_trunk_has_sources() {
         "name = \"phones\"\nusers = [{ name = \"alice\", password = \"a\" }]",
         "name = \"pbx\"\nsources = [\"203.0.113.0/24\"]\nusers = [{ name = \"pbx\", password = \"b\" }]",
     ]);
-    let of = |address, user| {
-        admitted(&trunks, UnknownSources::Challenge, &CallSource { user, ..source(address) })
-    };
+    let of =
+        |address, user| admitted(&trunks, UnknownSources::Challenge, &CallSource { user, ..source(address) });
     assert_eq!(of("198.51.100.1", None), "challenge");
     assert_eq!(of("198.51.100.1", Some("alice")), "phones");
     assert_eq!(of("198.51.100.1", Some("pbx")), "refused");

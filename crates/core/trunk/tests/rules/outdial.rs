@@ -42,7 +42,8 @@ fn wanted_trunk_is_the_only_one_and_one_without_a_way_out_is_none() {
 
 #[test]
 fn next_trunk_is_tried_where_this_one_failed_and_not_where_the_callee_said_no() {
-    for outcome in [Outcome::Unreachable, Outcome::Refused(503), Outcome::Refused(500), Outcome::Refused(401)] {
+    for outcome in [Outcome::Unreachable, Outcome::Refused(503), Outcome::Refused(500), Outcome::Refused(401)]
+    {
         assert!(outcome.is_the_trunks(), "{outcome:?}");
     }
     for outcome in [Outcome::NoAnswer, Outcome::Refused(486), Outcome::Refused(404), Outcome::Refused(603)] {

@@ -78,16 +78,32 @@ fn what_does_not_hold_together_is_told_with_its_key() {
         ("sources = [\"192.0.2.1\"]\ncalls_max = 0", "calls_max", "from 1 to"),
         ("tls_peers = [\"a b\"]", "tls_peers[0]", "certificate"),
         ("users = [{ name = \"a\" }]", "users[0].password", "expected a password"),
-        ("users = [{ name = \"a:b\", md5 = \"00000000000000000000000000000000\" }]", "users[0].name", "without ':'"),
-        ("users = [{ name = \"a\", sha256 = \"00000000000000000000000000000000\" }]", "users[0].sha256", "64"),
+        (
+            "users = [{ name = \"a:b\", md5 = \"00000000000000000000000000000000\" }]",
+            "users[0].name",
+            "without ':'",
+        ),
+        (
+            "users = [{ name = \"a\", sha256 = \"00000000000000000000000000000000\" }]",
+            "users[0].sha256",
+            "64",
+        ),
         ("sources = [\"192.0.2.1\"]\ncodecs = [\"PCMU\", \"PCMU\"]", "codecs[1]", "twice"),
-        ("sources = [\"192.0.2.1\"]\nnumbers = [{ number = \"1\" }, { number = \"1\" }]", "numbers[1].number", "twice"),
+        (
+            "sources = [\"192.0.2.1\"]\nnumbers = [{ number = \"1\" }, { number = \"1\" }]",
+            "numbers[1].number",
+            "twice",
+        ),
         (
             "sources = [\"192.0.2.1\"]\nnumbers = [{ number = \"1\", application = \"linetest\", room = \"x\" }]",
             "numbers[0]",
             "no room",
         ),
-        ("sources = [\"192.0.2.1\"]\nnumber_plan = { country_code = \"0\" }", "number_plan.country_code", "digits"),
+        (
+            "sources = [\"192.0.2.1\"]\nnumber_plan = { country_code = \"0\" }",
+            "number_plan.country_code",
+            "digits",
+        ),
         ("dial_out = { hosts = [], numbers = [{}] }", "dial_out.hosts", "at least one"),
         ("dial_out = { hosts = [\"a\"], numbers = [] }", "dial_out.numbers", "at least one"),
         (
@@ -95,7 +111,11 @@ fn what_does_not_hold_together_is_told_with_its_key() {
             "dial_out.numbers[0].strip",
             "more than the prefix",
         ),
-        ("dial_out = { hosts = [\"a\"], numbers = [{}], user = \"x\" }", "dial_out.password", "expected the password"),
+        (
+            "dial_out = { hosts = [\"a\"], numbers = [{}], user = \"x\" }",
+            "dial_out.password",
+            "expected the password",
+        ),
         (
             "register = { registrar = \"a\", user = \"x\", password = { env = \"NOT_READ\" } }",
             "register.password",

@@ -17,8 +17,10 @@ async fn names(store: &dyn Store) -> Vec<String> {
 pub(crate) async fn a_trunk_reads_back_as_it_was_made_with_its_passwords(store: &dyn Store) {
     let mut made = trunk("carrier");
     made.register = Some(
-        serde_json::from_str(r#"{ "registrar": "sip.example.com", "user": "4711", "password": "tell nobody" }"#)
-            .unwrap(),
+        serde_json::from_str(
+            r#"{ "registrar": "sip.example.com", "user": "4711", "password": "tell nobody" }"#,
+        )
+        .unwrap(),
     );
     store.create_trunk(&made, Timestamp(5)).await.unwrap();
     let stored = store.trunks().await.unwrap().remove(0);
@@ -46,7 +48,9 @@ pub(crate) async fn every_change_of_a_trunk_moves_the_version(store: &dyn Store)
     assert!(versions.is_sorted_by(|one, other| one < other), "{versions:?}");
 }
 
-pub(crate) async fn a_trunk_that_is_there_is_not_made_again_and_one_that_is_not_can_t_be_changed(store: &dyn Store) {
+pub(crate) async fn a_trunk_that_is_there_is_not_made_again_and_one_that_is_not_can_t_be_changed(
+    store: &dyn Store,
+) {
     store.create_trunk(&trunk("a"), Timestamp(1)).await.unwrap();
     let version = store.trunks_version().await.unwrap();
     assert!(matches!(store.create_trunk(&trunk("a"), Timestamp(2)).await, Err(StoreError::Taken(_))));
