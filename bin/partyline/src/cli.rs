@@ -65,6 +65,9 @@ pub(crate) enum Command {
     /// Lists conferences, live and past, beside a running server or without one
     #[command(subcommand)]
     Conference(ConferenceCommand),
+    /// Makes, lists and changes trunks: peers and providers that calls come in from and go out through
+    #[command(subcommand)]
+    Trunk(TrunkCommand),
     /// Stops, starts and watches single roles of a running server
     #[command(subcommand)]
     Role(RoleCommand),
@@ -178,6 +181,52 @@ pub(crate) enum ConferenceCommand {
     },
 }
 
+/// Trunks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrunkCommand {
+    /// Lists the trunks of the settings and those made by command
+    List,
+    /// Shows a trunk; its secrets are masked
+    Show {
+        /// The trunk's name
+        name: String,
+    },
+    /// Makes a trunk
+    #[command(after_help = TRUNK_HELP)]
+    Create {
+        /// The trunk's name: 1 to 64 characters of a-z, 0-9, '.', '_' and '-'
+        name: String,
+        /// Its settings, with the keys of a [[trunk]] table (see `partyline config reference`)
+        #[arg(value_name = "KEY=VALUE", required = true)]
+        settings: Vec<String>,
+    },
+    /// Changes a trunk; KEY= takes a setting back to its default
+    #[command(after_help = TRUNK_HELP)]
+    Set {
+        /// The trunk's name
+        name: String,
+        /// What changes
+        #[arg(value_name = "KEY=VALUE")]
+        settings: Vec<String>,
+    },
+    /// Takes a trunk away; calls that are up go on
+    Delete {
+        /// The trunk's name
+        name: String,
+    },
+}
+
+const TRUNK_HELP: &str = "\
+Lists take commas; tables are written as in the settings file. Passwords are read from `{ env = \"VARIABLE\" }` or
+`{ file = \"/path\" }` when the command runs. Those of callers are kept as hashes; those that are shown to others are kept
+as they are in the database, which only its owner can read, and are never printed.
+
+Examples:
+  partyline trunk create carrier sources=203.0.113.0/24 trusts_identity=true numbers='+1800*,600'
+  partyline trunk create pbx users='[{ name = \"pbx\", password = { env = \"PBX_PASSWORD\" } }]'
+  partyline trunk set carrier dial_out.hosts=sip.example.com dial_out.numbers=+ dial_out.caller_number=+18005550100
+  partyline trunk set carrier numbers='[{ number = \"600\", application = \"linetest\" }]' calls_max=";
+
 /// Roles of a running server.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RoleCommand {
@@ -222,6 +271,7 @@ impl Cli {
             Command::Config(ConfigCommand::Sample | ConfigCommand::Reference)
             | Command::Room(_)
             | Command::Conference(_)
+            | Command::Trunk(_)
             | Command::Role(_) => {}
         }
         Inputs { file: self.everywhere.config.clone(), environment, flags }
@@ -272,6 +322,8 @@ mod tests {
             "room list",
             "room create x",
             "conference list",
+            "trunk list",
+            "trunk create x sources=192.0.2.1",
             "role list",
             "role log x",
         ] {

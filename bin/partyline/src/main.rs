@@ -17,6 +17,7 @@ mod roles;
 mod rooms;
 mod secrets;
 mod serve;
+mod trunks;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -25,7 +26,7 @@ use clap::Parser as _;
 use partyline_store::SqliteStore;
 
 use answer::Answer;
-use cli::{Cli, Command, ConferenceCommand, ConfigCommand, RoomCommand};
+use cli::{Cli, Command, ConferenceCommand, ConfigCommand, RoomCommand, TrunkCommand};
 use config::{ConfigError, Loaded};
 use data_dir::{DataDir, DataDirError};
 
@@ -70,7 +71,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     // Variables that are not text can't be ours: our names and values all are.
-    let environment = std::env::vars_os()
+    let environment: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
         .collect();
     match &cli.command {
@@ -81,13 +82,14 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         | Command::Doctor(_)
         | Command::Room(_)
         | Command::Conference(_)
+        | Command::Trunk(_)
         | Command::Role(_) => {}
     }
-    let loaded = config::load(&cli.inputs(environment))?;
+    let loaded = config::load(&cli.inputs(environment.clone()))?;
     if let Command::Serve(_) = &cli.command {
         return serve::run(loaded.config, cli.everywhere.json);
     }
-    let answer = answer(cli, &loaded)?;
+    let answer = answer(cli, &loaded, &environment)?;
     answer.print(cli.everywhere.json)?;
     Ok(if answer.is_good { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
@@ -97,7 +99,7 @@ fn printed(text: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn answer(cli: &Cli, loaded: &Loaded) -> anyhow::Result<Answer> {
+fn answer(cli: &Cli, loaded: &Loaded, environment: &[(String, String)]) -> anyhow::Result<Answer> {
     let data_dir = || DataDir::existing(&loaded.config.data_dir);
     match &cli.command {
         Command::Config(ConfigCommand::Show(_)) => {
@@ -114,25 +116,41 @@ fn answer(cli: &Cli, loaded: &Loaded) -> anyhow::Result<Answer> {
         Command::Conference(command) => {
             in_runtime(with_store(loaded, async |store| conference(store, command).await))
         }
-        Command::Room(RoomCommand::Create(arguments)) => in_runtime(async {
-            let data_dir = DataDir::existing_or_new(&loaded.config.data_dir)?;
-            // A running server has made its database already, and keeps it up to date. Without one, the lock keeps a
-            // server from starting half-way, and the mark has the first start still make its demo room.
-            let (store, _lock) = if data_dir.server().is_some() {
-                (database::open_existing(&data_dir).await?, None)
-            } else {
-                let lock = data_dir.lock()?;
-                if data_dir.is_first_start() {
-                    data_dir.begin_first_start()?;
-                }
-                (database::open_or_make(&data_dir).await?.0, Some(lock))
-            };
-            let answer = rooms::create(&*store, arguments).await;
-            store.close().await;
-            answer
-        }),
+        Command::Room(RoomCommand::Create(arguments)) => {
+            in_runtime(with_made_store(loaded, async |store| rooms::create(store, arguments).await))
+        }
+        Command::Trunk(command @ TrunkCommand::Create { .. }) => {
+            in_runtime(with_made_store(loaded, async |store| {
+                trunks::command(store, loaded, environment, command).await
+            }))
+        }
+        Command::Trunk(command) => in_runtime(with_store(loaded, async |store| {
+            trunks::command(store, loaded, environment, command).await
+        })),
         Command::Room(command) => in_runtime(with_store(loaded, async |store| room(store, command).await)),
     }
+}
+
+/// Works on the database, and makes it where there is none.
+async fn with_made_store(
+    loaded: &Loaded,
+    work: impl AsyncFnOnce(&SqliteStore) -> anyhow::Result<Answer>,
+) -> anyhow::Result<Answer> {
+    let data_dir = DataDir::existing_or_new(&loaded.config.data_dir)?;
+    // A running server has made its database already, and keeps it up to date. Without one, the lock keeps a server
+    // from starting half-way, and the mark has the first start still make its demo room.
+    let (store, _lock) = if data_dir.server().is_some() {
+        (database::open_existing(&data_dir).await?, None)
+    } else {
+        let lock = data_dir.lock()?;
+        if data_dir.is_first_start() {
+            data_dir.begin_first_start()?;
+        }
+        (database::open_or_make(&data_dir).await?.0, Some(lock))
+    };
+    let answer = work(&store).await;
+    store.close().await;
+    answer
 }
 
 async fn with_store(

@@ -102,6 +102,47 @@ fn a_room_is_made_with_random_codes_listed_without_them_changed_and_deleted() {
 }
 
 #[test]
+fn a_trunk_is_made_listed_without_its_passwords_changed_and_deleted() {
+    let setup = Setup::new();
+    let users = "users=[{ name = \"pbx\", password = \"open sesame\" }]";
+    let out = "dial_out={ hosts = [\"sip.example.com\"], numbers = [{ prefix = \"+\" }], user = \"us\", password = \"tell nobody\" }";
+    let made = setup.json(&["trunk", "create", "carrier", "sources=203.0.113.0/24", users, out, "calls_max=30"]);
+    assert_eq!(made["calls_max"], 30);
+    setup.json(&["trunk", "set", "carrier", "calls_max=", "trusts_identity=true", "numbers=+1800*"]);
+    let shown = setup.json(&["trunk", "show", "carrier"]);
+    assert_eq!(shown["trusts_identity"], true);
+    assert_eq!(shown["numbers"][0]["number"], "+1800*");
+    assert_eq!((shown["calls_max"].is_null(), &shown["is_read_only"]), (true, &Value::Bool(false)));
+    let listed = text(&setup.run(&["trunk", "list"]));
+    assert!(listed.contains("carrier") && listed.contains("sip.example.com"), "{listed}");
+    for printed in [made.to_string(), shown.to_string(), listed, text(&setup.run(&["trunk", "show", "carrier"]))] {
+        assert!(!printed.contains("sesame") && !printed.contains("tell nobody"), "{printed}");
+    }
+    setup.json(&["trunk", "delete", "carrier"]);
+    let gone = setup.refused(&["trunk", "show", "carrier"], 1);
+    assert!(gone.contains("there is no trunk \"carrier\""), "{gone}");
+}
+
+#[test]
+fn a_trunk_that_takes_what_another_has_is_refused_with_both_names() {
+    let setup = Setup::new();
+    let config = setup.folder.path().join("partyline.toml");
+    std::fs::write(&config, "[[trunk]]\nname = \"fixed\"\nsources = [\"192.0.2.0/24\"]\n")
+        .expect("a temporary file can be written");
+    let config = config.to_str().expect("the path is text").to_owned();
+    let with = |words: &[&'static str]| [words, &["--config", Box::leak(config.clone().into_boxed_str())]].concat();
+    setup.json(&with(&["trunk", "create", "first", "sources=203.0.113.0/24"]));
+    for (source, first) in [("sources=203.0.113.0/24", "first"), ("sources=192.0.2.0/24", "fixed")] {
+        let error = setup.refused(&with(&["trunk", "create", "second", source]), 1);
+        assert!(error.contains(first) && error.contains("second"), "{error}");
+    }
+    let fixed = setup.refused(&with(&["trunk", "set", "fixed", "calls_max=3"]), 1);
+    assert!(fixed.contains("stands in the settings"), "{fixed}");
+    let listed = setup.json(&with(&["trunk", "list"]));
+    assert_eq!((&listed[0]["name"], &listed[1]["is_read_only"]), (&Value::from("first"), &Value::Bool(true)));
+}
+
+#[test]
 fn every_setting_of_a_room_can_be_given_when_it_is_made() {
     let room = Setup::new().json(&[
         "room",
