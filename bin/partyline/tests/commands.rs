@@ -106,7 +106,8 @@ fn a_trunk_is_made_listed_without_its_passwords_changed_and_deleted() {
     let setup = Setup::new();
     let users = "users=[{ name = \"pbx\", password = \"open sesame\" }]";
     let out = "dial_out={ hosts = [\"sip.example.com\"], numbers = [{ prefix = \"+\" }], user = \"us\", password = \"tell nobody\" }";
-    let made = setup.json(&["trunk", "create", "carrier", "sources=203.0.113.0/24", users, out, "calls_max=30"]);
+    let made =
+        setup.json(&["trunk", "create", "carrier", "sources=203.0.113.0/24", users, out, "calls_max=30"]);
     assert_eq!(made["calls_max"], 30);
     setup.json(&["trunk", "set", "carrier", "calls_max=", "trusts_identity=true", "numbers=+1800*"]);
     let shown = setup.json(&["trunk", "show", "carrier"]);
@@ -115,7 +116,9 @@ fn a_trunk_is_made_listed_without_its_passwords_changed_and_deleted() {
     assert_eq!((shown["calls_max"].is_null(), &shown["is_read_only"]), (true, &Value::Bool(false)));
     let listed = text(&setup.run(&["trunk", "list"]));
     assert!(listed.contains("carrier") && listed.contains("sip.example.com"), "{listed}");
-    for printed in [made.to_string(), shown.to_string(), listed, text(&setup.run(&["trunk", "show", "carrier"]))] {
+    for printed in
+        [made.to_string(), shown.to_string(), listed, text(&setup.run(&["trunk", "show", "carrier"]))]
+    {
         assert!(!printed.contains("sesame") && !printed.contains("tell nobody"), "{printed}");
     }
     setup.json(&["trunk", "delete", "carrier"]);
@@ -130,7 +133,8 @@ fn a_trunk_that_takes_what_another_has_is_refused_with_both_names() {
     std::fs::write(&config, "[[trunk]]\nname = \"fixed\"\nsources = [\"192.0.2.0/24\"]\n")
         .expect("a temporary file can be written");
     let config = config.to_str().expect("the path is text").to_owned();
-    let with = |words: &[&'static str]| [words, &["--config", Box::leak(config.clone().into_boxed_str())]].concat();
+    let with =
+        |words: &[&'static str]| [words, &["--config", Box::leak(config.clone().into_boxed_str())]].concat();
     setup.json(&with(&["trunk", "create", "first", "sources=203.0.113.0/24"]));
     for (source, first) in [("sources=203.0.113.0/24", "first"), ("sources=192.0.2.0/24", "fixed")] {
         let error = setup.refused(&with(&["trunk", "create", "second", source]), 1);

@@ -106,7 +106,7 @@ fn tables_can_come_from_the_environment() {
 fn unknown_keys_are_refused_with_their_line_and_the_keys_there_are() {
     assert_eq!(
         refused("[http]\nlisten = \"127.0.0.1:80\"\n[sip]\nport = 5060\n"),
-        "partyline.toml:4: unknown field `port`, expected one of `listen`, `external_address`, `calls_max`\n  | port = 5060"
+        "partyline.toml:4: unknown field `port`, expected one of `listen`, `external_address`, `calls_max`, `unknown_sources`\n  | port = 5060"
     );
     assert!(
         refused("[mixers]\n")

@@ -158,6 +158,8 @@ fn vru_config(vru: &config::Vru, config: &Config) -> partyline_vru::Config {
         language: config.prompts.language,
         numbers: numbers(config),
         trusted_sources: guess.trusted_sources.clone(),
+        trunks: config.trunks.clone(),
+        unknown_sources: config.unknown_sources,
         guess_defence: partyline_vru::GuessDefence {
             free: guess.free,
             delay_ms: milliseconds(guess.delay),

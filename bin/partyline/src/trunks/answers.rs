@@ -23,7 +23,10 @@ pub(super) fn listed(trunks: &[Listed]) -> Answer {
         return Answer::new(text.to_owned(), json);
     }
     let rows: Vec<Vec<String>> = trunks.iter().map(row).collect();
-    Answer::new(table(&["NAME", "WRITTEN IN", "CALLS COME FROM", "NUMBERS", "DIALS OUT TO", "REGISTERS AT"], &rows), json)
+    Answer::new(
+        table(&["NAME", "WRITTEN IN", "CALLS COME FROM", "NUMBERS", "DIALS OUT TO", "REGISTERS AT"], &rows),
+        json,
+    )
 }
 
 fn row(trunk: &Listed) -> Vec<String> {
@@ -71,13 +74,15 @@ pub(super) fn shown(trunk: &Listed) -> Answer {
 }
 
 pub(super) fn written(done: &str, settings: &TrunkSettings) -> Answer {
-    let mut text = format!("Trunk \"{}\" is {done}. A running server goes by it within seconds.\n", settings.name);
+    let mut text =
+        format!("Trunk \"{}\" is {done}. A running server goes by it within seconds.\n", settings.name);
     let has_password = settings.dial_out.as_ref().is_some_and(|out| out.password.is_some())
         || settings.register.as_ref().is_some_and(|register| register.password.is_some());
     if has_password {
         text.push_str("Its password is kept as it is, as it is needed so; it is never shown again.\n");
     }
-    let listed = Listed { name: settings.name.clone(), origin: Origin::Command, settings: Ok(settings.clone()) };
+    let listed =
+        Listed { name: settings.name.clone(), origin: Origin::Command, settings: Ok(settings.clone()) };
     Answer::new(text, json(&listed))
 }
 

@@ -49,11 +49,14 @@ pub(crate) async fn command(
         TrunkCommand::Create { name, settings } => {
             let name = trunk_name(name)?;
             refuse_of_settings(loaded, &name)?;
-            let made = changed(store, loaded, environment, &TrunkSettings::named(name.clone()), settings).await?;
+            let made =
+                changed(store, loaded, environment, &TrunkSettings::named(name.clone()), settings).await?;
             match store.create_trunk(&made, moment::now()).await {
                 Ok(()) => Ok(answers::written("made", &made)),
                 Err(StoreError::Taken(_)) => {
-                    bail!("the trunk \"{name}\" is there already; change it with `partyline trunk set {name}`")
+                    bail!(
+                        "the trunk \"{name}\" is there already; change it with `partyline trunk set {name}`"
+                    )
                 }
                 Err(error) => Err(error.into()),
             }
@@ -130,7 +133,9 @@ async fn changed(
     let trunk = settled.check().map_err(|faults| anyhow::anyhow!("{}", told(&faults)))?;
     let mut others = Trunks::default();
     let of_store = store.trunks().await?.into_iter().filter_map(|stored| stored.settings.ok()?.check().ok());
-    for other in loaded.config.trunks.iter().cloned().chain(of_store).filter(|other: &Trunk| other.name != trunk.name) {
+    for other in
+        loaded.config.trunks.iter().cloned().chain(of_store).filter(|other: &Trunk| other.name != trunk.name)
+    {
         // What clashes among the others is theirs to tell.
         let _ = others.add(other);
     }

@@ -97,7 +97,10 @@ fn insert(document: &mut Value, key: &str, value: Value) -> Result<(), WordError
                 *holder = json!({});
             }
             if !holder.is_object() || inner.contains('.') {
-                return Err(WordError::Unreadable { key: key.to_owned(), why: "there is no such key".to_owned() });
+                return Err(WordError::Unreadable {
+                    key: key.to_owned(),
+                    why: "there is no such key".to_owned(),
+                });
             }
             holder[inner] = value;
         }

@@ -249,6 +249,10 @@ pub struct IncomingCall {
     pub caller: String,
     /// The display name of the same.
     pub caller_display: String,
+    /// The user part of From, which anybody can write: for who does not believe the source.
+    pub from: String,
+    /// The display name of the same.
+    pub from_display: String,
     /// Whether the caller's name is vouched for by a trusted source.
     pub is_asserted: bool,
     /// Whether the caller wants to be anonymous: `caller` and `caller_display` are then never shown to anybody.

@@ -8,7 +8,7 @@ use partyline_call::{Language, Patience};
 use partyline_conference::{ConferenceCode, RoomName, VruId};
 use partyline_rpc::Address;
 use partyline_sip::sdp::MediaSecurity;
-use partyline_trunk::{Application, SourceNetwork};
+use partyline_trunk::{Application, SourceNetwork, Trunk, UnknownSources};
 use serde::Deserialize;
 
 /// Settings of a VRU. Parsed once; what it holds can't be wrong.
@@ -38,6 +38,11 @@ pub struct Config {
     pub numbers: BTreeMap<String, DialledNumber>,
     /// Networks of trunks: their wrong codes count per caller's number and number dialled, not per address.
     pub trusted_sources: Vec<SourceNetwork>,
+    /// Trunks of the settings; those made by command come from the store.
+    #[serde(skip)]
+    pub trunks: Vec<Trunk>,
+    /// What becomes of calls that belong to no trunk.
+    pub unknown_sources: UnknownSources,
     /// The defence against guessing.
     pub guess_defence: GuessDefence,
     /// How long the VRU waits for other roles.
@@ -60,6 +65,8 @@ impl Default for Config {
             language: Language::English,
             numbers: BTreeMap::new(),
             trusted_sources: Vec::new(),
+            trunks: Vec::new(),
+            unknown_sources: UnknownSources::default(),
             guess_defence: GuessDefence::default(),
             waits: Waits::default(),
             patience: Patience::default(),

@@ -15,6 +15,7 @@ mod lease;
 mod library;
 mod proxies;
 mod sip;
+mod trunks;
 mod vru;
 
 pub use config::{Config, DialledNumber, GuessDefence, Waits};
@@ -22,4 +23,5 @@ pub use library::{LibraryError, PromptLibrary};
 pub use partyline_sip::sdp::MediaSecurity;
 pub use partyline_trunk::{Application, SourceNetwork};
 pub use sip::SipAddress;
+pub use trunks::{TrunkOrigin, TrunkStatus};
 pub use vru::{Counters, StartError, Vru};

@@ -24,6 +24,7 @@ use crate::lease;
 use crate::library::PromptLibrary;
 use crate::proxies::{Mixers, Proxies};
 use crate::sip::{BoundSip, NewCall, SipAddress, SipCommands, SipSettings, SipTask, TakeCall};
+use crate::trunks::{Peers, TrunkStatus};
 
 /// For calls to end, and for the CMS to hear of it, when the VRU is stopped.
 const GOODBYE_MAX: Duration = Duration::from_secs(3);
@@ -107,6 +108,7 @@ impl Vru {
             proxies: Proxies::new(&network, &proxies),
             mixers: Mixers::new(network),
             guard: Mutex::new(Guard::new(config.guess_defence)),
+            peers: Peers::new(&config),
             attempts: Attempts::default(),
             goodbye: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -116,7 +118,8 @@ impl Vru {
         let (task, sip) = SipTask::new(sockets, settings(&shared.config), take_calls(&shared));
         let sip_task = tokio::spawn(task.run(closer.clone()));
         let is_lease_held = Arc::new(AtomicBool::new(false));
-        let errands = start_errands(&shared, &is_lease_held);
+        let mut errands = start_errands(&shared, &is_lease_held);
+        errands.spawn(watch_trunks(Arc::clone(&shared), sip.clone()));
         for address in &addresses {
             info!(vru = %shared.config.id, transport = ?address.transport, local = %address.local, "takes calls");
         }
@@ -133,6 +136,12 @@ impl Vru {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         !self.sip_task.is_finished() && self.is_lease_held.load(Ordering::Relaxed)
+    }
+
+    /// How every trunk stands.
+    #[must_use]
+    pub fn trunks(&self) -> Vec<TrunkStatus> {
+        self.shared.peers.statuses()
     }
 
     /// What it holds now.
@@ -204,6 +213,13 @@ fn take_calls(shared: &Arc<Shared>) -> TakeCall {
         shared.tasks.spawn(shared.closer.clone().run_until_cancelled_owned(running));
         Ok(())
     })
+}
+
+/// Reads trunks for as long as it runs.
+async fn watch_trunks(shared: Arc<Shared>, sip: SipCommands) {
+    let config = &shared.config;
+    let (store, trusted) = (Arc::clone(&shared.store), config.trusted_sources.clone());
+    shared.peers.watch(store, config.waits.store(), sip, trusted).await;
 }
 
 fn start_errands(shared: &Arc<Shared>, is_lease_held: &Arc<AtomicBool>) -> JoinSet<()> {

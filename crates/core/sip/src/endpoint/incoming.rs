@@ -82,6 +82,8 @@ impl Endpoint {
             to_user: parties.to_user,
             caller: parties.caller,
             caller_display: parties.caller_display,
+            from: parties.from,
+            from_display: parties.from_display,
             is_asserted: parties.is_asserted,
             is_private: parties.is_private,
             diversions: parties.diversions,

@@ -26,7 +26,12 @@ impl Call {
 
     fn source(&self) -> Source {
         let address = self.incoming.source.ip();
-        if self.shared.config.trusted_sources.iter().any(|network| network.contains(address)) {
+        let trunk = self.admitted.trunk.as_deref();
+        // Telephones that are known by a password say who calls as they like.
+        let tells_callers_apart = trunk.is_some_and(|trunk| trunk.users.is_empty());
+        if tells_callers_apart
+            || self.shared.config.trusted_sources.iter().any(|network| network.contains(address))
+        {
             Source::caller(&self.incoming.caller, &self.service.dnis)
         } else {
             Source::from(address)

@@ -39,6 +39,7 @@ use crate::guard::Guard;
 use crate::library::PromptLibrary;
 use crate::proxies::{Mixers, Proxies};
 use crate::sip::{NewCall, SipAddress, SipCommands, leave_reason, now, sleep_until};
+use crate::trunks::{Admitted, Peers, admit};
 use attendance::{Attendance, Told};
 use line_test::TestStream;
 use mix_link::{Closed, JoinEnd, MixLink};
@@ -54,6 +55,7 @@ pub(crate) struct Shared {
     pub(crate) proxies: Proxies,
     pub(crate) mixers: Mixers,
     pub(crate) guard: Mutex<Guard>,
+    pub(crate) peers: Peers,
     pub(crate) attempts: Attempts,
     /// Told to every call when the VRU is stopped.
     pub(crate) goodbye: CancellationToken,
@@ -70,8 +72,10 @@ pub(crate) type Place = Arc<OwnedSemaphorePermit>;
 pub(crate) async fn run(shared: Arc<Shared>, new: NewCall, place: Place) {
     let _counted = Counted::new();
     let call_id = new.incoming.call_id.clone();
-    info!(call = %call_id, source = %new.incoming.source, "a call comes in");
-    let mut call = Call::new(shared, new, place).await;
+    let Some(admitted) = admit(&shared, &new).await else { return };
+    let trunk = admitted.trunk.as_ref().map_or("none", |trunk| trunk.name.as_str());
+    info!(call = %call_id, source = %new.incoming.source, trunk, "a call comes in");
+    let mut call = Call::new(shared, new, place, admitted).await;
     call.run().await;
     call.finish().await;
     info!(call = %call_id, "the call is over");
@@ -105,6 +109,7 @@ struct Call {
     shared: Arc<Shared>,
     key: CallKey,
     incoming: IncomingCall,
+    admitted: Admitted,
     service: Service,
     brain: Box<dyn Brain>,
     attendance_id: AttendanceId,
@@ -153,9 +158,14 @@ enum Input {
 }
 
 impl Call {
-    async fn new(shared: Arc<Shared>, new: NewCall, place: Place) -> Self {
-        let NewCall { key, incoming, events, commands } = new;
-        let service = Service::of_dialled(&shared, &incoming.dialled).await;
+    async fn new(shared: Arc<Shared>, new: NewCall, place: Place, admitted: Admitted) -> Self {
+        let NewCall { key, mut incoming, events, commands } = new;
+        if admitted.trunk.as_ref().is_some_and(|trunk| !trunk.trusts_identity) && incoming.is_asserted {
+            incoming.caller.clone_from(&incoming.from);
+            incoming.caller_display.clone_from(&incoming.from_display);
+            incoming.is_asserted = false;
+        }
+        let service = Service::of_call(&shared, &incoming, admitted.trunk.as_deref()).await;
         let patience = shared.config.patience;
         let brain: Box<dyn Brain> = match service.application {
             Application::Linetest => Box::new(LineTest::new(now(), patience, service.language)),
@@ -165,6 +175,7 @@ impl Call {
         Self {
             key,
             incoming: *incoming,
+            admitted,
             service,
             brain,
             attendance_id: AttendanceId::from_bits(rand::random()),

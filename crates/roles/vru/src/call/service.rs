@@ -1,8 +1,10 @@
 //! What was dialled: application, language, room, or a code.
 
 use partyline_call::{Arrival, Language};
+use partyline_conference::RoomName;
 use partyline_conference::{ConferenceCode, HostPin, RoomId};
-use partyline_trunk::Application;
+use partyline_sip::endpoint::IncomingCall;
+use partyline_trunk::{Application, Called, Trunk};
 use tracing::warn;
 
 use super::Shared;
@@ -21,7 +23,27 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) async fn of_dialled(shared: &Shared, dialled: &str) -> Self {
+    /// What answers a call: what its trunk says of the number, else what the settings say of what was dialled.
+    pub(crate) async fn of_call(shared: &Shared, incoming: &IncomingCall, trunk: Option<&Trunk>) -> Self {
+        let called =
+            Called { request: &incoming.dialled, to: &incoming.to_user, original: incoming.first_dialled() };
+        let Some(trunk) = trunk else { return Self::of_dialled(shared, &incoming.dialled).await };
+        let language = trunk.language.unwrap_or(shared.config.language);
+        match trunk.meaning(&called) {
+            Some(meaning) => {
+                let (number, entry) = (meaning.number, meaning.entry);
+                Self {
+                    application: entry.application,
+                    language: entry.language.unwrap_or(language),
+                    arrival: arrival(shared, entry.code.as_ref(), entry.room.as_ref()).await,
+                    dnis: number.as_str().chars().take(DNIS_CHARS_MAX).collect(),
+                }
+            }
+            None => Self::of_dialled(shared, &incoming.dialled).await,
+        }
+    }
+
+    async fn of_dialled(shared: &Shared, dialled: &str) -> Self {
         // Parameters of the user part (`;phone-context=…`) are not part of the number.
         let dialled = dialled.split(';').next().unwrap_or_default();
         let config = &shared.config;
@@ -34,11 +56,7 @@ impl Service {
         if let Some(number) = config.numbers.get(dialled) {
             service.application = number.application;
             service.language = number.language.unwrap_or(config.language);
-            service.arrival = match (&number.code, &number.room) {
-                (Some(code), _) => Arrival::Code { code: code.clone(), host_pin: None },
-                (None, Some(name)) => arrival_of_room(shared, name).await,
-                (None, None) => Arrival::Service { room: None },
-            };
+            service.arrival = arrival(shared, number.code.as_ref(), number.room.as_ref()).await;
         } else if let Some((code, host_pin)) = code_and_pin(dialled) {
             service.arrival = Arrival::Code { code, host_pin };
             service.dnis.clear();
@@ -55,8 +73,17 @@ fn code_and_pin(dialled: &str) -> Option<(ConferenceCode, Option<HostPin>)> {
     Some((code, parts.next().and_then(|pin| HostPin::parse(pin).ok())))
 }
 
+/// How callers of a number begin: with the code that stands for it, or with the prompt for one.
+async fn arrival(shared: &Shared, code: Option<&ConferenceCode>, room: Option<&RoomName>) -> Arrival {
+    match (code, room) {
+        (Some(code), _) => Arrival::Code { code: code.clone(), host_pin: None },
+        (None, Some(name)) => arrival_of_room(shared, name).await,
+        (None, None) => Arrival::Service { room: None },
+    }
+}
+
 /// A room that is not found takes no code: a number of one room never opens another.
-async fn arrival_of_room(shared: &Shared, name: &partyline_conference::RoomName) -> Arrival {
+async fn arrival_of_room(shared: &Shared, name: &RoomName) -> Arrival {
     let found = tokio::time::timeout(shared.config.waits.store(), shared.store.room_named(name)).await;
     match found {
         Ok(Ok(Some(summary))) => Arrival::Service { room: Some(summary.room.id) },

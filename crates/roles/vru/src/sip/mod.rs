@@ -10,9 +10,10 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use partyline_sip::auth::Challenge;
 use partyline_sip::endpoint::{
     Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig,
-    EndpointCounters, Listen, Output, TransportKind,
+    EndpointCounters, Listen, OutgoingCall, Output, TransportKind,
 };
 use partyline_sip::rules::{DialogRules, Network};
 use partyline_sip::sdp::{Agreement, Capabilities};
@@ -68,6 +69,15 @@ enum Command {
         status: u16,
         because: Because,
     },
+    Challenge {
+        call: CallKey,
+        challenge: Box<Challenge>,
+    },
+    Trust(Vec<Network>),
+    Call {
+        outgoing: Box<OutgoingCall>,
+        reply: oneshot::Sender<Result<PlacedCall, CallError>>,
+    },
     HangUp {
         call: CallKey,
         because: Because,
@@ -96,6 +106,24 @@ impl SipCommands {
     pub(crate) async fn reject(&self, call: CallKey, status: u16, because: Because) {
         // Only a VRU that has ended takes no commands, and its calls have ended with it.
         let _ = self.0.send(Command::Reject { call, status, because }).await;
+    }
+
+    /// Asks a call for a password; it ends by that.
+    pub(crate) async fn challenge(&self, call: CallKey, challenge: Challenge) {
+        let _ = self.0.send(Command::Challenge { call, challenge: Box::new(challenge) }).await;
+    }
+
+    /// Says anew who is trusted.
+    pub(crate) async fn trust(&self, trusted: Vec<Network>) {
+        let _ = self.0.send(Command::Trust(trusted)).await;
+    }
+
+    /// Calls somebody; the endpoint's own end counts as "no such call".
+    pub(crate) async fn call(&self, outgoing: OutgoingCall) -> Result<PlacedCall, CallError> {
+        let (reply, placed) = oneshot::channel();
+        let command = Command::Call { outgoing: Box::new(outgoing), reply };
+        self.0.send(command).await.map_err(|_| CallError::NoCall)?;
+        placed.await.unwrap_or(Err(CallError::NoCall))
     }
 
     pub(crate) async fn hang_up(&self, call: CallKey, because: Because) {
@@ -128,6 +156,13 @@ pub(crate) struct NewCall {
     pub(crate) incoming: Box<partyline_sip::endpoint::IncomingCall>,
     pub(crate) events: mpsc::Receiver<CallEvent>,
     pub(crate) commands: SipCommands,
+}
+
+/// A call that we make.
+#[derive(Debug)]
+pub(crate) struct PlacedCall {
+    pub(crate) key: CallKey,
+    pub(crate) events: mpsc::Receiver<CallEvent>,
 }
 
 /// Takes calls; gives one back that it has no place for.
@@ -228,6 +263,11 @@ impl SipTask {
             Command::Reject { call, status, because } => {
                 let _ = self.endpoint.reject(now, call, status, &because);
             }
+            Command::Challenge { call, challenge } => {
+                let _ = self.endpoint.challenge(call, &challenge);
+            }
+            Command::Trust(trusted) => self.endpoint.trust(trusted),
+            Command::Call { outgoing, reply } => self.call(now, &outgoing, reply),
             Command::HangUp { call, because } => {
                 let _ = self.endpoint.hang_up(now, call, &because);
             }
@@ -235,6 +275,24 @@ impl SipTask {
                 let _ = reply.send(self.endpoint.counters());
             }
             Command::TakeNoMore => self.takes_calls = false,
+        }
+    }
+
+    fn call(
+        &mut self,
+        now: std::time::Instant,
+        outgoing: &OutgoingCall,
+        reply: oneshot::Sender<Result<PlacedCall, CallError>>,
+    ) {
+        let placed = self.endpoint.call(now, outgoing).map(|key| {
+            let (events, received) = mpsc::channel(CALL_EVENTS_MAX);
+            self.calls.insert(key, events);
+            PlacedCall { key, events: received }
+        });
+        // Nobody waits for the call any more: nobody would ever hang it up.
+        if let Err(Ok(placed)) = reply.send(placed) {
+            self.calls.remove(&placed.key);
+            let _ = self.endpoint.hang_up(now, placed.key, &Because::default());
         }
     }
 

@@ -284,6 +284,7 @@ pub(crate) struct Cluster {
     pub(crate) vru: Vru,
     pub(crate) roles: Roles,
     pub(crate) engine: Engine,
+    pub(crate) store: Arc<Codes>,
     _serving: Vec<Serving>,
 }
 
@@ -309,10 +310,18 @@ impl Cluster {
         let engine = Engine::start(&engine_config).unwrap();
         let mut config = Config { sip_listen: vec!["127.0.0.1:0".parse().unwrap()], ..Config::default() };
         change(&mut config);
+        let store = Arc::new(Codes::default());
         let proxies = vec![Address::memory("proxy-1")];
-        let vru = Vru::start(config, network, engine.clone(), Arc::new(Codes), PromptLibrary::new(), proxies)
-            .unwrap();
-        Self { vru, roles, engine, _serving: serving }
+        let vru = Vru::start(
+            config,
+            network,
+            engine.clone(),
+            Arc::clone(&store) as _,
+            PromptLibrary::new(),
+            proxies,
+        )
+        .unwrap();
+        Self { vru, roles, engine, store, _serving: serving }
     }
 
     pub(crate) fn sip(&self) -> std::net::SocketAddr {

@@ -5,3 +5,4 @@ mod calls;
 mod cluster;
 mod phone;
 mod store;
+mod trunks;

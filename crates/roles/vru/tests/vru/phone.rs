@@ -15,12 +15,18 @@ pub(crate) struct Phone {
     to: String,
     media_address: &'static str,
     last_answer: String,
+    more: String,
 }
 
 impl Phone {
     /// A telephone that calls from a loopback address.
     pub(crate) async fn new(server: SocketAddr) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1", server).await
+    }
+
+    /// A telephone that calls from this address.
+    pub(crate) async fn at(address: &str, server: SocketAddr) -> Self {
+        let socket = UdpSocket::bind((address, 0)).await.unwrap();
         let name = format!("{:x}", socket.local_addr().unwrap().port());
         Self {
             socket,
@@ -30,6 +36,7 @@ impl Phone {
             to: String::new(),
             media_address: "127.0.0.1",
             last_answer: String::new(),
+            more: String::new(),
         }
     }
 
@@ -38,9 +45,20 @@ impl Phone {
         Self { media_address: "0.0.0.0", ..Self::new(server).await }
     }
 
+    /// Writes these header lines into its next INVITEs.
+    pub(crate) fn say(&mut self, lines: &str) {
+        self.more = lines.to_owned();
+    }
+
     /// A header of the last answer to an INVITE; empty where it has none.
     pub(crate) fn answered(&self, name: &str) -> String {
         header(&self.last_answer, name)
+    }
+
+    /// All values of a header of the last answer to an INVITE.
+    pub(crate) fn answered_all(&self, name: &str) -> Vec<String> {
+        let lines = self.last_answer.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        lines.map(|value| value.trim().to_owned()).collect()
     }
 
     fn local(&self) -> SocketAddr {
@@ -53,12 +71,13 @@ impl Phone {
         let (kind, body) = body.map_or((String::new(), String::new()), |(kind, body)| {
             (format!("Content-Type: {kind}\r\n"), body)
         });
+        let more = if method == "INVITE" { self.more.as_str() } else { "" };
         let branch = if method == "ACK" { format!("ack{cseq}") } else { format!("{method}{cseq}") };
         let message = format!(
             "{method} sip:{user}@{server} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{name}{branch}\r\n\
              Max-Forwards: 70\r\nFrom: \"Test\" <sip:{name}@{local}>;tag=t{name}\r\nTo: {to}\r\n\
              Call-ID: call-{name}@127.0.0.1\r\nCSeq: {cseq} {method}\r\nContact: <sip:{name}@{local}>\r\n\
-             {kind}Content-Length: {}\r\n\r\n{body}",
+             {more}{kind}Content-Length: {}\r\n\r\n{body}",
             body.len(),
         );
         self.socket.send_to(message.as_bytes(), server).await.unwrap();
@@ -88,6 +107,9 @@ impl Phone {
             if status >= 200 && answer.contains(" INVITE\r\n") {
                 self.to = header(&answer, "To");
                 self.send("ACK", user, cseq, None).await;
+                if status >= 300 {
+                    self.to.clear();
+                }
                 self.last_answer = answer;
                 return status;
             }

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use partyline_conference::{
     AccountId, CodeMatch, ConferenceCode, ConferenceId, EventSequence, HostPin, Role, RoomId, RoomName,
-    ServiceName,
+    ServiceName, Timestamp,
 };
 use partyline_store::{
     ConferenceFilter, ConferenceRecord, EventPage, InterfaceServerLease, MixerLease, RoomSummary, StoreError,
     StoreReader, StoredTrunk, VruLease,
 };
+use partyline_trunk::TrunkSettings;
 
 pub(crate) const CODE: &str = "12345678";
 pub(crate) const LOCKED_CODE: &str = "11112222";
@@ -18,8 +20,23 @@ pub(crate) const HOST_CODE: &str = "87654321";
 pub(crate) const UNREADABLE_ROOM: &str = "unreadable";
 pub(crate) const PIN: &str = "4711";
 
-#[derive(Debug)]
-pub(crate) struct Codes;
+#[derive(Debug, Default)]
+pub(crate) struct Codes {
+    trunks: Mutex<(u64, Vec<StoredTrunk>)>,
+}
+
+impl Codes {
+    /// What `trunk create` does.
+    pub(crate) fn create_trunk(&self, settings: TrunkSettings) {
+        let (version, trunks) = &mut *self.trunks.lock();
+        *version += 1;
+        trunks.push(StoredTrunk {
+            name: settings.name.clone(),
+            settings: Ok(settings),
+            changed_at: Timestamp(0),
+        });
+    }
+}
 
 #[async_trait]
 impl StoreReader for Codes {
@@ -79,11 +96,11 @@ impl StoreReader for Codes {
     }
 
     async fn trunks_version(&self) -> Result<u64, StoreError> {
-        Ok(0)
+        Ok(self.trunks.lock().0)
     }
 
     async fn trunks(&self) -> Result<Vec<StoredTrunk>, StoreError> {
-        Ok(Vec::new())
+        Ok(self.trunks.lock().1.clone())
     }
 
     async fn health(&self) -> Result<(), StoreError> {

@@ -1,0 +1,79 @@
+//! Trunks at work: which of them a call belongs to, and calls that go out through them.
+//!
+//! The rules are those of `partyline-trunk`; here they meet the store, which tells of trunks made by command, the
+//! clock, and the SIP endpoint.
+//!
+//! **Invariant:** a call is let in by the trunks as they were read last; a store that can't be read changes nothing.
+
+mod gate;
+mod load;
+mod refusals;
+mod watch;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use partyline_sip::auth::{Verifier, VerifierConfig};
+use partyline_trunk::{REALM, Trunk, Trunks, UnknownSources};
+use tokio::sync::watch as channel;
+
+use crate::config::Config;
+use crate::guard::Guard;
+use crate::sip::now;
+use load::Loads;
+use refusals::Refusals;
+
+pub(crate) use gate::{Admitted, admit};
+pub(crate) use load::LoadPlace;
+pub use watch::{TrunkOrigin, TrunkStatus};
+
+/// What the calls of a VRU share of trunks.
+pub(crate) struct Peers {
+    unknown_sources: UnknownSources,
+    /// Those of the settings.
+    fixed: Vec<Trunk>,
+    /// Those of the settings and of the store, once the store was read or its time was up.
+    current: channel::Sender<Known>,
+    loads: Loads,
+    verifier: Mutex<Verifier>,
+    /// Counts wrong passwords; apart from wrong codes, as datagrams can come from forged addresses.
+    guard: Mutex<Guard>,
+    refusals: Mutex<Refusals>,
+}
+
+/// The trunks as they were read last.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    trunks: Arc<Trunks>,
+    /// Those of the store that were left out, and why.
+    left_out: Arc<Vec<TrunkStatus>>,
+    /// The store's version; `None` until it was read.
+    version: Option<u64>,
+}
+
+impl Peers {
+    pub(crate) fn new(config: &Config) -> Self {
+        let mut trunks = Trunks::default();
+        for trunk in &config.trunks {
+            if let Err(clash) = trunks.add(trunk.clone()) {
+                tracing::warn!(%clash, "a trunk of the settings is left out");
+            }
+        }
+        let known = Known { trunks: Arc::new(trunks), ..Known::default() };
+        let verifier = VerifierConfig::new(REALM, rand::random());
+        Self {
+            unknown_sources: config.unknown_sources,
+            fixed: config.trunks.clone(),
+            current: channel::Sender::new(known),
+            loads: Loads::default(),
+            verifier: Mutex::new(Verifier::new(now(), verifier)),
+            guard: Mutex::new(Guard::new(config.guess_defence)),
+            refusals: Mutex::new(Refusals::default()),
+        }
+    }
+
+    /// The trunks as they were read last.
+    pub(crate) fn trunks(&self) -> Arc<Trunks> {
+        Arc::clone(&self.current.borrow().trunks)
+    }
+}
