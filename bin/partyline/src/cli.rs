@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use partyline_trunk::DialNumber;
 use toml::Value;
 
 use crate::config::values::{PortRange, Text};
@@ -214,6 +215,33 @@ pub(crate) enum TrunkCommand {
         /// The trunk's name
         name: String,
     },
+    /// Has a running server call a number, plays a tone, and tells what is heard of it
+    #[command(
+        after_help = "The exit code is 0 where somebody answered.\n\nExamples:\n  partyline trunk call +18005550199\n  partyline trunk call 600 --trunk carrier --from +18005550100 --seconds 10 --json"
+    )]
+    Call(CallTrunk),
+}
+
+/// `trunk call`.
+#[derive(Debug, Args)]
+pub(crate) struct CallTrunk {
+    /// The number
+    pub(crate) number: DialNumber,
+    /// Calls through this trunk only [default: all that the number fits, the best first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) trunk: Option<String>,
+    /// The number that the callee sees [default: the trunk's]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) from: Option<DialNumber>,
+    /// Plays a tone of 1004 Hz (so it does without any of the two)
+    #[arg(long, conflicts_with = "prompt")]
+    pub(crate) tone: bool,
+    /// Plays the greeting
+    #[arg(long)]
+    pub(crate) prompt: bool,
+    /// Hangs up so long after the answer
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=300))]
+    pub(crate) seconds: u32,
 }
 
 const TRUNK_HELP: &str = "\
@@ -323,6 +351,7 @@ mod tests {
             "room create x",
             "conference list",
             "trunk list",
+            "trunk call 600",
             "trunk create x sources=192.0.2.1",
             "role list",
             "role log x",

@@ -119,14 +119,21 @@ fn answer(cli: &Cli, loaded: &Loaded, environment: &[(String, String)]) -> anyho
         Command::Room(RoomCommand::Create(arguments)) => {
             in_runtime(with_made_store(loaded, async |store| rooms::create(store, arguments).await))
         }
+        Command::Trunk(TrunkCommand::Call(arguments)) => {
+            Ok(trunks::call(&data_dir()?, arguments, cli.everywhere.json)?)
+        }
         Command::Trunk(command @ TrunkCommand::Create { .. }) => {
             in_runtime(with_made_store(loaded, async |store| {
-                trunks::command(store, loaded, environment, command).await
+                trunks::command(store, loaded, environment, command, None).await
             }))
         }
-        Command::Trunk(command) => in_runtime(with_store(loaded, async |store| {
-            trunks::command(store, loaded, environment, command).await
-        })),
+        Command::Trunk(command) => {
+            // A server that runs says how trunks stand; without one they are what is written of them.
+            let server = data_dir().ok().and_then(|dir| admin::ask(&dir, &admin::Request::Trunks).ok());
+            in_runtime(with_store(loaded, async |store| {
+                trunks::command(store, loaded, environment, command, server.as_ref()).await
+            }))
+        }
         Command::Room(command) => in_runtime(with_store(loaded, async |store| room(store, command).await)),
     }
 }

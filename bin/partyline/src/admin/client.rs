@@ -38,6 +38,19 @@ pub(crate) enum AskError {
 /// # Errors
 /// [`AskError`].
 pub(crate) fn ask(data_dir: &DataDir, request: &Request) -> Result<Value, AskError> {
+    ask_and_hear(data_dir, request, ANSWER_MAX, |_| {})
+}
+
+/// Asks the server of a data directory, and hands over what it tells before it answers. It may be silent for so long.
+///
+/// # Errors
+/// [`AskError`].
+pub(crate) fn ask_and_hear(
+    data_dir: &DataDir,
+    request: &Request,
+    silence_max: Duration,
+    mut hear: impl FnMut(Value),
+) -> Result<Value, AskError> {
     let (_folder, path) = short_path(&data_dir.admin_socket())?;
     let mut stream = match UnixStream::connect(path) {
         Ok(stream) => stream,
@@ -46,16 +59,20 @@ pub(crate) fn ask(data_dir: &DataDir, request: &Request) -> Result<Value, AskErr
         }
         Err(error) => return Err(error.into()),
     };
-    stream.set_read_timeout(Some(ANSWER_MAX))?;
+    stream.set_read_timeout(Some(silence_max))?;
     stream.set_write_timeout(Some(ANSWER_MAX))?;
     let mut line = serde_json::to_vec(request).expect("a request can be written");
     line.push(b'\n');
     stream.write_all(&line)?;
-    let mut answer = String::new();
-    BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_line(&mut answer)?;
-    match serde_json::from_str(&answer) {
-        Ok(Response::Done(value)) => Ok(value),
-        Ok(Response::Refused(why)) => Err(AskError::Refused(why)),
-        Err(_) => Err(AskError::Foreign),
+    let mut reader = BufReader::new(stream.take(ANSWER_BYTES_MAX));
+    loop {
+        let mut answer = String::new();
+        reader.read_line(&mut answer)?;
+        match serde_json::from_str(&answer) {
+            Ok(Response::Done(value)) => return Ok(value),
+            Ok(Response::Refused(why)) => return Err(AskError::Refused(why)),
+            Ok(Response::Heard(value)) => hear(value),
+            Err(_) => return Err(AskError::Foreign),
+        }
     }
 }

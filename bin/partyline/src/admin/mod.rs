@@ -1,4 +1,4 @@
-//! The admin socket: one JSON line asks a running server, one JSON line answers.
+//! The admin socket: one JSON line asks a running server, one JSON line answers; what takes long is told of in lines before.
 //!
 //! It is a Unix socket in the data directory, for the owner of the server only. It carries what the
 //! database can't tell or do: the process's roles.
@@ -9,12 +9,12 @@ mod server;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use client::{AskError, ask};
+pub(crate) use client::{AskError, ask, ask_and_hear};
 pub(crate) use server::{AdminSocket, Answers};
 
 use crate::moment;
 
-/// The longest request; the largest real one is a role's name.
+/// The longest request; the largest real one is a number to call.
 const REQUEST_BYTES_MAX: u64 = 4096;
 
 /// What can be asked of a running server.
@@ -31,6 +31,10 @@ pub(crate) enum Request {
     StartRole { name: String },
     /// What a role answered.
     RoleLog { name: String, limit: u32 },
+    /// How its trunks stand.
+    Trunks,
+    /// A test call; what is heard of it is told as it comes. Who asked and goes away ends it.
+    TrunkCall { number: String, trunk: Option<String>, from: Option<String>, prompt: bool, seconds: u32 },
 }
 
 /// The answer on the wire.
@@ -41,6 +45,8 @@ pub(crate) enum Response {
     Done(Value),
     /// Why not.
     Refused(String),
+    /// What is heard meanwhile; the answer follows.
+    Heard(Value),
 }
 
 /// A path that fits the 108 bytes that the system has for a socket's, however deep the folder is.

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::{REQUEST_BYTES_MAX, Request, Response, short_path};
@@ -17,13 +18,15 @@ use crate::data_dir::DataDir;
 
 /// Operators and scripts at once; the next waits.
 const CONNECTIONS_MAX: usize = 8;
+/// What may wait to be told of one request.
+const HEARD_MAX: usize = 64;
 /// How long an asker may take to ask, or to read the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whoever answers requests.
 pub(crate) trait Answers: Send + Sync + 'static {
-    /// Answers one.
-    fn answer(&self, request: Request) -> impl Future<Output = Response> + Send;
+    /// Answers one; what is heard meanwhile goes to `heard`, as far as there is room.
+    fn answer(&self, request: Request, heard: mpsc::Sender<Value>) -> impl Future<Output = Response> + Send;
 }
 
 /// The listening socket. Dropping it takes it away.
@@ -85,11 +88,34 @@ async fn converse(mut stream: UnixStream, answers: &impl Answers) -> io::Result<
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(REQUEST_BYTES_MAX));
     tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await??;
-    let response = match serde_json::from_str::<Request>(&line) {
-        Ok(request) => answers.answer(request).await,
-        Err(error) => Response::Refused(format!("the request does not read: {error}")),
+    let request = match serde_json::from_str::<Request>(&line) {
+        Ok(request) => request,
+        Err(error) => {
+            return say(&mut writer, &Response::Refused(format!("the request does not read: {error}"))).await;
+        }
     };
-    let mut text = serde_json::to_vec(&response)?;
+    // A call that somebody makes to listen is over when they have gone; what changes the server is carried through.
+    let is_watched = matches!(request, Request::TrunkCall { .. });
+    let (heard, mut hearing) = mpsc::channel(HEARD_MAX);
+    let mut answer = std::pin::pin!(answers.answer(request, heard));
+    let mut more = [0; 1];
+    loop {
+        tokio::select! {
+            biased;
+            Some(value) = hearing.recv() => say(&mut writer, &Response::Heard(value)).await?,
+            response = &mut answer => {
+                while let Ok(value) = hearing.try_recv() {
+                    say(&mut writer, &Response::Heard(value)).await?;
+                }
+                return say(&mut writer, &response).await;
+            }
+            _ = reader.read(&mut more), if is_watched => return Ok(()),
+        }
+    }
+}
+
+async fn say(writer: &mut (impl AsyncWrite + Unpin), response: &Response) -> io::Result<()> {
+    let mut text = serde_json::to_vec(response)?;
     text.push(b'\n');
     tokio::time::timeout(PATIENCE, writer.write_all(&text)).await?
 }
@@ -104,13 +130,19 @@ mod tests {
     struct Echo;
 
     impl Answers for Echo {
-        async fn answer(&self, request: Request) -> Response {
+        async fn answer(&self, request: Request, heard: mpsc::Sender<Value>) -> Response {
+            if matches!(request, Request::Trunks) {
+                heard.send(json!("one")).await.unwrap();
+                heard.send(json!("two")).await.unwrap();
+            }
             std::future::ready(match request {
                 Request::StopRole { name } => Response::Refused(format!("there is no role \"{name}\"")),
                 other @ (Request::Status
                 | Request::Roles
                 | Request::StartRole { .. }
-                | Request::RoleLog { .. }) => Response::Done(json!(other)),
+                | Request::RoleLog { .. }
+                | Request::Trunks
+                | Request::TrunkCall { .. }) => Response::Done(json!(other)),
             })
             .await
         }
@@ -133,6 +165,21 @@ mod tests {
         assert_eq!(refused.to_string(), "there is no role \"cms-9\"");
         drop(socket);
         assert!(matches!(asked(&deep, Request::Roles).await, Err(AskError::NoServer(_))));
+    }
+
+    #[tokio::test]
+    async fn what_is_heard_comes_before_the_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::existing(dir.path()).unwrap();
+        let _socket = AdminSocket::open(&data_dir, Arc::new(Echo)).unwrap();
+        let asking = tokio::task::spawn_blocking(move || {
+            let mut heard = Vec::new();
+            let answer =
+                super::super::ask_and_hear(&data_dir, &Request::Trunks, PATIENCE, |value| heard.push(value));
+            (answer, heard)
+        });
+        let (answer, heard) = asking.await.unwrap();
+        assert_eq!((answer.unwrap(), heard), (json!({ "ask": "trunks" }), vec![json!("one"), json!("two")]));
     }
 
     #[tokio::test]

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 use super::role_set::{RoleError, RoleSet};
+use super::trunk_calls::{self, Wanted};
 use crate::admin::{Answers, Request, Response};
 
 /// Answers for one server.
@@ -25,22 +27,29 @@ impl Administration {
         })
     }
 
-    async fn carry_out(&self, request: Request) -> Result<Value, RoleError> {
+    async fn carry_out(&self, request: Request, heard: mpsc::Sender<Value>) -> Result<Value, String> {
+        let told = |error: RoleError| error.to_string();
         match request {
             Request::Status => Ok(self.status().await),
             Request::Roles => Ok(self.roles.list().await),
-            Request::StopRole { name } => self.roles.stop(&name).await,
-            Request::StartRole { name } => self.roles.start(&name).await,
-            Request::RoleLog { name, limit } => self.roles.log(&name, limit as usize).await,
+            Request::StopRole { name } => self.roles.stop(&name).await.map_err(told),
+            Request::StartRole { name } => self.roles.start(&name).await.map_err(told),
+            Request::RoleLog { name, limit } => self.roles.log(&name, limit as usize).await.map_err(told),
+            Request::Trunks => Ok(self.roles.trunks().await),
+            Request::TrunkCall { number, trunk, from, prompt, seconds } => {
+                let dialler = self.roles.dialler().await.ok_or("no VRU runs")?;
+                let wanted = Wanted { number, trunk, from, prompt, seconds };
+                trunk_calls::call(dialler, wanted, &heard).await
+            }
         }
     }
 }
 
 impl Answers for Administration {
-    async fn answer(&self, request: Request) -> Response {
-        match self.carry_out(request).await {
+    async fn answer(&self, request: Request, heard: mpsc::Sender<Value>) -> Response {
+        match self.carry_out(request, heard).await {
             Ok(value) => Response::Done(value),
-            Err(error) => Response::Refused(error.to_string()),
+            Err(why) => Response::Refused(why),
         }
     }
 }

@@ -10,6 +10,7 @@ mod housekeeping;
 mod readiness;
 mod role_set;
 mod running;
+mod trunk_calls;
 mod welcome;
 
 use std::process::ExitCode;

@@ -10,12 +10,13 @@ use futures::future::join_all;
 use partyline_engine::Engine;
 use partyline_rpc::{Network, RpcLog, TicketSigner};
 use partyline_store::SqliteStore;
-use partyline_vru::PromptLibrary;
+use partyline_vru::{Dialler, PromptLibrary};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::error::StartError;
 use super::running::{Recipe, Running};
+use super::trunk_calls::status_json;
 use crate::admin::rpc_log_json;
 use crate::config::Config;
 
@@ -191,6 +192,28 @@ impl RoleSet {
                 .extend(slot.lock().await.running.as_ref().map(Running::sip_addresses).unwrap_or_default());
         }
         addresses
+    }
+
+    /// How trunks stand at each VRU.
+    pub(crate) async fn trunks(&self) -> Value {
+        let mut trunks = Vec::new();
+        for (name, slot) in &self.slots {
+            let slot = slot.lock().await;
+            let statuses = slot.running.as_ref().map(Running::trunks).unwrap_or_default();
+            trunks.extend(statuses.iter().map(|status| status_json(name, status)));
+        }
+        Value::Array(trunks)
+    }
+
+    /// Whoever makes calls out, of the first VRU that runs.
+    pub(crate) async fn dialler(&self) -> Option<Dialler> {
+        for (name, _) in self.order.iter().filter(|(_, recipe)| recipe.is_vru()) {
+            let slot = self.slots[name].lock().await;
+            if let Some(dialler) = slot.running.as_ref().and_then(Running::dialler) {
+                return Some(dialler);
+            }
+        }
+        None
     }
 
     /// The kinds of role without which no call is taken, and of which none runs and is known to the others.

@@ -10,7 +10,7 @@ use partyline_linetest::LineTestServer;
 use partyline_mixer::Mixer;
 use partyline_proxy::ProxyServer;
 use partyline_rpc::{Address, RpcLog};
-use partyline_vru::{DialledNumber, Vru};
+use partyline_vru::{DialledNumber, Dialler, TrunkStatus, Vru};
 use serde_json::{Value, json};
 
 use super::error::StartError;
@@ -209,6 +209,22 @@ impl Running {
                 addresses
             }
             Self::Cms(_) | Self::Linetest(_) | Self::Proxy(_) | Self::Mixer(_) => Vec::new(),
+        }
+    }
+
+    /// How trunks stand at a VRU.
+    pub(crate) fn trunks(&self) -> Vec<TrunkStatus> {
+        match self {
+            Self::Vru(role) => role.trunks(),
+            Self::Cms(_) | Self::Linetest(_) | Self::Proxy(_) | Self::Mixer(_) => Vec::new(),
+        }
+    }
+
+    /// Whoever makes calls out.
+    pub(crate) fn dialler(&self) -> Option<Dialler> {
+        match self {
+            Self::Vru(role) => Some(role.dialler()),
+            Self::Cms(_) | Self::Linetest(_) | Self::Proxy(_) | Self::Mixer(_) => None,
         }
     }
 

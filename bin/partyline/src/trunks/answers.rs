@@ -1,10 +1,10 @@
 //! Trunks as people and JSON read them. No password is ever shown.
 
 use partyline_conference::TrunkName;
-use partyline_trunk::TrunkSettings;
+use partyline_trunk::{RegisterSettings, TrunkSettings};
 use serde_json::{Value, json};
 
-use super::{Listed, Origin};
+use super::{Listed, Origin, Standing};
 use crate::answer::{Answer, table};
 
 impl Origin {
@@ -24,7 +24,10 @@ pub(super) fn listed(trunks: &[Listed]) -> Answer {
     }
     let rows: Vec<Vec<String>> = trunks.iter().map(row).collect();
     Answer::new(
-        table(&["NAME", "WRITTEN IN", "CALLS COME FROM", "NUMBERS", "DIALS OUT TO", "REGISTERS AT"], &rows),
+        table(
+            &["NAME", "WRITTEN IN", "CALLS COME FROM", "NUMBERS", "DIALS OUT TO", "REGISTERS AT", "CALLS"],
+            &rows,
+        ),
         json,
     )
 }
@@ -38,11 +41,25 @@ fn row(trunk: &Listed) -> Vec<String> {
             settings.dial_out.as_ref().map_or_else(none, |out| {
                 out.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
             }),
-            settings.register.as_ref().map_or_else(none, |register| register.registrar.to_string()),
+            settings.register.as_ref().map_or_else(none, |register| registration(register, trunk)),
+            calls(trunk),
         ],
-        Err(why) => [format!("does not read: {why}"), none(), none(), none()],
+        Err(why) => [format!("does not read: {why}"), none(), none(), none(), none()],
     };
     head.into_iter().chain(rest).collect()
+}
+
+fn calls(trunk: &Listed) -> String {
+    match &trunk.standing {
+        Some(Standing { left_out: Some(_), .. }) => "left out".to_owned(),
+        Some(standing) => standing.calls.to_string(),
+        None => none(),
+    }
+}
+
+fn registration(register: &RegisterSettings, trunk: &Listed) -> String {
+    let state = trunk.standing.as_ref().and_then(|standing| standing.registration.as_deref());
+    state.map_or_else(|| register.registrar.to_string(), |state| format!("{} ({state})", register.registrar))
 }
 
 fn none() -> String {
@@ -66,7 +83,10 @@ pub(super) fn shown(trunk: &Listed) -> Answer {
             };
             let table: Result<toml::Table, _> = serde_json::from_value(settings.shown());
             let lines = table.map_or_else(|_| String::new(), |table| table.to_string());
-            format!("{written}\n{lines}")
+            let left_out = trunk.standing.as_ref().and_then(|standing| standing.left_out.as_deref());
+            let left_out = left_out
+                .map_or_else(String::new, |why| format!("# The running server leaves it out: {why}\n"));
+            format!("{written}\n{left_out}{lines}")
         }
         Err(why) => format!("The trunk \"{}\" does not read: {why}\n", trunk.name),
     };
@@ -81,8 +101,12 @@ pub(super) fn written(done: &str, settings: &TrunkSettings) -> Answer {
     if has_password {
         text.push_str("Its password is kept as it is, as it is needed so; it is never shown again.\n");
     }
-    let listed =
-        Listed { name: settings.name.clone(), origin: Origin::Command, settings: Ok(settings.clone()) };
+    let listed = Listed {
+        name: settings.name.clone(),
+        origin: Origin::Command,
+        settings: Ok(settings.clone()),
+        standing: None,
+    };
     Answer::new(text, json(&listed))
 }
 
@@ -96,6 +120,11 @@ fn json(trunk: &Listed) -> Value {
         Ok(settings) => settings.shown(),
         Err(why) => json!({ "name": trunk.name.as_str(), "error": why }),
     };
+    if let Some(standing) = &trunk.standing {
+        json["calls"] = standing.calls.into();
+        json["left_out"] = standing.left_out.clone().into();
+        json["registration"] = standing.registration.clone().into();
+    }
     json["written_in"] = trunk.origin.word().into();
     json["is_read_only"] = (trunk.origin == Origin::Settings).into();
     json

@@ -2,12 +2,16 @@
 //! file are shown beside those of the database, and changed in the file only.
 
 mod answers;
+mod call;
 mod words;
 
 use anyhow::{Context as _, bail};
 use partyline_conference::TrunkName;
 use partyline_store::{Store, StoreError};
 use partyline_trunk::{Fault, Trunk, TrunkSettings, Trunks};
+use serde_json::Value;
+
+pub(crate) use call::{call, failed_json};
 
 use crate::answer::Answer;
 use crate::cli::TrunkCommand;
@@ -30,6 +34,17 @@ struct Listed {
     origin: Origin,
     /// The trunk, or why it does not read.
     settings: Result<TrunkSettings, String>,
+    /// How it stands at the running server, if one runs and knows it.
+    standing: Option<Standing>,
+}
+
+/// How a trunk stands at a running server.
+struct Standing {
+    calls: u64,
+    /// Why it is left out.
+    left_out: Option<String>,
+    /// How its registration stands.
+    registration: Option<String>,
 }
 
 /// Carries out a command that needs no running server.
@@ -38,12 +53,14 @@ pub(crate) async fn command(
     loaded: &Loaded,
     environment: &[(String, String)],
     command: &TrunkCommand,
+    server: Option<&Value>,
 ) -> anyhow::Result<Answer> {
     match command {
-        TrunkCommand::List => Ok(answers::listed(&listed(store, loaded).await?)),
+        TrunkCommand::Call(_) => unreachable!("a call is made by the running server"),
+        TrunkCommand::List => Ok(answers::listed(&listed(store, loaded, server).await?)),
         TrunkCommand::Show { name } => {
             let name = trunk_name(name)?;
-            let found = listed(store, loaded).await?.into_iter().find(|trunk| trunk.name == name);
+            let found = listed(store, loaded, server).await?.into_iter().find(|trunk| trunk.name == name);
             found.map(|trunk| answers::shown(&trunk)).with_context(|| unknown(&name))
         }
         TrunkCommand::Create { name, settings } => {
@@ -99,13 +116,28 @@ fn refuse_of_settings(loaded: &Loaded, name: &TrunkName) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn listed(store: &dyn Store, loaded: &Loaded) -> anyhow::Result<Vec<Listed>> {
+/// How a running server says that a trunk stands: the sum of its VRUs.
+fn standing(server: Option<&Value>, name: &TrunkName) -> Option<Standing> {
+    let all = server?.as_array()?.iter();
+    let of_vrus: Vec<&Value> = all.filter(|status| status["name"] == name.as_str()).collect();
+    let text = |key: &str| of_vrus.iter().find_map(|status| status[key].as_str()).map(str::to_owned);
+    let calls = of_vrus.iter().filter_map(|status| status["calls"].as_u64()).sum();
+    (!of_vrus.is_empty()).then(|| Standing {
+        calls,
+        left_out: text("left_out"),
+        registration: text("registration"),
+    })
+}
+
+async fn listed(store: &dyn Store, loaded: &Loaded, server: Option<&Value>) -> anyhow::Result<Vec<Listed>> {
     let of_settings = loaded.file.trunk.iter().map(|trunk| Listed {
         name: trunk.name.clone(),
         origin: Origin::Settings,
         settings: Ok(trunk.clone()),
+        standing: standing(server, &trunk.name),
     });
     let of_store = store.trunks().await?.into_iter().map(|stored| Listed {
+        standing: standing(server, &stored.name),
         name: stored.name,
         origin: Origin::Command,
         settings: stored.settings.map_err(|error| error.to_string()),

@@ -23,5 +23,7 @@ pub use library::{LibraryError, PromptLibrary};
 pub use partyline_sip::sdp::MediaSecurity;
 pub use partyline_trunk::{Application, SourceNetwork};
 pub use sip::SipAddress;
-pub use trunks::{TrunkOrigin, TrunkStatus};
+pub use trunks::{
+    Dial, DialEnd, DialProgress, Dialler, TestCall, TestReport, TestSound, TrunkOrigin, TrunkStatus,
+};
 pub use vru::{Counters, StartError, Vru};

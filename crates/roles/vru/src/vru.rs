@@ -24,7 +24,7 @@ use crate::lease;
 use crate::library::PromptLibrary;
 use crate::proxies::{Mixers, Proxies};
 use crate::sip::{BoundSip, NewCall, SipAddress, SipCommands, SipSettings, SipTask, TakeCall};
-use crate::trunks::{Peers, TrunkStatus};
+use crate::trunks::{Dialler, Peers, TrunkStatus};
 
 /// For calls to end, and for the CMS to hear of it, when the VRU is stopped.
 const GOODBYE_MAX: Duration = Duration::from_secs(3);
@@ -136,6 +136,12 @@ impl Vru {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         !self.sip_task.is_finished() && self.is_lease_held.load(Ordering::Relaxed)
+    }
+
+    /// Makes calls out, for as long as this VRU runs.
+    #[must_use]
+    pub fn dialler(&self) -> Dialler {
+        Dialler::new(Arc::clone(&self.shared), self.sip.clone())
     }
 
     /// How every trunk stands.

@@ -8,7 +8,7 @@
 mod attendance;
 mod checks;
 mod line_test;
-mod media;
+pub(crate) mod media;
 mod mix_link;
 mod service;
 mod wishes;

@@ -15,6 +15,7 @@ use super::attendance::{Attendance, Attendee};
 use super::line_test::TestStream;
 use super::{Call, TestLink, media};
 use crate::sip::{RETRY_AFTER, address_towards, now};
+use crate::trunks::preferred;
 
 impl Call {
     /// Carries out all that is wished, and what comes of it at once.
@@ -94,6 +95,7 @@ impl Call {
         };
         let mut capabilities = media::capabilities(self.media_address(advertised), leg.0.local_port());
         capabilities.security = self.shared.config.media_security;
+        let capabilities = preferred(capabilities, self.admitted.trunk.as_deref());
         self.leg = Some(leg);
         match self.sip.commands.answer(self.key, capabilities).await {
             Ok(Some(agreement)) => Some(self.take_media(&agreement)),

@@ -5,9 +5,13 @@
 //!
 //! **Invariant:** a call is let in by the trunks as they were read last; a store that can't be read changes nothing.
 
+mod dial;
 mod gate;
 mod load;
+mod names;
+mod offer;
 mod refusals;
+mod test_call;
 mod watch;
 
 use std::sync::Arc;
@@ -25,6 +29,10 @@ use refusals::Refusals;
 
 pub(crate) use gate::{Admitted, admit};
 pub(crate) use load::LoadPlace;
+pub(crate) use offer::preferred;
+
+pub use dial::{Dial, DialEnd, DialProgress};
+pub use test_call::{Dialler, TestCall, TestReport, TestSound};
 pub use watch::{TrunkOrigin, TrunkStatus};
 
 /// What the calls of a VRU share of trunks.

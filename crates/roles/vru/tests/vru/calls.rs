@@ -352,7 +352,7 @@ async fn vru_without_an_address_does_not_start() {
     let started = |listen: Vec<SocketAddr>| {
         let config = partyline_vru::Config { sip_listen: listen, ..partyline_vru::Config::default() };
         let library = partyline_vru::PromptLibrary::new();
-        let store = std::sync::Arc::new(crate::store::Codes);
+        let store = std::sync::Arc::new(crate::store::Codes::default());
         Vru::start(config, partyline_rpc::Network::new(), cluster.engine.clone(), store, library, vec![])
     };
     assert!(matches!(started(vec![]), Err(StartError::NoAddress)));

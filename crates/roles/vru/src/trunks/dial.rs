@@ -1,0 +1,293 @@
+//! Calls that go out through trunks: which way, what is heard of them, and the next way where one fails.
+//!
+//! Within one trunk the endpoint goes from target to target, answers challenges and follows redirects; here it goes
+//! from trunk to trunk.
+//!
+//! **Invariant:** a call that was placed is hung up, whatever becomes of who asked for it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use partyline_conference::TrunkName;
+use partyline_engine::{LegControl, LegEvent};
+use partyline_sip::endpoint::{Because, CallEnd, CallEvent, CallKey, OutgoingCall};
+use partyline_sip::sdp::Agreement;
+use partyline_trunk::{DialNumber, DialRight, NoRight, Outcome, Trunk, Way};
+use tokio::sync::mpsc;
+use tracing::info;
+
+use super::load::LoadPlace;
+use super::{names, offer};
+use crate::call::{Shared, media};
+use crate::sip::{PlacedCall, SipCommands, address_towards};
+
+/// A number to call.
+#[derive(Debug, Clone)]
+pub struct Dial {
+    /// The number.
+    pub number: DialNumber,
+    /// The number that the callee sees; `None` is the trunk's.
+    pub caller: Option<DialNumber>,
+    /// The only trunk to try; `None` tries all that fit.
+    pub trunk: Option<TrunkName>,
+    /// By what right.
+    pub right: DialRight,
+}
+
+/// What is heard of a call that we make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DialProgress {
+    /// It is sent out.
+    Trying {
+        /// Through this trunk.
+        trunk: TrunkName,
+        /// To this address.
+        target: String,
+    },
+    /// The callee rings.
+    Ringing,
+    /// The callee answered.
+    Answered {
+        /// The codec agreed on.
+        codec: String,
+    },
+    /// The trunk could not do it; the next one is tried, if there is one.
+    Failed {
+        /// The trunk.
+        trunk: TrunkName,
+        /// How.
+        why: DialEnd,
+    },
+}
+
+/// Why there is no call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DialEnd {
+    /// It was refused.
+    #[error("refused with status {0}")]
+    Refused(u16),
+    /// Nobody answered.
+    #[error("no answer")]
+    NoAnswer,
+    /// Nobody was reached.
+    #[error("nobody was reached")]
+    Unreachable,
+    /// There is nothing that both sides could speak.
+    #[error("no common codec")]
+    NoAgreement,
+    /// The trunk has as many calls as it may.
+    #[error("the trunk is full")]
+    TrunkFull,
+    /// There is no room for another call here.
+    #[error("no room for another call")]
+    NoRoom,
+    /// No trunk takes this number.
+    #[error("no trunk takes this number")]
+    NoWay,
+    /// Who asked may not dial out.
+    #[error("callers may not dial out")]
+    NoRight,
+    /// The VRU is being stopped.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+/// A call that was answered. Dropping it hangs up.
+pub(super) struct OutCall {
+    /// Through which trunk.
+    pub(super) trunk: Arc<Trunk>,
+    /// What was agreed on.
+    pub(super) agreement: Agreement,
+    /// Its audio.
+    pub(super) leg: LegControl,
+    /// What its leg hears.
+    pub(super) leg_events: mpsc::Receiver<LegEvent>,
+    /// What is heard of it.
+    pub(super) events: mpsc::Receiver<CallEvent>,
+    _hang_up: HangUp,
+    _place: LoadPlace,
+}
+
+/// Hangs up when it is dropped; of a call that is over that means nothing.
+struct HangUp {
+    key: CallKey,
+    sip: SipCommands,
+}
+
+impl Drop for HangUp {
+    fn drop(&mut self) {
+        self.sip.hang_up_now(self.key, Because { text: String::new(), cause: 200, retry_after: None });
+    }
+}
+
+/// Calls a number, through one trunk after the other.
+pub(super) async fn dial(
+    shared: &Shared,
+    sip: &SipCommands,
+    dial: &Dial,
+    progress: &mpsc::Sender<DialProgress>,
+) -> Result<OutCall, DialEnd> {
+    let trunks = shared.peers.trunks();
+    let ways =
+        trunks.ways(dial.right, &dial.number, dial.trunk.as_ref()).map_err(|NoRight| DialEnd::NoRight)?;
+    let mut end = DialEnd::NoWay;
+    for way in ways {
+        match by_way(shared, sip, dial, &way, progress).await {
+            Ok(call) => return Ok(call),
+            Err(why) => {
+                info!(trunk = %way.trunk.name, %why, "a call out failed");
+                metrics::counter!("partyline_vru_dial_failures_total", "trunk" => way.trunk.name.to_string())
+                    .increment(1);
+                let failed = DialProgress::Failed { trunk: way.trunk.name.clone(), why };
+                tell(progress, failed);
+                end = why;
+                if !why.may_do_better_elsewhere() {
+                    break;
+                }
+            }
+        }
+    }
+    Err(end)
+}
+
+impl DialEnd {
+    const fn may_do_better_elsewhere(self) -> bool {
+        match self {
+            Self::Refused(status) => Outcome::Refused(status).is_the_trunks(),
+            Self::Unreachable => Outcome::Unreachable.is_the_trunks(),
+            Self::NoAnswer => Outcome::NoAnswer.is_the_trunks(),
+            Self::TrunkFull => true,
+            Self::NoAgreement | Self::NoRoom | Self::NoWay | Self::NoRight | Self::Stopping => false,
+        }
+    }
+}
+
+/// Who listens may be slow: what they miss is told by the outcome.
+fn tell(progress: &mpsc::Sender<DialProgress>, what: DialProgress) {
+    if progress.try_send(what).is_err() {
+        metrics::counter!("partyline_vru_dial_progress_dropped_total").increment(1);
+    }
+}
+
+async fn by_way(
+    shared: &Shared,
+    sip: &SipCommands,
+    dial: &Dial,
+    way: &Way,
+    progress: &mpsc::Sender<DialProgress>,
+) -> Result<OutCall, DialEnd> {
+    let place = shared.peers.loads.take(&way.trunk, "out").map_err(|_| DialEnd::TrunkFull)?;
+    let out = way.dial_out();
+    let reachable = names::reachable(&shared.addresses);
+    let mut located = Vec::new();
+    let mut target = None;
+    for host in &out.hosts {
+        let uri = names::uri(&way.number, host, out.transport);
+        if let Ok(found) = names::locate(&uri, &reachable).await {
+            located.extend(found);
+            target.get_or_insert(uri);
+        }
+    }
+    let (Some(target), Some(first)) = (target, located.first().cloned()) else {
+        return Err(DialEnd::Unreachable);
+    };
+    let (bind, told) = media_addresses(shared, first.target.remote.ip());
+    let (leg, leg_events) = shared.engine.open_leg(bind).map_err(|_| DialEnd::NoRoom)?;
+    let capabilities = offer::preferred(media::capabilities(told, leg.local_port()), Some(&way.trunk));
+    let mut outgoing = OutgoingCall::new(&target, first.target, capabilities);
+    let caller = dial.caller.as_ref().or(out.caller_number.as_ref());
+    outgoing.from_user = caller.map_or_else(String::new, |number| number.as_str().to_owned());
+    outgoing.alternatives = located.iter().skip(1).map(|located| located.target).collect();
+    outgoing.follows_redirects = out.follows_redirects;
+    outgoing.server_name = Some(first.server_name);
+    outgoing.credentials = out
+        .credentials
+        .iter()
+        .map(|known| partyline_sip::auth::Credentials {
+            username: known.user.clone(),
+            password: known.password.reveal().to_owned(),
+            realm: None,
+        })
+        .collect();
+    tell(
+        progress,
+        DialProgress::Trying { trunk: way.trunk.name.clone(), target: first.target.remote.to_string() },
+    );
+    let PlacedCall { key, events } = sip.call(outgoing).await.map_err(|_| DialEnd::NoRoom)?;
+    let hang_up = HangUp { key, sip: sip.clone() };
+    let mut events = events;
+    let answer = answered(shared, &leg, &mut events, progress);
+    let agreement = tokio::time::timeout(out.ring_max, answer).await.unwrap_or(Err(DialEnd::NoAnswer))?;
+    let trunk = Arc::clone(&way.trunk);
+    Ok(OutCall { trunk, agreement, leg, leg_events, events, _hang_up: hang_up, _place: place })
+}
+
+/// Waits for the answer; early media is connected as soon as it is there.
+async fn answered(
+    shared: &Shared,
+    leg: &LegControl,
+    events: &mut mpsc::Receiver<CallEvent>,
+    progress: &mpsc::Sender<DialProgress>,
+) -> Result<Agreement, DialEnd> {
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = shared.goodbye.cancelled() => return Err(DialEnd::Stopping),
+        };
+        match event {
+            Some(CallEvent::Ringing) => tell(progress, DialProgress::Ringing),
+            Some(CallEvent::Answered(agreement)) => {
+                connect(leg, &agreement, true);
+                let codec = agreement.codec.encoding.clone();
+                tell(progress, DialProgress::Answered { codec });
+                return Ok(agreement);
+            }
+            Some(CallEvent::Ended(end)) => return Err(end_of(&end)),
+            None => return Err(DialEnd::Unreachable),
+            Some(
+                CallEvent::Incoming(_) | CallEvent::Confirmed(_) | CallEvent::Changed(_) | CallEvent::Key(_),
+            ) => {}
+        }
+    }
+}
+
+/// Media was agreed on anew.
+pub(super) fn reconnect(call: &OutCall, agreement: &Agreement) {
+    connect(&call.leg, agreement, false);
+}
+
+fn connect(leg: &LegControl, agreement: &Agreement, is_first: bool) {
+    let is_on_hold = media::is_on_hold(agreement, is_first);
+    if let Some(media) = media::leg_media(agreement, is_on_hold) {
+        leg.connect(media);
+    }
+}
+
+const fn end_of(end: &CallEnd) -> DialEnd {
+    match end {
+        CallEnd::Refused { status } => DialEnd::Refused(*status),
+        CallEnd::NoAgreement => DialEnd::NoAgreement,
+        CallEnd::TimedOut => DialEnd::Unreachable,
+        CallEnd::TheyHungUp(_)
+        | CallEnd::Cancelled(_)
+        | CallEnd::WeHungUp
+        | CallEnd::Rejected
+        | CallEnd::Challenged => DialEnd::NoAnswer,
+    }
+}
+
+/// Where media of a call to this address arrives, and the address that the callee is told.
+fn media_addresses(shared: &Shared, remote: IpAddr) -> (IpAddr, IpAddr) {
+    let config = &shared.config;
+    let fits = |address: &IpAddr| address.is_ipv4() == remote.is_ipv4();
+    let listens = shared.addresses.iter().map(|address| address.local.ip()).find(fits);
+    let unspecified: IpAddr = if remote.is_ipv4() {
+        std::net::Ipv4Addr::UNSPECIFIED.into()
+    } else {
+        std::net::Ipv6Addr::UNSPECIFIED.into()
+    };
+    let bind = config.rtp_address.filter(fits).or(listens).unwrap_or(unspecified);
+    let external = config.external_address.filter(|external| fits(external) && !remote.is_loopback());
+    let own = if bind.is_unspecified() { address_towards(remote) } else { Some(bind) };
+    (bind, external.or(own).unwrap_or(bind))
+}
