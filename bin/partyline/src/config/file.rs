@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use partyline_conference::{MixerClass, MixerId, VruId};
-use partyline_vru::{MediaSecurity, SourceNetwork};
 use partyline_trunk::{TrunkSettings, UnknownSources};
+use partyline_vru::{MediaSecurity, SourceNetwork};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};

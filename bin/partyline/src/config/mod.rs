@@ -23,8 +23,8 @@ use partyline_call::Language;
 use partyline_conference::{ConferenceCode, InterfaceServerId, MixerClass, MixerId, RoomName, VruId};
 use partyline_store::Retention;
 use partyline_telemetry::LogConfig;
-use partyline_vru::{MediaSecurity, SourceNetwork};
 use partyline_trunk::{Trunk, UnknownSources};
+use partyline_vru::{MediaSecurity, SourceNetwork};
 
 pub(crate) use layers::{ConfigError, FlagValue, Inputs, Origin, Origins};
 

@@ -125,7 +125,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("trunk[].codecs", Kind::Inner, "Codecs, the one that is liked best first: PCMU, PCMA, G722, OPUS.")
         .unset("all that there are", "[\"PCMA\", \"PCMU\"]"),
     setting("trunk[].media_security", Kind::Inner, "Encrypted media: \"refuse\", \"prefer\" or \"require\".")
-        .unset("\"prefer\"", "\"prefer\""),
+        .unset("`rtp.srtp`", "\"require\""),
     setting("trunk[].language", Kind::Inner, "The language of prompts where its numbers say nothing.").unset("`prompts.language`", "\"en\""),
     setting("trunk[].number_plan", Kind::Inner, "How numbers are dialled there, so that they are read as international ones: `country_code`, `international_prefix` (\"00\"), `national_prefix` (\"0\").")
         .unset("none: numbers are taken as they are dialled", "{ country_code = \"49\" }"),

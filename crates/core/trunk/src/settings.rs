@@ -41,9 +41,9 @@ pub struct TrunkSettings {
     /// Codecs, the one that is liked best first; none for all that there are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub codecs: Vec<Codec>,
-    /// Whether media is encrypted.
-    #[serde(default)]
-    pub media_security: MediaSecurity,
+    /// Whether media is encrypted; as the VRU has it where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_security: Option<MediaSecurity>,
     /// The language of prompts where the dialled number says nothing.
     #[serde(default, with = "language_tag", skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
@@ -171,13 +171,12 @@ pub enum Transport {
 }
 
 /// Whether media is encrypted (SRTP with keys in the session description).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MediaSecurity {
     /// It is not offered, and not taken.
     Refuse,
-    /// It is taken where the other side has it, and offered where signalling is encrypted.
-    #[default]
+    /// It is offered, and taken where the other side has it.
     Prefer,
     /// Calls without it are refused.
     Require,
@@ -228,7 +227,7 @@ impl TrunkSettings {
             calls_max: None,
             calls_per_second_max: None,
             codecs: Vec::new(),
-            media_security: MediaSecurity::default(),
+            media_security: None,
             language: None,
             number_plan: None,
             numbers: Vec::new(),

@@ -31,8 +31,8 @@ pub struct Trunk {
     pub calls_per_second_max: Option<u32>,
     /// Codecs, the one that is liked best first; empty for all that there are.
     pub codecs: Vec<Codec>,
-    /// Whether media is encrypted.
-    pub media_security: MediaSecurity,
+    /// Whether media is encrypted; `None` as the VRU has it.
+    pub media_security: Option<MediaSecurity>,
     /// The language of prompts where the dialled number says nothing.
     pub language: Option<Language>,
     /// How numbers are dialled there.

@@ -193,7 +193,9 @@ async fn by_way(
     };
     let (bind, told) = media_addresses(shared, first.target.remote.ip());
     let (leg, leg_events) = shared.engine.open_leg(bind).map_err(|_| DialEnd::NoRoom)?;
-    let capabilities = offer::preferred(media::capabilities(told, leg.local_port()), Some(&way.trunk));
+    let mut capabilities = media::capabilities(told, leg.local_port());
+    capabilities.security = shared.config.media_security;
+    let capabilities = offer::preferred(capabilities, Some(&way.trunk));
     let mut outgoing = OutgoingCall::new(&target, first.target, capabilities);
     let caller = dial.caller.as_ref().or(out.caller_number.as_ref());
     outgoing.from_user = caller.map_or_else(String::new, |number| number.as_str().to_owned());

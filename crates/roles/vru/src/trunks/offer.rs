@@ -1,11 +1,22 @@
 //! What a trunk makes of our media capabilities.
 
-use partyline_sip::sdp::Capabilities;
+use partyline_sip::sdp::{Capabilities, MediaSecurity};
 use partyline_trunk::Trunk;
 
-/// The capabilities in the trunk's order; codecs that it leaves out are left out, unless none would be left.
+/// The capabilities in the trunk's order and as secret as it wants; codecs that it leaves out are left out, unless none
+/// would be left.
 pub(crate) fn preferred(mut capabilities: Capabilities, trunk: Option<&Trunk>) -> Capabilities {
-    let Some(trunk) = trunk.filter(|trunk| !trunk.codecs.is_empty()) else { return capabilities };
+    let Some(trunk) = trunk else { return capabilities };
+    if let Some(security) = trunk.media_security {
+        capabilities.security = match security {
+            partyline_trunk::MediaSecurity::Refuse => MediaSecurity::Refuse,
+            partyline_trunk::MediaSecurity::Prefer => MediaSecurity::Prefer,
+            partyline_trunk::MediaSecurity::Require => MediaSecurity::Require,
+        };
+    }
+    if trunk.codecs.is_empty() {
+        return capabilities;
+    }
     let place = |encoding: &str| {
         trunk.codecs.iter().position(|codec| codec.encoding().eq_ignore_ascii_case(encoding))
     };
