@@ -42,10 +42,30 @@ struct Rig {
     /// Connections that are up, with whether the endpoint wished for them.
     connections: BTreeMap<ConnectionId, bool>,
     accepted: u64,
+    lived: Lived,
+}
+
+/// What an input came to: how deep it got.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lived {
+    /// Calls that came in.
+    pub incoming: usize,
+    /// Of these, answered and confirmed by ACK.
+    pub confirmed: usize,
+    /// Calls of ours that were answered.
+    pub answered: usize,
+    /// Changes of the media.
+    pub changed: usize,
 }
 
 /// Runs deeds read from bytes, then lets all timers run out.
 pub fn endpoint(bytes: &[u8]) {
+    let _ = live(bytes);
+}
+
+/// The same, and says how deep it got.
+#[must_use]
+pub fn live(bytes: &[u8]) -> Lived {
     let mut bytes = Bytes(bytes);
     let mut rig = Rig::new(bytes.byte());
     for _ in 0..DEEDS_MAX {
@@ -58,6 +78,7 @@ pub fn endpoint(bytes: &[u8]) {
         assert!(counters.half_open <= 8 && counters.calls <= 16, "{counters:?}");
     }
     rig.finish();
+    rig.lived
 }
 
 impl Rig {
@@ -91,6 +112,7 @@ impl Rig {
             calls: BTreeMap::new(),
             connections: BTreeMap::new(),
             accepted: 0,
+            lived: Lived::default(),
         }
     }
 
@@ -101,10 +123,16 @@ impl Rig {
                 let datagram = bytes.take(length);
                 self.datagram(bytes.clone().byte(), datagram);
             }
-            1..=4 => {
+            1..=3 => {
                 let heard = self.choose_heard(bytes, |_| true);
                 let message = forge::request(bytes, heard.as_deref());
                 self.deliver(bytes, &message);
+            }
+            4 => {
+                let accepted = |heard: &str| heard.starts_with("SIP/2.0 2") && heard.contains(" INVITE\r\n");
+                if let Some(accepted) = self.choose_heard(bytes, accepted) {
+                    self.datagram(0, &forge::ack(&accepted));
+                }
             }
             5 | 6 => {
                 if let Some(asked) = self.choose_heard(bytes, |heard| !heard.starts_with("SIP/2.0")) {
@@ -262,6 +290,10 @@ impl Rig {
         if matches!(event, CallEvent::Incoming(_)) {
             assert_eq!(self.calls.insert(call, false), None, "keys are never used again");
         }
+        self.lived.incoming += usize::from(matches!(event, CallEvent::Incoming(_)));
+        self.lived.confirmed += usize::from(matches!(event, CallEvent::Confirmed(_)));
+        self.lived.answered += usize::from(matches!(event, CallEvent::Answered(_)));
+        self.lived.changed += usize::from(matches!(event, CallEvent::Changed(_)));
         let is_over = self.calls.get_mut(&call).expect("a call is told of before anything happens to it");
         assert!(!*is_over, "{event:?} after the end of {call:?}");
         *is_over = matches!(event, CallEvent::Ended(_));

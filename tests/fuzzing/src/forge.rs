@@ -31,7 +31,7 @@ const URIS: [&str; 6] = [
     "sip:%31%30@127.0.0.1?Route=x",
 ];
 const STATUSES: [u16; 24] = [
-    100, 180, 183, 199, 200, 202, 301, 302, 305, 400, 401, 407, 408, 420, 422, 481, 486, 487, 488, 491, 500,
+    100, 180, 183, 200, 200, 202, 301, 302, 305, 400, 401, 407, 408, 420, 422, 481, 486, 487, 488, 491, 500,
     503, 603, 699,
 ];
 /// Lines that may be added, by the bits of a mask.
@@ -136,7 +136,20 @@ pub(crate) fn request(bytes: &mut Bytes<'_>, heard: Option<&str>) -> Vec<u8> {
     if choice & 0x0E == 0x0E {
         names.theirs.push_str("nope");
     }
-    let cseq = bytes.byte() & 0x0F;
+    let step = bytes.byte();
+    let cseq = match heard {
+        // Within a dialog mostly the next one; ACK and CANCEL are of the one before.
+        Some(message) if choice & 1 == 1 => {
+            let last = header(message, "CSeq").and_then(|value| value.split(' ').next()?.parse::<u32>().ok());
+            let ahead = if matches!(method, "ACK" | "CANCEL") {
+                step >> 4
+            } else {
+                (step & 7) + u8::from(step < 0xF0)
+            };
+            last.unwrap_or(1).wrapping_add(ahead.into())
+        }
+        Some(_) | None => u32::from(step & 0x0F),
+    };
     let branch = bytes.byte() & 0x1F;
     let uri = if choice & 2 == 0 { URIS[0] } else { bytes.one_of(&URIS) };
     let to_tag = if names.theirs.is_empty() { String::new() } else { format!(";tag={}", names.theirs) };
@@ -154,6 +167,19 @@ pub(crate) fn request(bytes: &mut Bytes<'_>, heard: Option<&str>) -> Vec<u8> {
         let _ = write!(head, "RAck: {rseq} {of}\r\n");
     }
     ended(head, bytes)
+}
+
+/// The ACK of a 2xx of the endpoint's.
+pub(crate) fn ack(accepted: &str) -> Vec<u8> {
+    let Names { call_id, mine, theirs } = names_of(accepted);
+    let cseq = header(accepted, "CSeq").and_then(|value| value.split(' ').next()).unwrap_or("1");
+    format!(
+        "ACK sip:100@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:7000;branch=z9hG4bKack{cseq}\r\n\
+         From: <sip:bob@127.0.0.1>;tag={mine}\r\nTo: <sip:100@127.0.0.1>;tag={theirs}\r\nCall-ID: {call_id}\r\n\
+         CSeq: {cseq} ACK\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{OFFER}",
+        OFFER.len()
+    )
+    .into_bytes()
 }
 
 /// A response to a request of the endpoint's.

@@ -12,7 +12,7 @@ mod media;
 mod protected;
 mod text;
 
-pub use endpoint::endpoint;
+pub use endpoint::{Lived, endpoint, live};
 pub use media::{rtcp, rtp, telephone_event};
 pub use protected::srtp;
 pub use text::{message, sdp};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use harness::phone::{OFFER, Phone, body, header};
 use harness::{FAIR, World, capabilities, start_line};
-use partyline_sip::endpoint::{CallEnd, CallError, CallEvent, CallKey, TransportKind};
+use partyline_sip::endpoint::{Because, CallEnd, CallError, CallEvent, CallKey, TransportKind};
 use partyline_sip::sdp::{Agreement, Direction};
 
 /// Agent 0 has called agent 1, and is answered.
@@ -182,4 +182,16 @@ fn hanging_up_during_a_change_leaves_nothing() {
     world.agents[0].endpoint.hang_up(now, call, &Default::default()).unwrap();
     world.run(Duration::from_secs(100));
     assert_eq!((world.counters(0).calls, world.counters(0).transactions), (0, 0));
+}
+
+/// Shows RFC 3261 §17.1.1.2: a provisional response to an INVITE that was given up keeps nothing alive.
+#[test]
+fn a_change_that_is_given_up_and_then_rings_leaves_nothing() {
+    let (mut world, phone, call, invite) = held_phone();
+    let now = world.now;
+    world.agents[0].endpoint.hang_up(now, call, &Because::default()).unwrap();
+    respond(&mut world, &phone, &invite, "180 Ringing", "");
+    world.run(Duration::from_secs(600));
+    let counters = world.counters(0);
+    assert_eq!((counters.calls, counters.transactions, counters.transaction_bytes), (0, 0, 0));
 }

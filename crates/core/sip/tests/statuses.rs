@@ -7,8 +7,8 @@ mod harness;
 use std::time::Duration;
 
 use harness::phone::{OFFER, Phone, header};
-use harness::{FAIR, World, capabilities, status};
-use partyline_sip::endpoint::{Because, CallEvent};
+use harness::{FAIR, World, capabilities, config, status};
+use partyline_sip::endpoint::{Because, CallEvent, Endpoint, EndpointConfig};
 use partyline_sip::message::limits::{BODY_MAX, HEAD_MAX, URI_MAX, VIAS_MAX};
 use partyline_sip::sdp::Direction;
 
@@ -223,19 +223,24 @@ fn a_method_that_nobody_knows_is_501() {
     assert_eq!(refused("invite", "", ""), 501);
 }
 
-/// Shows RFC 3261 §21.5.4: who has no room says so with 503, and when to come back.
+/// Shows RFC 3261 §21.5.4: who takes no calls at all says so with 503, and when to come back.
+/// Shows RFC 3261 §21.4.18: who could take this call a little later says 480.
 #[test]
-fn who_has_no_room_says_503() {
+fn who_takes_no_calls_says_503_and_who_takes_no_more_just_now_480() {
     let (mut world, mut phone) = world_and_phone();
-    let mut last = Vec::new();
-    for number in 0..13 {
+    let mut call = |world: &mut World, number: usize| {
         phone.call_id = format!("call{number}@phone");
         phone.to_tag.clear();
         let invite = phone.with_sdp("INVITE", 1, &format!("b{number}"), OFFER);
-        last = phone.say(&mut world, &invite);
-    }
-    assert_eq!(last, [503], "one source has a share of half-open calls");
-    assert!(header(&world.sent.last().unwrap().1, "Retry-After").is_some());
+        let answer = phone.say(world, &invite)[0];
+        (answer, header(&world.sent.last().unwrap().1, "Retry-After").is_some())
+    };
+    let from_one_source: Vec<_> = (0..13).map(|number| call(&mut world, number)).collect();
+    assert_eq!((from_one_source[11], from_one_source[12]), ((100, false), (480, true)));
+    let few = EndpointConfig { calls_max: 2, ..config(world.agents[0].address) };
+    world.agents[0].endpoint = Endpoint::new(few);
+    let of_three: Vec<_> = (20..23).map(|number| call(&mut world, number)).collect();
+    assert_eq!(of_three, [(100, false), (100, false), (503, true)]);
 }
 
 /// Shows RFC 3261 §21.5.6: another version is 505.

@@ -4,11 +4,14 @@ use std::time::{Duration, Instant};
 
 use super::{Expired, Sent, Transaction, Transactions};
 use crate::message::{HeaderName, Message, Method, Response, Writer, parse};
-use crate::timer::{Owner, T1, T1_64, T2, T4, Timer, TransactionId, doubled};
+use crate::timer::{Owner, RINGING_MAX, T1, T1_64, T2, T4, Timer, TransactionId, doubled};
 use crate::wire::{Path, Wire};
 
 /// Wait for retransmissions of a refusal: "at least 32 seconds" ([RFC 3261 §17.1.1.2]).
 const TIMER_D: Duration = Duration::from_secs(32);
+/// How long an INVITE waits for its answer after the last provisional response: longer than any user lets it ring, and
+/// then waits for what CANCEL brings. A net: a user gives up long before.
+const PROCEEDING_MAX: Duration = Duration::from_secs(RINGING_MAX.as_secs() + 2 * T1_64.as_secs());
 
 #[derive(Debug)]
 pub(super) struct ClientTransaction<U> {
@@ -17,6 +20,8 @@ pub(super) struct ClientTransaction<U> {
     user: U,
     request: Vec<u8>,
     state: State,
+    /// Its user waits no longer than it was told to, whatever provisional responses come.
+    is_given_up: bool,
 }
 
 #[derive(Debug)]
@@ -88,8 +93,8 @@ impl<U: Copy> Transactions<U> {
         let state = if is_invite { State::Calling(T1) } else { State::Trying(T1) };
         let key = client_key(branch.as_bytes(), method);
         self.clients.insert(key.clone(), id);
-        self.live
-            .insert(id, Transaction::Client(ClientTransaction { key, path, user, request: kept, state }));
+        let client = ClientTransaction { key, path, user, request: kept, state, is_given_up: false };
+        self.live.insert(id, Transaction::Client(client));
         self.weigh(id);
         id
     }
@@ -151,7 +156,8 @@ impl<U: Copy> Transactions<U> {
     /// An INVITE that was cancelled, or whose call is over, waits for its answer no longer than 64·T1
     /// ([RFC 3261 §9.1]).
     pub(crate) fn expect_end(&mut self, wire: &mut Wire, now: Instant, id: TransactionId) {
-        if self.client(id).is_some_and(|client| client.is_waiting()) {
+        if let Some(client) = self.client(id).filter(|client| client.is_waiting()) {
+            client.is_given_up = true;
             wire.timers.arm(Owner::Transaction(id), Timer::B, now + T1_64);
         }
     }
@@ -208,12 +214,15 @@ impl<U: Copy> ClientTransaction<U> {
     fn heard(&mut self, wire: &mut Wire, now: Instant, id: TransactionId, status: u16) -> Verdict {
         let owner = Owner::Transaction(id);
         match (&self.state, status) {
-            (State::Calling(_), 100..=199) => {
-                wire.timers.disarm_all(owner);
+            (State::Calling(_) | State::InviteProceeding, 100..=199) => {
+                wire.timers.disarm(owner, Timer::A);
+                if !self.is_given_up {
+                    wire.timers.arm(owner, Timer::B, now + PROCEEDING_MAX);
+                }
                 self.state = State::InviteProceeding;
                 Verdict::Tell
             }
-            (State::InviteProceeding, 100..=199) | (State::InviteAccepted, 200..=299) => Verdict::Tell,
+            (State::InviteAccepted, 200..=299) => Verdict::Tell,
             (State::Calling(_) | State::InviteProceeding, 200..=299) => {
                 wire.timers.disarm_all(owner);
                 wire.timers.arm(owner, Timer::M, now + T1_64);
