@@ -282,6 +282,10 @@ impl Signalling {
                 self.media.tell(MediaCommand::Connect(call.leg, Box::new(agreement)));
                 call.progress.send_replace(Progress::Answered { at: Instant::now() });
             }
+            CallEvent::Early(agreement) => {
+                let agreement = call.media_of(agreement);
+                self.media.tell(MediaCommand::Connect(call.leg, Box::new(agreement)));
+            }
             CallEvent::Changed(agreement) => {
                 if let Some(changing) = call.changing.take() {
                     // Nobody may wait any more.

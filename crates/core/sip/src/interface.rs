@@ -226,6 +226,9 @@ pub enum CallEvent {
     Incoming(Box<IncomingCall>),
     /// Ours: the callee rings (18x).
     Ringing,
+    /// The media is agreed on, or changed, before the call is answered: early media, on either side. Where a call of
+    /// ours was forked, of the callee that said so last.
+    Early(Agreement),
     /// Ours: the callee answered; ACK is sent.
     Answered(Agreement),
     /// Theirs: ACK came (with the answer to a delayed offer, if we made the offer).

@@ -7,9 +7,23 @@ use std::str::FromStr;
 
 use crate::message::decimal;
 
+/// When provisional responses of ours are sent reliably ([RFC 3262]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reliability {
+    /// Never; who requires it is refused with 420.
+    Never,
+    /// Where the caller requires it.
+    #[default]
+    WhenRequired,
+    /// Where the caller supports it.
+    WhenSupported,
+}
+
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DialogRules {
+    /// Reliable provisional responses.
+    pub reliability: Reliability,
     /// Who may say who calls, and is bound by the total of half-open calls only: one's own trunks and proxies.
     pub trusted: Vec<Network>,
 }

@@ -53,6 +53,10 @@ pub enum Timer {
     Accepted2xx,
     /// Wait for the ACK of a 2xx.
     AwaitAck,
+    /// Retransmission of a reliable provisional response ([RFC 3262 §3]).
+    Reliable1xx,
+    /// Wait for the PRACK of one.
+    AwaitPrack,
     /// Wait before a re-INVITE that crossed one of theirs is tried again ([RFC 3261 §14.1]).
     Glare,
     /// The longest call.

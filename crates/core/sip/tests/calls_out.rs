@@ -215,7 +215,10 @@ fn an_answer_given_early_counts_when_the_200_repeats_none() {
     let (mut world, callee, call) = calling(false);
     callee.respond(&mut world, "183 Progress", "x", OFFER);
     callee.respond(&mut world, "200 OK", "x", "");
-    assert!(matches!(world.events(0, call)[..], [CallEvent::Ringing, CallEvent::Answered(_)]));
+    assert!(matches!(
+        world.events(0, call)[..],
+        [CallEvent::Early(_), CallEvent::Ringing, CallEvent::Answered(_)]
+    ));
 }
 
 /// Shows RFC 3261 §17.1.1.3: a refusal that comes late is acknowledged.
@@ -227,7 +230,7 @@ fn a_bye_before_the_answer_leaves_nothing_and_the_late_refusal_is_acked() {
         let from = header(&callee.invite, "From").unwrap();
         let bye = format!(
             "BYE sip:alice@127.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:7000;branch=z9hG4bKbye\r\n\
-             From: <sip:x@127.0.0.1:7000>\r\nTo: {from}\r\nCall-ID: {}\r\nCSeq: 9 BYE\r\nContent-Length: 0\r\n\r\n",
+             From: <sip:x@127.0.0.1:7000>;tag=x\r\nTo: {from}\r\nCall-ID: {}\r\nCSeq: 9 BYE\r\nContent-Length: 0\r\n\r\n",
             header(&callee.invite, "Call-ID").unwrap()
         );
         let before = world.sent.len();

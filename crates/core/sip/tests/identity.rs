@@ -18,7 +18,7 @@ fn world_and_phone() -> (World, Phone) {
 /// What the user is told of a call with these headers, from a source that is trusted or not.
 fn told(more: &str, is_trusted: bool) -> IncomingCall {
     let trusted = if is_trusted { vec!["127.0.0.0/24".parse().unwrap()] } else { Vec::new() };
-    let mut world = World::with_rules(1, 1, FAIR, &DialogRules { trusted });
+    let mut world = World::with_rules(1, 1, FAIR, &DialogRules { trusted, ..DialogRules::default() });
     let mut phone = Phone::new("call");
     let invite = phone.request("INVITE", 1, "a", more, "").replace("INVITE sip:100@", "INVITE sip:1%32%33@");
     phone.say(&mut world, &invite);
@@ -186,10 +186,10 @@ fn options_tells_what_is_true() {
         assert_eq!(start_line(&answer), "SIP/2.0 200 OK");
         assert_eq!(
             header(&answer, "Allow").as_deref(),
-            Some("INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE")
+            Some("INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK")
         );
         assert!(header(&answer, "Accept").unwrap().contains("application/sdp"));
-        assert_eq!(header(&answer, "Supported").as_deref(), Some(""));
+        assert_eq!(header(&answer, "Supported").as_deref(), Some("100rel"));
     }
 }
 
@@ -215,7 +215,7 @@ fn options_within_a_call_is_answered_however_full_we_are() {
 #[test]
 fn a_trusted_source_is_bound_by_the_room_of_all_only() {
     let trusted = vec!["127.0.0.1".parse().unwrap()];
-    let mut world = World::with_rules(1, 1, FAIR, &DialogRules { trusted });
+    let mut world = World::with_rules(1, 1, FAIR, &DialogRules { trusted, ..DialogRules::default() });
     let calls = |world: &mut World, from: usize, to: usize| -> Vec<u16> {
         let call = |number: usize| {
             let mut phone = Phone::new(&format!("call{number}"));

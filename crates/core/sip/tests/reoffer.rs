@@ -35,6 +35,7 @@ fn changes(world: &World, at: usize, call: CallKey) -> Vec<Agreement> {
         CallEvent::Changed(agreement) => Some(agreement),
         CallEvent::Incoming(_)
         | CallEvent::Ringing
+        | CallEvent::Early(_)
         | CallEvent::Answered(_)
         | CallEvent::Confirmed(_)
         | CallEvent::Key(_)

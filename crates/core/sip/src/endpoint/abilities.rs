@@ -1,13 +1,17 @@
 //! What we can do, in one table: from it come Allow, Supported and Accept, and the refusals of all else.
 
 use crate::message::Method;
+use crate::rules::{DialogRules, Reliability};
 
 /// The one body type of session descriptions.
 pub(super) const SDP: &str = "application/sdp";
 /// Bodies that are read, in INVITE and the like, and in INFO.
 pub(super) const BODIES: [&str; 3] = [SDP, "application/dtmf-relay", "application/dtmf"];
 
-/// What this endpoint can do, in all states.
+/// Reliable provisional responses ([RFC 3262]).
+pub(super) const RELIABLE: &str = "100rel";
+
+/// What this endpoint can do, by its rules.
 #[derive(Debug)]
 pub(super) struct Abilities {
     methods: Vec<Method<'static>>,
@@ -21,8 +25,8 @@ pub(super) struct Abilities {
 }
 
 impl Abilities {
-    pub(super) fn new() -> Self {
-        let methods = vec![
+    pub(super) fn of(rules: &DialogRules) -> Self {
+        let mut methods = vec![
             Method::Invite,
             Method::Ack,
             Method::Cancel,
@@ -31,7 +35,11 @@ impl Abilities {
             Method::Info,
             Method::Update,
         ];
-        let extensions = Vec::new();
+        let mut extensions = Vec::new();
+        if rules.reliability != Reliability::Never {
+            methods.push(Method::Prack);
+            extensions.push(RELIABLE);
+        }
         let names: Vec<_> = methods.iter().map(|method| String::from_utf8_lossy(method.as_bytes())).collect();
         Self {
             allow: names.join(", "),
@@ -50,5 +58,21 @@ impl Abilities {
     /// Whether an extension may be required of us.
     pub(super) fn supports(&self, extension: &[u8]) -> bool {
         self.extensions.iter().any(|known| extension.eq_ignore_ascii_case(known.as_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_rules_forbid_is_neither_said_nor_done() {
+        let mut rules = DialogRules::default();
+        let usual = Abilities::of(&rules);
+        assert_eq!(usual.allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK");
+        assert_eq!(usual.supported, "100rel");
+        rules.reliability = Reliability::Never;
+        let plain = Abilities::of(&rules);
+        assert!(!plain.allows(Method::Prack) && !plain.supports(b"100rel"));
     }
 }

@@ -38,7 +38,7 @@ impl User {
     /// The call that the request belongs to.
     pub(super) const fn call(self) -> Option<CallKey> {
         match self {
-            Self::Invite(call) | Self::Reoffer(call) | Self::Bye(call) => Some(call),
+            Self::Invite(call) | Self::Reoffer(call) | Self::Bye(call) | Self::Prack(call, _) => Some(call),
             Self::Register(_) | Self::Nobody => None,
         }
     }
@@ -130,7 +130,9 @@ impl Endpoint {
         match (response.status, user) {
             (401 | 407, _) => self.show_credentials(now, user, response, &sent),
             (_, User::Invite(key)) => self.goes_elsewhere(now, key, response, &sent),
-            (_, User::Reoffer(_) | User::Bye(_) | User::Register(_) | User::Nobody) => false,
+            (_, User::Reoffer(_) | User::Bye(_) | User::Prack(..) | User::Register(_) | User::Nobody) => {
+                false
+            }
         }
     }
 
@@ -164,7 +166,7 @@ impl Endpoint {
         let request = amended(request, amendment);
         let opening = ClientOpening { branch: &branch, method: parsed.method, path, request, user };
         let opened = self.ask(now, opening);
-        self.is_sent_anew(user, opened, &branch);
+        self.is_sent_anew(user, opened, &branch, cseq);
         true
     }
 
@@ -178,18 +180,31 @@ impl Endpoint {
         self.wire.stream_to(now, Path { connection: None, ..path }, &name.unwrap_or_default())
     }
 
+    /// The next number in the dialog of a request.
     fn next_cseq(&mut self, user: User) -> Option<u32> {
-        let cseq = if let User::Register(key) = user {
-            &mut self.registrations.of(key)?.cseq
-        } else {
-            &mut self.calls.of(user.call()?)?.dialog.local_cseq
+        if let User::Register(key) = user {
+            let cseq = &mut self.registrations.of(key)?.cseq;
+            *cseq += 1;
+            return Some(*cseq);
+        }
+        let call = self.calls.of(user.call()?)?;
+        let remote_tag = match (user, &call.phase) {
+            (User::Reoffer(_), _) => call.reoffer.as_ref().map(|wanted| wanted.remote_tag.clone()),
+            (User::Prack(_, place), Phase::Outgoing(outgoing)) => {
+                outgoing.early.get(place).map(|early| early.dialog.remote_tag.clone())
+            }
+            (User::Invite(_) | User::Prack(..) | User::Bye(_) | User::Register(_) | User::Nobody, _) => None,
         };
-        *cseq += 1;
-        Some(*cseq)
+        if let Some((dialog, _)) = remote_tag.and_then(|tag| call.side(&tag)) {
+            dialog.local_cseq += 1;
+            return Some(dialog.local_cseq);
+        }
+        call.dialog.local_cseq += 1;
+        Some(call.dialog.local_cseq)
     }
 
     /// Takes note of which transaction stands for what now.
-    fn is_sent_anew(&mut self, user: User, opened: Opened, branch: &str) {
+    fn is_sent_anew(&mut self, user: User, opened: Opened, branch: &str, cseq: Option<u32>) {
         let via = self.via(&opened.path, branch);
         match user {
             User::Invite(key) => {
@@ -201,16 +216,18 @@ impl Endpoint {
                 if let Phase::Outgoing(outgoing) = &mut call.phase {
                     branch.clone_into(&mut outgoing.branch);
                     outgoing.via = via;
-                    outgoing.early = None;
+                    outgoing.early.clear();
                     outgoing.progress = Progress::Silent;
                 }
             }
             User::Reoffer(key) => {
-                if let Some(wanted) = self.calls.of(key).and_then(|call| call.reoffer.as_mut()) {
-                    wanted.sent = Some(opened.transaction);
+                let wanted = self.calls.of(key).and_then(|call| call.reoffer.as_mut());
+                if let Some(sent) = wanted.and_then(|wanted| wanted.sent.as_mut()) {
+                    sent.transaction = opened.transaction;
+                    sent.cseq = cseq.unwrap_or(sent.cseq);
                 }
             }
-            User::Bye(_) | User::Register(_) | User::Nobody => {}
+            User::Bye(_) | User::Prack(..) | User::Register(_) | User::Nobody => {}
         }
     }
 
@@ -219,7 +236,7 @@ impl Endpoint {
         self.falls_back_to_datagrams(now, expired)
             || match expired.user {
                 User::Invite(key) => self.goes_on(now, key, &expired.sent),
-                User::Reoffer(_) | User::Bye(_) | User::Register(_) | User::Nobody => false,
+                User::Reoffer(_) | User::Bye(_) | User::Prack(..) | User::Register(_) | User::Nobody => false,
             }
     }
 

@@ -1,16 +1,15 @@
 //! A call and where it stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::effort::Effort;
-use super::reply::ResponseHead;
+use super::reply::{Reply, ResponseHead};
+use super::session::{Early, Session};
 use crate::dialog::{Dialog, dialog_key};
 use crate::interface::{Because, CallKey};
-use crate::sdp::{
-    Agreement, Capabilities, Direction, Origin, SdpError, agree, answer_towards, make_offer_as,
-};
+use crate::sdp::{Capabilities, Direction};
 use crate::timer::TransactionId;
 use crate::wire::Path;
 
@@ -28,6 +27,10 @@ pub(super) struct Call {
     pub(super) reoffer: Option<Reoffer>,
     /// What is left to try, where the call is ours or we have credentials for it.
     pub(super) effort: Option<Box<Effort>>,
+    /// Reliable provisional responses of ours, where they are to be.
+    pub(super) reliable: Option<Box<Reliable>>,
+    /// Whether the other side takes UPDATE.
+    pub(super) allows_update: bool,
     /// The source that it counts as half-open for.
     pub(super) half_open_from: Option<IpAddr>,
     /// Whether its user was told that it is over; what is left is to say so to the other side.
@@ -38,7 +41,7 @@ pub(super) struct Call {
 #[derive(Debug)]
 pub(super) enum Phase {
     /// Theirs, not answered.
-    Incoming(Incoming),
+    Incoming(Box<Incoming>),
     /// Ours, not answered.
     Outgoing(Outgoing),
     /// Answered. Ours keeps its ACK for the case that it gets lost.
@@ -53,6 +56,47 @@ pub(super) struct Incoming {
     /// Where responses go.
     pub(super) path: Path,
     pub(super) offer: Option<Vec<u8>>,
+    /// The number of the INVITE.
+    pub(super) cseq: u32,
+    /// Our answer, where a provisional response has shown it already.
+    pub(super) shown: Option<Vec<u8>>,
+    /// The answer to the call, which waits for a PRACK.
+    pub(super) accepting: Option<Accepting>,
+}
+
+/// Provisional responses of ours that are sent reliably ([RFC 3262 §3]): one at a time.
+#[derive(Debug)]
+pub(super) struct Reliable {
+    /// Whether the caller requires it.
+    pub(super) is_required: bool,
+    pub(super) next_rseq: u32,
+    /// The one that waits for its PRACK.
+    pub(super) waiting: Option<Unpracked>,
+    /// Those behind it.
+    pub(super) queue: VecDeque<Reply>,
+}
+
+/// A reliable provisional response that is sent again until PRACK comes.
+#[derive(Debug)]
+pub(super) struct Unpracked {
+    pub(super) rseq: u32,
+    /// The number of the INVITE.
+    pub(super) cseq: u32,
+    pub(super) response: Vec<u8>,
+    pub(super) gap: Duration,
+    /// Whether it holds a session description: then the 2xx waits for it.
+    pub(super) is_described: bool,
+}
+
+/// A 2xx to be sent.
+#[derive(Debug)]
+pub(super) struct Accepting {
+    /// Its body.
+    pub(super) description: Option<Vec<u8>>,
+    /// The same as our offer, where they made none.
+    pub(super) ours: Option<Vec<u8>>,
+    /// Whether the user was told of the agreement, if there is one.
+    pub(super) is_told: bool,
 }
 
 #[derive(Debug)]
@@ -62,8 +106,8 @@ pub(super) struct Outgoing {
     pub(super) branch: String,
     /// Our offer, unless theirs is awaited.
     pub(super) offer: Option<Vec<u8>>,
-    /// A session description from a provisional response, with the tag of who sent it.
-    pub(super) early: Option<(Vec<u8>, Vec<u8>)>,
+    /// The callees that were heard of.
+    pub(super) early: Vec<Early>,
     pub(super) progress: Progress,
 }
 
@@ -80,28 +124,25 @@ pub(super) enum Progress {
     Cancelled,
 }
 
-/// What was offered and agreed.
-#[derive(Debug)]
-pub(super) struct Session {
-    pub(super) origin: Origin,
-    /// What we can do; empty of codecs until the user says.
-    pub(super) capabilities: Option<Capabilities>,
-    /// Which way we want media to flow at most: less than both ways while we hold the other.
-    pub(super) direction: Direction,
-    pub(super) agreement: Option<Agreement>,
-    /// The description we gave last, for deciding whether the next one is a new version.
-    pub(super) described: Vec<u8>,
-}
-
 /// A change of the media that we ask for.
 #[derive(Debug)]
 pub(super) struct Reoffer {
     pub(super) capabilities: Capabilities,
     pub(super) direction: Direction,
     pub(super) offer: Vec<u8>,
-    /// The re-INVITE's transaction; `None` while it waits to be tried again.
-    pub(super) sent: Option<TransactionId>,
+    /// The tag of whom it is for: one of several callees, before the answer.
+    pub(super) remote_tag: Vec<u8>,
+    /// The request that asks for it; `None` while it waits to be tried again.
+    pub(super) sent: Option<Underway>,
     pub(super) tries: u8,
+}
+
+/// A request of ours that is not answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Underway {
+    pub(super) transaction: TransactionId,
+    pub(super) cseq: u32,
+    pub(super) is_invite: bool,
 }
 
 /// A 2xx to INVITE that is sent again until ACK comes ([RFC 3261 §13.3.1.4]).
@@ -114,8 +155,49 @@ pub(super) struct Unacked {
     /// Our offer in it, whose answer the ACK brings.
     pub(super) offer: Option<Vec<u8>>,
     pub(super) is_first: bool,
+    /// Whether the user was told of the agreement.
+    pub(super) is_told: bool,
     /// Why the user hung up meanwhile: BYE has to wait for ACK ([RFC 3261 §15]).
     pub(super) bye: Option<Because>,
+}
+
+impl Call {
+    pub(super) fn new(dialog: Dialog, invite: TransactionId, phase: Phase, session: Session) -> Self {
+        Self {
+            dialog,
+            invite,
+            phase,
+            session,
+            unacked: None,
+            reoffer: None,
+            effort: None,
+            reliable: None,
+            allows_update: false,
+            half_open_from: None,
+            is_over: false,
+        }
+    }
+
+    /// The dialog with one of the other sides, and what was agreed with it: there are several only where a call of ours
+    /// was forked and nobody has answered.
+    pub(super) fn side(&mut self, remote_tag: &[u8]) -> Option<(&mut Dialog, &mut Session)> {
+        if let Phase::Outgoing(outgoing) = &mut self.phase {
+            let mut early = outgoing.early.iter_mut();
+            let early = early.find(|early| early.dialog.remote_tag == remote_tag)?;
+            return Some((&mut early.dialog, &mut early.session));
+        }
+        (self.dialog.remote_tag == remote_tag).then_some((&mut self.dialog, &mut self.session))
+    }
+
+    /// Whether it is a dialog with somebody of this tag.
+    fn is_with(&self, remote_tag: &[u8]) -> bool {
+        match &self.phase {
+            Phase::Outgoing(outgoing) => {
+                outgoing.early.iter().any(|early| early.dialog.remote_tag == remote_tag)
+            }
+            Phase::Incoming(_) | Phase::Up { .. } | Phase::Leaving => self.dialog.remote_tag == remote_tag,
+        }
+    }
 }
 
 /// All calls.
@@ -178,7 +260,7 @@ impl Calls {
     /// The call of a dialog, by Call-ID, our tag and theirs.
     pub(super) fn find(&self, call_id: &[u8], local_tag: &[u8], remote_tag: &[u8]) -> Option<CallKey> {
         let key = *self.by_dialog.get(&dialog_key(call_id, local_tag))?;
-        self.live.get(&key).filter(|call| call.dialog.remote_tag == remote_tag).map(|_| key)
+        self.live.get(&key).filter(|call| call.is_with(remote_tag)).map(|_| key)
     }
 
     /// The call that an INVITE began.
@@ -223,54 +305,5 @@ impl Calls {
         self.by_invite.remove(&call.invite);
         self.by_dialog.remove(&dialog_key(&call.dialog.call_id, call.dialog.local_tag.as_bytes()));
         Some(call)
-    }
-}
-
-impl Session {
-    pub(super) fn new(session: u64) -> Self {
-        // The number is written in decimal and some phones read it as a signed one.
-        Self {
-            origin: Origin { session: session >> 2, version: 1 },
-            capabilities: None,
-            direction: Direction::SendRecv,
-            agreement: None,
-            described: Vec::new(),
-        }
-    }
-
-    /// Answers an offer by what we can do.
-    pub(super) fn answer(&mut self, offer: &[u8]) -> Result<(Vec<u8>, Agreement), SdpError> {
-        let capabilities = self.capabilities.as_ref().ok_or(SdpError::NoCodec)?;
-        let (mut description, agreement) = answer_towards(offer, capabilities, self.direction, self.origin)?;
-        if !self.described.is_empty() && description != self.described {
-            self.origin.version += 1;
-            (description, _) = answer_towards(offer, capabilities, self.direction, self.origin)?;
-        }
-        self.described.clone_from(&description);
-        Ok((description, agreement))
-    }
-
-    /// Offers what we can do.
-    pub(super) fn offer(&mut self) -> Vec<u8> {
-        match self.capabilities.clone() {
-            Some(capabilities) => self.offer_of(&capabilities, self.direction),
-            None => Vec::new(),
-        }
-    }
-
-    /// Offers something else.
-    pub(super) fn offer_of(&mut self, capabilities: &Capabilities, direction: Direction) -> Vec<u8> {
-        let mut description = make_offer_as(capabilities, direction, self.origin);
-        if !self.described.is_empty() && description != self.described {
-            self.origin.version += 1;
-            description = make_offer_as(capabilities, direction, self.origin);
-        }
-        self.described.clone_from(&description);
-        description
-    }
-
-    /// Reads the answer to an offer of ours.
-    pub(super) fn agree(&self, offer: &[u8], answer: &[u8]) -> Result<Agreement, SdpError> {
-        agree(offer, answer, self.capabilities.as_ref().ok_or(SdpError::NoCodec)?)
     }
 }

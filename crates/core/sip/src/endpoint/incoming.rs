@@ -2,10 +2,12 @@
 
 use std::time::Instant;
 
-use super::call::{Call, Incoming, Phase, Session, Unacked};
+use super::call::{Accepting, Call, Incoming, Phase, Unacked};
+use super::provisional::lists;
 use super::receive::Asked;
 use super::reply::{Reply, because_lines, response_path};
 use super::screen::description;
+use super::session::Session;
 use super::{
     Agreement, Because, CallEnd, CallError, CallEvent, CallKey, Capabilities, Endpoint, IncomingCall,
 };
@@ -50,27 +52,24 @@ impl Endpoint {
         let trying = self.written(&asked.head, &Reply::new(100), Some(""));
         self.transactions.respond(&mut self.wire, now, asked.transaction, 100, trying);
         let path = response_path(asked.request, source);
-        let phase = Phase::Incoming(Incoming { head: asked.head.clone(), path, offer });
+        let incoming = Incoming {
+            head: asked.head.clone(),
+            path,
+            offer,
+            cseq: asked.request.core.cseq,
+            shown: None,
+            accepting: None,
+        };
         let session = Session::new(self.tokens.number());
-        let call = self.calls.draw_key();
-        let invite = asked.transaction;
-        self.calls.add(
-            call,
-            Call {
-                dialog,
-                invite,
-                phase,
-                session,
-                unacked: None,
-                reoffer: None,
-                effort: None,
-                half_open_from: Some(source_of(source.remote.ip())),
-                is_over: false,
-            },
-        );
+        let mut call = Call::new(dialog, asked.transaction, Phase::Incoming(Box::new(incoming)), session);
+        call.reliable = self.reliable_for(asked.request);
+        call.allows_update = lists(&asked.request.headers, HeaderName::Allow, "UPDATE");
+        call.half_open_from = Some(source_of(source.remote.ip()));
+        let key = self.calls.draw_key();
+        self.calls.add(key, call);
         self.wire.count_call(&source, true);
-        self.wire.timers.arm(Owner::Call(call), Timer::C, now + RINGING_MAX);
-        self.wire.tell(call, CallEvent::Incoming(Box::new(told)));
+        self.wire.timers.arm(Owner::Call(key), Timer::C, now + RINGING_MAX);
+        self.wire.tell(key, CallEvent::Incoming(Box::new(told)));
     }
 
     /// What the user is told of a call that comes in.
@@ -140,18 +139,6 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn ring_incoming(&mut self, now: Instant, key: CallKey) -> Result<(), CallError> {
-        let call = self.calls.open(key).ok_or(CallError::NoCall)?;
-        let Phase::Incoming(incoming) = &call.phase else { return Err(CallError::WrongState) };
-        let (transaction, head) = (call.invite, incoming.head.clone());
-        let (tag, contact) = (call.dialog.local_tag.clone(), call.dialog.contact.clone());
-        let mut reply = Reply::new(180).with("Contact", &contact);
-        reply.lines.extend_from_slice(head.record_routes());
-        let bytes = self.written(&head, &reply, Some(&tag));
-        self.transactions.respond(&mut self.wire, now, transaction, 180, bytes);
-        Ok(())
-    }
-
     pub(super) fn answer_incoming(
         &mut self,
         now: Instant,
@@ -160,11 +147,24 @@ impl Endpoint {
     ) -> Result<Option<Agreement>, CallError> {
         let call = self.calls.open(key).ok_or(CallError::NoCall)?;
         let Phase::Incoming(incoming) = &call.phase else { return Err(CallError::WrongState) };
-        let (transaction, head, path) = (call.invite, incoming.head.clone(), incoming.path);
-        call.session.capabilities = Some(capabilities.clone());
-        let (description, agreement, ours) = match &incoming.offer {
-            Some(offer) => match call.session.answer(offer) {
-                Ok((description, agreement)) => (description, Some(agreement), None),
+        if incoming.accepting.is_some() {
+            return Err(CallError::WrongState);
+        }
+        let session = &mut call.session;
+        let was_described = session.is_agreed || session.open_offer.is_some();
+        if !was_described && incoming.shown.is_none() {
+            session.capabilities = Some(capabilities.clone());
+        }
+        let (description, ours) = match &incoming.offer {
+            // Offer and answer have arrived, or will have before the 2xx is sent: it says nothing more.
+            _ if was_described => (None, None),
+            // What was shown before holds: an answer is one, however often it is given (RFC 3261 §13.2.1).
+            Some(_) if incoming.shown.is_some() => (incoming.shown.clone(), None),
+            Some(offer) => match session.answer(offer) {
+                Ok((description, agreement)) => {
+                    session.agreement = Some(agreement);
+                    (Some(description), None)
+                }
                 Err(why) => {
                     let refusal = self.no_agreement(key, why);
                     self.refuse(now, key, &refusal, CallEnd::NoAgreement);
@@ -172,27 +172,49 @@ impl Endpoint {
                 }
             },
             None => {
-                let offer = call.session.offer();
-                (offer.clone(), None, Some(offer))
+                let offer = session.offer();
+                (Some(offer.clone()), Some(offer))
             }
         };
-        call.session.agreement.clone_from(&agreement);
-        let (tag, contact, cseq) =
-            (call.dialog.local_tag.clone(), call.dialog.contact.clone(), call.dialog.remote_cseq);
-        let mut reply = Reply::new(200).with("Contact", &contact).with_sdp(description);
+        let agreement = session.agreement.clone();
+        let is_told = agreement.is_some();
+        self.accept_when_due(now, key, Accepting { description, ours, is_told });
+        Ok(agreement)
+    }
+
+    /// Sends the 2xx.
+    pub(super) fn accept(&mut self, now: Instant, key: CallKey, accepting: Accepting) {
+        let Some(call) = self.calls.of(key) else { return };
+        let Phase::Incoming(incoming) = &call.phase else { return };
+        let Accepting { description, ours, is_told } = accepting;
+        let (transaction, head, path, cseq) =
+            (call.invite, incoming.head.clone(), incoming.path, incoming.cseq);
+        let (tag, contact) = (call.dialog.local_tag.clone(), call.dialog.contact.clone());
+        call.session.is_agreed = ours.is_none();
+        let mut reply = Reply { body: description, ..Reply::new(200) }.with("Contact", &contact);
+        reply = reply.with("Supported", &self.abilities.supported);
         reply.lines.extend_from_slice(head.record_routes());
         let response = self.written(&head, &reply, Some(&tag));
         self.transactions.respond(&mut self.wire, now, transaction, 200, response.clone());
         if let Some(call) = self.calls.of(key) {
             call.phase = Phase::Up { ack: Vec::new() };
-            call.unacked =
-                Some(Unacked { cseq, response, path, gap: T1, offer: ours, is_first: true, bye: None });
+            call.unacked = Some(Unacked {
+                cseq,
+                response,
+                path,
+                gap: T1,
+                offer: ours,
+                is_first: true,
+                is_told,
+                bye: None,
+            });
         }
         let owner = Owner::Call(key);
-        self.wire.timers.disarm(owner, Timer::C);
+        for timer in [Timer::C, Timer::Reliable1xx, Timer::AwaitPrack] {
+            self.wire.timers.disarm(owner, timer);
+        }
         self.wire.timers.arm(owner, Timer::Longest, now + CALL_MAX);
         self.await_ack(now, key);
-        Ok(agreement)
     }
 
     /// Starts sending a 2xx again until ACK.

@@ -6,17 +6,21 @@ mod abilities;
 mod again;
 mod call;
 mod door;
+mod early;
 mod effort;
 mod ending;
 mod incoming;
 mod outgoing;
+mod provisional;
 mod receive;
 mod registering;
 mod reoffer;
 mod reply;
 mod screen;
+mod session;
 mod within;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -53,6 +57,8 @@ enum User {
     Bye(CallKey),
     /// A registration of ours.
     Register(RegistrationKey),
+    /// The acknowledgement of a reliable response, to one of the callees of a call.
+    Prack(CallKey, usize),
     /// Nobody waits: CANCEL, the BYE of a superfluous fork.
     Nobody,
 }
@@ -68,6 +74,8 @@ pub struct Endpoint {
     calls: Calls,
     registrations: Registrations,
     shunned: Shunned,
+    /// The superfluous callees that were hung up last.
+    dismissed: VecDeque<Vec<u8>>,
     transactions_max: usize,
     admission: Admission,
 }
@@ -81,14 +89,15 @@ impl Endpoint {
         let transactions_max = config.calls_max.saturating_mul(16).saturating_add(65_536);
         let tokens = Tokens::new(config.seed);
         Self {
+            abilities: Abilities::of(&config.rules),
             config,
-            abilities: Abilities::new(),
             tokens,
             wire: Wire::default(),
             transactions: Transactions::new(),
             calls: Calls::default(),
             registrations: Registrations::default(),
             shunned: Shunned::default(),
+            dismissed: VecDeque::new(),
             transactions_max,
             admission: Admission::Open,
         }
@@ -202,7 +211,8 @@ impl Endpoint {
         self.wire.next_output()
     }
 
-    /// Sends 180 for an incoming call.
+    /// Sends 180 for an incoming call; reliably, as the rules have it. Where that is required and the caller made no
+    /// offer nothing is sent: the first reliable response would have to hold ours.
     ///
     /// # Errors
     /// [`CallError`] where the call is over or answered.
@@ -210,8 +220,22 @@ impl Endpoint {
         self.ring_incoming(now, call)
     }
 
-    /// Answers an incoming call with 200. `Some` where the caller made an offer; for a delayed offer
-    /// `Confirmed` brings the agreement.
+    /// Sends 183 with a session description, so that media flows before the answer. `Some` where the caller made an
+    /// offer; to an offer of ours `Early` brings the agreement, and without reliable responses there is none.
+    ///
+    /// # Errors
+    /// [`CallError`]; on `NoAgreement` the call was refused with 488 and ends.
+    pub fn progress(
+        &mut self,
+        now: Instant,
+        call: CallKey,
+        capabilities: &Capabilities,
+    ) -> Result<Option<Agreement>, CallError> {
+        self.progress_incoming(now, call, capabilities)
+    }
+
+    /// Answers an incoming call with 200. `Some` where the caller made an offer, or the media is agreed on since
+    /// [`Endpoint::progress`]; for a delayed offer `Confirmed` brings the agreement.
     ///
     /// # Errors
     /// [`CallError`]; on `NoAgreement` the call was refused with 488 and ends.
@@ -258,6 +282,7 @@ impl Endpoint {
     }
 
     /// Changes the media of a call, on whichever side it began: hold ([`Direction::SendOnly`]), resume, another address.
+    /// Before the answer that is done by UPDATE, where the media is agreed on and the other side allows it.
     /// `Changed` tells what holds once the other side has answered; where it refuses that is what held before. A change
     /// that crosses one of theirs is tried again.
     ///

@@ -4,20 +4,24 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::abilities::SDP;
-use super::call::{Call, Outgoing, Phase, Progress, Session};
+use super::call::{Call, Outgoing, Phase, Progress};
 use super::effort::Effort;
+use super::provisional::lists;
 use super::reply::quoted;
 use super::screen::is_media_type;
+use super::session::Session;
 use super::{
-    Agreement, Arrival, Because, CallEnd, CallError, CallEvent, CallKey, Endpoint, OutgoingCall,
-    TransportKind, User,
+    Agreement, Because, CallEnd, CallError, CallEvent, CallKey, Endpoint, OutgoingCall, TransportKind, User,
 };
 use crate::dialog::{Beginning, Dialog};
-use crate::message::{HeaderName, Method, Response, Uri, escape_user};
+use crate::message::{Address, HeaderName, Method, Response, Uri, escape_user, split_commas};
 use crate::sdp::SdpError;
 use crate::timer::{CALL_MAX, Owner, RINGING_MAX, Timer};
 use crate::transaction::ClientOpening;
 use crate::wire::Path;
+
+/// How many superfluous callees are remembered as hung up; each costs about 100 bytes.
+const DISMISSED_MAX: usize = 256;
 
 /// The session description in a response.
 pub(super) fn description<'a>(response: &Response<'a>) -> Option<&'a [u8]> {
@@ -42,6 +46,25 @@ fn is_secured(target: &str) -> bool {
 fn server_name(wanted: &OutgoingCall) -> String {
     let host = || Uri::parse(wanted.target.as_bytes()).map(|uri| uri.host_text()).unwrap_or_default();
     wanted.server_name.clone().unwrap_or_else(host)
+}
+
+/// What the description of a 2xx comes to, and our answer where it is an offer. What was agreed reliably before holds,
+/// whatever it says ([RFC 3261 §13.2.1]); what was only shown holds where it says nothing.
+fn settled(
+    session: &mut Session,
+    offer: Option<&[u8]>,
+    described: Option<&[u8]>,
+) -> (Option<Vec<u8>>, Result<Agreement, SdpError>) {
+    let before = session.agreement.clone().filter(|_| session.is_agreed || described.is_none());
+    match (before, offer, described) {
+        (Some(agreement), _, _) => (None, Ok(agreement)),
+        (None, _, None) => (None, Err(SdpError::NoAudio)),
+        (None, Some(offer), Some(answer)) => (None, session.agree(offer, answer)),
+        (None, None, Some(offer)) => match session.answer(offer) {
+            Ok((answer, agreement)) => (Some(answer), Ok(agreement)),
+            Err(why) => (session.decline(offer), Err(why)),
+        },
+    }
 }
 
 impl Endpoint {
@@ -69,6 +92,7 @@ impl Endpoint {
             .header("Contact", &[dialog.contact.as_bytes()])
             .header("Allow", &[self.abilities.allow.as_bytes()]);
         writer.header("User-Agent", &[self.config.user_agent.as_bytes()]).header("Accept", &[SDP.as_bytes()]);
+        writer.header("Supported", &[self.abilities.supported.as_bytes()]);
         let request = writer.end(offer.as_deref().map(|offer| (SDP, offer)));
         let key = self.calls.draw_key();
         let opening =
@@ -78,21 +102,11 @@ impl Endpoint {
         let invite = opened.transaction;
         let mut effort = Effort::of(wanted, targets, server_name);
         effort.invite_path = Some(opened.path);
-        let phase = Phase::Outgoing(Outgoing { via, branch, offer, early: None, progress: Progress::Silent });
-        self.calls.add(
-            key,
-            Call {
-                dialog,
-                invite,
-                phase,
-                session,
-                unacked: None,
-                reoffer: None,
-                effort: Some(Box::new(effort)),
-                half_open_from: None,
-                is_over: false,
-            },
-        );
+        let phase =
+            Phase::Outgoing(Outgoing { via, branch, offer, early: Vec::new(), progress: Progress::Silent });
+        let mut call = Call::new(dialog, invite, phase, session);
+        call.effort = Some(Box::new(effort));
+        self.calls.add(key, call);
         self.wire.count_call(&path, true);
         self.wire.timers.arm(Owner::Call(key), Timer::C, now + RINGING_MAX);
         Ok(key)
@@ -143,29 +157,11 @@ impl Endpoint {
     }
 
     /// A response to an INVITE of ours that its transaction leaves to us.
-    pub(super) fn invite_heard(&mut self, now: Instant, key: CallKey, response: &Response<'_>) {
+    pub(super) fn invite_heard(&mut self, now: Instant, key: CallKey, source: Path, response: &Response<'_>) {
         match response.status {
             ..200 => self.progressed(now, key, response),
-            200..300 => self.accepted(now, key, response),
+            200..300 => self.accepted(now, key, source, response),
             300.. => self.refused(key, response.status),
-        }
-    }
-
-    fn progressed(&mut self, now: Instant, key: CallKey, response: &Response<'_>) {
-        let Some(call) = self.calls.of(key) else { return };
-        let is_over = call.is_over;
-        let Phase::Outgoing(outgoing) = &mut call.phase else { return };
-        if let Some(early) = description(response) {
-            outgoing.early = response.core.to.tag().map(|tag| (tag.to_vec(), early.to_vec()));
-        }
-        if outgoing.progress == Progress::Silent {
-            outgoing.progress = Progress::Heard;
-        }
-        if is_over && outgoing.progress != Progress::Cancelled {
-            self.cancel(now, key);
-        } else if (180..190).contains(&response.status) && outgoing.progress == Progress::Heard {
-            outgoing.progress = Progress::Rang;
-            self.wire.tell(key, CallEvent::Ringing);
         }
     }
 
@@ -196,10 +192,10 @@ impl Endpoint {
         }
     }
 
-    fn accepted(&mut self, now: Instant, key: CallKey, response: &Response<'_>) {
+    fn accepted(&mut self, now: Instant, key: CallKey, source: Path, response: &Response<'_>) {
         let Some(call) = self.calls.of(key) else {
             // The call is over and forgotten; a fork that answers late has to be hung up still.
-            self.dismiss_fork(now, response);
+            self.dismiss_fork(now, source, response);
             return;
         };
         let tag = response.core.to.tag().unwrap_or_default();
@@ -208,7 +204,7 @@ impl Endpoint {
         } else if call.dialog.remote_tag == tag {
             self.ack_again(now, key);
         } else {
-            self.dismiss_fork(now, response);
+            self.dismiss_fork(now, source, response);
         }
     }
 
@@ -216,46 +212,36 @@ impl Endpoint {
     fn established(&mut self, now: Instant, key: CallKey, response: &Response<'_>) {
         let Some(call) = self.calls.of(key) else { return };
         let Phase::Outgoing(outgoing) = &mut call.phase else { return };
-        let early = outgoing
-            .early
-            .take()
-            .filter(|(tag, _)| Some(tag.as_slice()) == response.core.to.tag())
-            .map(|(_, early)| early);
         let offer = outgoing.offer.take();
+        let tag = response.core.to.tag().unwrap_or_default();
+        if let Some(place) = outgoing.early.iter().position(|early| early.dialog.remote_tag == tag) {
+            let early = outgoing.early.swap_remove(place);
+            (call.dialog, call.session) = (early.dialog, early.session);
+        }
+        call.allows_update |= lists(&response.headers, HeaderName::Allow, "UPDATE");
         call.dialog.establish(response);
-        let described = description(response).map(<[u8]>::to_vec).or(early);
-        let outcome = match (&offer, described) {
-            (_, None) => Err(SdpError::NoAudio),
-            (Some(offer), Some(answer)) => {
-                call.session.agree(offer, &answer).map(|agreement| (None, agreement))
-            }
-            (None, Some(offer)) => {
-                call.session.answer(&offer).map(|(answer, agreement)| (Some(answer), agreement))
-            }
-        };
-        let answer = outcome.as_ref().ok().and_then(|(answer, _)| answer.clone());
-        let (dialog, cseq) = (call.dialog.clone(), call.dialog.local_cseq);
-        let ack = self.send_ack(now, &dialog, cseq, answer.as_deref());
+        let (answer, outcome) = settled(&mut call.session, offer.as_deref(), description(response));
+        let dialog = call.dialog.clone();
+        let ack = self.send_ack(now, &dialog, response.core.cseq, answer.as_deref());
         self.wire.timers.disarm(Owner::Call(key), Timer::C);
         self.wire.timers.arm(Owner::Call(key), Timer::Longest, now + CALL_MAX);
         let Some(call) = self.calls.of(key) else { return };
         call.phase = Phase::Up { ack };
-        call.session.agreement = outcome.as_ref().ok().map(|(_, agreement)| agreement.clone());
+        // A change that was under way with another callee than the one that answered is done with.
+        call.reoffer = call.reoffer.take().filter(|wanted| wanted.remote_tag == call.dialog.remote_tag);
+        call.session.is_agreed = outcome.is_ok();
+        call.session.agreement = outcome.as_ref().ok().cloned();
         if call.is_over {
             self.leave(now, key, &Because::default());
             return;
         }
         match outcome {
-            Ok((_, agreement)) => self.told_answered(key, agreement),
+            Ok(agreement) => self.wire.tell(key, CallEvent::Answered(agreement)),
             Err(why) => {
                 let text = why.warning().map_or("Malformed session description", |(_, text)| text).to_owned();
                 self.end(now, key, CallEnd::NoAgreement, &Because { text, cause: 488, retry_after: None });
             }
         }
-    }
-
-    fn told_answered(&mut self, key: CallKey, agreement: Agreement) {
-        self.wire.tell(key, CallEvent::Answered(agreement));
     }
 
     /// Sends the ACK of a 2xx, a transaction of its own without one ([RFC 3261 §13.2.2.4]).
@@ -287,37 +273,37 @@ impl Endpoint {
         }
     }
 
-    /// A second callee answered a forked INVITE: ACK and BYE ([RFC 3261 §13.2.2.4]).
-    pub(super) fn dismiss_fork(&mut self, now: Instant, response: &Response<'_>) {
+    /// A second callee answered a forked INVITE, or one whose call is forgotten: ACK each time, and BYE once
+    /// ([RFC 3261 §13.2.2.4]).
+    pub(super) fn dismiss_fork(&mut self, now: Instant, source: Path, response: &Response<'_>) {
         let core = &response.core;
-        // All that is needed of our side stands in the response; where it goes is its Contact.
-        let Some(contact) = response
-            .headers
-            .first(HeaderName::Contact)
-            .and_then(|value| crate::message::Address::parse(value).ok())
-        else {
-            return;
-        };
-        let Some(listen) = self.config.listens.iter().find(|listen| listen.transport == TransportKind::Udp)
-        else {
-            return;
-        };
-        let Some(remote) = Uri::parse(contact.uri).ok().and_then(|uri| uri.socket_address()) else { return };
-        let path = self.path_of(TransportKind::Udp, &Arrival::new(listen.local, remote));
+        let contact = response.headers.first(HeaderName::Contact);
+        let contact = contact.and_then(|value| split_commas(value).next());
+        // All that is needed of our side stands in the response; without a Contact it made no dialog.
+        let Some(contact) = contact.and_then(|value| Address::parse(value).ok()) else { return };
+        let local_tag = core.from.tag().unwrap_or_default();
         let beginning = Beginning {
             call_id: String::from_utf8_lossy(core.call_id).into_owned(),
-            local_tag: String::from_utf8_lossy(core.from.tag().unwrap_or_default()).into_owned(),
+            local_tag: String::from_utf8_lossy(local_tag).into_owned(),
             local: core.from_bytes.to_vec(),
             target: contact.uri.to_vec(),
-            path,
-            contact: self.contact(&path, false),
+            path: source,
+            contact: self.contact(&source, false),
             server_name: String::new(),
             routes: Vec::new(),
         };
         let mut dialog = Dialog::begin(beginning);
         dialog.establish(response);
         self.send_ack(now, &dialog, core.cseq, None);
-        dialog.local_cseq = core.cseq + 1;
+        let name = [core.call_id, b"\0", local_tag, b"\0", core.to.tag().unwrap_or_default()].concat();
+        if self.dismissed.contains(&name) {
+            return;
+        }
+        self.dismissed.push_back(name);
+        if self.dismissed.len() > DISMISSED_MAX {
+            self.dismissed.pop_front();
+        }
+        dialog.local_cseq = core.cseq.saturating_add(1);
         let because = Because { text: "Answered elsewhere".to_owned(), cause: 200, retry_after: None };
         self.send_bye(now, &mut dialog, &because, User::Nobody);
     }

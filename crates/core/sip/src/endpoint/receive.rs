@@ -35,7 +35,7 @@ impl Endpoint {
         let flat = unfolded(bytes);
         match parse(&flat) {
             Ok(Message::Request(request)) => self.handle_request(now, path, &request),
-            Ok(Message::Response(response)) => self.handle_response(now, &response),
+            Ok(Message::Response(response)) => self.handle_response(now, path, &response),
             Err(Dropped::Silently) => self.wire.tally.dropped += 1,
             Err(Dropped::Answer(refusal)) => self.refuse_broken(path, &refusal),
         }
@@ -157,7 +157,7 @@ impl Endpoint {
         }
     }
 
-    fn handle_response(&mut self, now: Instant, response: &Response<'_>) {
+    fn handle_response(&mut self, now: Instant, source: Path, response: &Response<'_>) {
         // A response with a second Via is somebody else's (RFC 3261 §8.1.3.3).
         let vias = response.headers.all(HeaderName::Via).flat_map(crate::message::split_commas).count();
         if vias != 1 {
@@ -172,11 +172,11 @@ impl Endpoint {
             return;
         }
         match heard {
-            Heard::Tell(User::Invite(call)) => self.invite_heard(now, call, response),
-            Heard::Tell(User::Reoffer(call)) => self.reoffer_heard(now, call, response),
+            Heard::Tell(User::Invite(call)) => self.invite_heard(now, call, source, response),
+            Heard::Tell(User::Reoffer(call)) => self.reoffer_heard(now, call, source, response),
             Heard::Tell(User::Bye(call)) => self.forget(call),
             Heard::Tell(User::Register(key)) => self.register_heard(now, key, response),
-            Heard::Tell(User::Nobody) | Heard::Absorbed => {}
+            Heard::Tell(User::Nobody | User::Prack(..)) | Heard::Absorbed => {}
             Heard::Stray => self.stray_response(now, response),
         }
     }

@@ -1,18 +1,42 @@
-//! Changes of a call's media by us: a re-INVITE in the dialog, whoever began the call ([RFC 3261 §14.1]).
+//! Changes of a call's media by us, whoever began it: a re-INVITE in a call that is up ([RFC 3261 §14.1]), an UPDATE
+//! before the answer ([RFC 3311 §5.1]).
 
 use std::time::{Duration, Instant};
 
 use super::abilities::SDP;
-use super::call::{Phase, Reoffer};
+use super::call::{Call, Phase, Progress, Reoffer, Underway};
 use super::outgoing::description;
 use super::{Because, CallEnd, CallError, CallEvent, CallKey, Capabilities, Endpoint, User};
-use crate::message::{Method, Response};
+use crate::message::{HeaderName, Method, Response, decimal};
 use crate::sdp::{Direction, SdpError, agree};
 use crate::timer::{Owner, RINGING_MAX, T1, Timer};
 use crate::transaction::ClientOpening;
+use crate::wire::Path;
 
-/// How often a re-INVITE that crosses one of theirs is tried; the waits are random, so that a few do.
+/// How often a change that crosses one of theirs is tried; the waits are random, so that a few do.
 const TRIES_MAX: u8 = 10;
+/// The longest wait that the other side may ask for.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(10);
+
+/// With whom the media of a call can be changed now, if at all: one offer at a time, in either direction.
+fn changeable(call: &Call) -> Option<Vec<u8>> {
+    let is_free = call.unacked.is_none() && call.reoffer.is_none();
+    let side = match &call.phase {
+        Phase::Up { .. } => Some(&call.dialog),
+        Phase::Incoming(incoming) => {
+            let is_arrived = call.reliable.as_ref().is_some_and(|reliable| reliable.waiting.is_none());
+            let is_agreed = is_arrived && call.session.is_agreed && incoming.accepting.is_none();
+            Some(&call.dialog).filter(|_| is_agreed && call.allows_update)
+        }
+        Phase::Outgoing(outgoing) => {
+            let agreed = outgoing.early.iter().rev().find(|early| early.session.is_agreed);
+            let may = call.allows_update && outgoing.progress != Progress::Cancelled;
+            agreed.filter(|_| may).map(|early| &early.dialog)
+        }
+        Phase::Leaving => None,
+    };
+    side.filter(|_| is_free).map(|dialog| dialog.remote_tag.clone())
+}
 
 impl Endpoint {
     pub(super) fn reoffer_call(
@@ -23,15 +47,13 @@ impl Endpoint {
         direction: Direction,
     ) -> Result<(), CallError> {
         let call = self.calls.open(key).ok_or(CallError::NoCall)?;
-        // One INVITE at a time, in either direction.
-        if !matches!(call.phase, Phase::Up { .. }) || call.unacked.is_some() || call.reoffer.is_some() {
-            return Err(CallError::WrongState);
-        }
+        let remote_tag = changeable(call).ok_or(CallError::WrongState)?;
         if self.transactions.count() >= self.transactions_max {
             return Err(CallError::Full);
         }
         let capabilities = capabilities.clone();
-        call.reoffer = Some(Reoffer { capabilities, direction, offer: Vec::new(), sent: None, tries: 0 });
+        call.reoffer =
+            Some(Reoffer { capabilities, direction, offer: Vec::new(), remote_tag, sent: None, tries: 0 });
         if self.send_reoffer(now, key) {
             return Ok(());
         }
@@ -41,70 +63,95 @@ impl Endpoint {
         Err(CallError::Full)
     }
 
-    /// Sends the re-INVITE; false where there is no way to the other side.
+    /// Sends the offer; false where there is no way to the other side.
     fn send_reoffer(&mut self, now: Instant, key: CallKey) -> bool {
         let Some(call) = self.calls.of(key) else { return false };
-        let Some(wanted) = &mut call.reoffer else { return false };
-        wanted.offer = call.session.offer_of(&wanted.capabilities, wanted.direction);
+        let is_invite = matches!(call.phase, Phase::Up { .. });
+        let Some(mut wanted) = call.reoffer.take() else { return false };
+        let Some((dialog, session)) = call.side(&wanted.remote_tag) else { return false };
+        wanted.offer = session.offer_of(&wanted.capabilities, wanted.direction);
         wanted.tries += 1;
+        dialog.local_cseq += 1;
+        let dialog = dialog.clone();
         let offer = wanted.offer.clone();
-        call.dialog.local_cseq += 1;
-        let dialog = call.dialog.clone();
+        call.reoffer = Some(wanted);
         let Some(path) = self.way_to(now, &dialog) else { return false };
         let branch = self.tokens.branch();
-        let mut writer = dialog.request(Method::Invite, dialog.local_cseq, &self.via(&path, &branch));
+        let method = if is_invite { Method::Invite } else { Method::Update };
+        let mut writer = dialog.request(method, dialog.local_cseq, &self.via(&path, &branch));
         writer
             .header("Contact", &[dialog.contact.as_bytes()])
-            .header("Allow", &[self.abilities.allow.as_bytes()]);
+            .header("Allow", &[self.abilities.allow.as_bytes()])
+            .header("Supported", &[self.abilities.supported.as_bytes()]);
         writer.header("User-Agent", &[self.config.user_agent.as_bytes()]).header("Accept", &[SDP.as_bytes()]);
-        let opening = ClientOpening {
-            branch: &branch,
-            method: Method::Invite,
-            path,
-            request: writer.end(Some((SDP, &offer))),
-            user: User::Reoffer(key),
-        };
-        let sent = self.ask(now, opening).transaction;
+        let request = writer.end(Some((SDP, &offer)));
+        let opening = ClientOpening { branch: &branch, method, path, request, user: User::Reoffer(key) };
+        let transaction = self.ask(now, opening).transaction;
         if let Some(wanted) = self.calls.of(key).and_then(|call| call.reoffer.as_mut()) {
-            wanted.sent = Some(sent);
+            wanted.sent = Some(Underway { transaction, cseq: dialog.local_cseq, is_invite });
         }
-        self.wire.timers.arm(Owner::Call(key), Timer::C, now + RINGING_MAX);
+        if is_invite {
+            self.wire.timers.arm(Owner::Call(key), Timer::C, now + RINGING_MAX);
+        }
         true
     }
 
-    /// A response to a re-INVITE of ours.
-    pub(super) fn reoffer_heard(&mut self, now: Instant, key: CallKey, response: &Response<'_>) {
+    /// A response to an offer of ours within a call.
+    pub(super) fn reoffer_heard(
+        &mut self,
+        now: Instant,
+        key: CallKey,
+        source: Path,
+        response: &Response<'_>,
+    ) {
         match response.status {
             ..200 => {}
-            200..300 => self.reoffer_accepted(now, key, response),
+            200..300 => self.reoffer_accepted(now, key, source, response),
             300.. => self.reoffer_refused(now, key, response),
         }
     }
 
-    fn reoffer_accepted(&mut self, now: Instant, key: CallKey, response: &Response<'_>) {
+    fn reoffer_accepted(&mut self, now: Instant, key: CallKey, source: Path, response: &Response<'_>) {
+        let is_invite = response.core.cseq_method == Method::Invite;
         let Some(call) = self.calls.of(key) else {
             // The call is over and forgotten; its other side may not know.
-            self.dismiss_fork(now, response);
+            if is_invite {
+                self.dismiss_fork(now, source, response);
+            }
             return;
         };
         let cseq = response.core.cseq;
-        let is_awaited = call.dialog.local_cseq == cseq;
-        if is_awaited {
-            call.dialog.refresh(response);
+        let is_answered = |wanted: &mut Reoffer| {
+            wanted.sent.is_some_and(|sent| sent.cseq == cseq && sent.is_invite == is_invite)
+        };
+        let wanted = call.reoffer.take_if(is_answered);
+        if let Some((dialog, _)) = wanted.as_ref().and_then(|wanted| call.side(&wanted.remote_tag)) {
+            dialog.refresh(response);
         }
-        let dialog = call.dialog.clone();
-        let ack = self.send_ack(now, &dialog, cseq, None);
-        let Some(call) = self.calls.of(key).filter(|_| is_awaited) else { return };
-        let Some(wanted) = call.reoffer.take_if(|wanted| wanted.sent.is_some()) else { return };
-        call.phase = Phase::Up { ack };
-        self.wire.timers.disarm(Owner::Call(key), Timer::C);
+        if is_invite {
+            let dialog = call.dialog.clone();
+            let ack = self.send_ack(now, &dialog, cseq, None);
+            let Some(call) = self.calls.of(key).filter(|_| wanted.is_some()) else { return };
+            call.phase = Phase::Up { ack };
+            self.wire.timers.disarm(Owner::Call(key), Timer::C);
+        }
+        if let Some(wanted) = wanted {
+            self.reoffer_agreed(now, key, wanted, response);
+        }
+    }
+
+    fn reoffer_agreed(&mut self, now: Instant, key: CallKey, wanted: Reoffer, response: &Response<'_>) {
+        let Some(call) = self.calls.of(key) else { return };
+        let is_up = matches!(call.phase, Phase::Up { .. });
+        let Some((_, session)) = call.side(&wanted.remote_tag) else { return };
         let answered = description(response).ok_or(SdpError::NoAudio);
         match answered.and_then(|answer| agree(&wanted.offer, answer, &wanted.capabilities)) {
             Ok(agreement) => {
-                call.session.capabilities = Some(wanted.capabilities);
-                call.session.direction = wanted.direction;
-                call.session.agreement = Some(agreement.clone());
-                self.wire.tell(key, CallEvent::Changed(agreement));
+                session.capabilities = Some(wanted.capabilities);
+                session.direction = wanted.direction;
+                session.agreement = Some(agreement.clone());
+                let event = if is_up { CallEvent::Changed(agreement) } else { CallEvent::Early(agreement) };
+                self.wire.tell(key, event);
             }
             Err(_) => {
                 let text = "No answer that fits".to_owned();
@@ -116,29 +163,30 @@ impl Endpoint {
     fn reoffer_refused(&mut self, now: Instant, key: CallKey, response: &Response<'_>) {
         let drawn = self.tokens.number();
         let Some(call) = self.calls.of(key) else { return };
-        let is_awaited = call.dialog.local_cseq == response.core.cseq;
-        let Some(wanted) = call.reoffer.as_mut().filter(|wanted| is_awaited && wanted.sent.is_some()) else {
+        let cseq = response.core.cseq;
+        let is_ours = call.dialog.is_ours;
+        let is_answered = |wanted: &&mut Reoffer| wanted.sent.is_some_and(|sent| sent.cseq == cseq);
+        let Some(wanted) = call.reoffer.as_mut().filter(is_answered) else { return };
+        if wanted.sent.take().is_some_and(|sent| sent.is_invite) {
+            self.wire.timers.disarm(Owner::Call(key), Timer::C);
+        }
+        if let Some(wait) = retry_wait(response, is_ours, drawn).filter(|_| wanted.tries < TRIES_MAX) {
+            self.wire.timers.arm(Owner::Call(key), Timer::Glare, now + wait);
             return;
-        };
-        wanted.sent = None;
-        self.wire.timers.disarm(Owner::Call(key), Timer::C);
-        match response.status {
-            491 if wanted.tries < TRIES_MAX => {
-                let wait = glare_wait(call.dialog.is_ours, drawn);
-                self.wire.timers.arm(Owner::Call(key), Timer::Glare, now + wait);
-            }
-            // They know of no such call, or nobody is there ([RFC 3261 §12.2.1.2]).
-            status @ (408 | 481) => {
-                call.reoffer = None;
+        }
+        let Some(wanted) = call.reoffer.take() else { return };
+        let is_outgoing = matches!(call.phase, Phase::Outgoing(_));
+        let is_up = matches!(call.phase, Phase::Up { .. });
+        let agreement = call.side(&wanted.remote_tag).and_then(|(_, session)| session.agreement.clone());
+        match (response.status, agreement) {
+            // They know of no such call, or nobody is there ([RFC 3261 §12.2.1.2]). Other callees may be.
+            (status @ (408 | 481), _) if !is_outgoing => {
                 self.end(now, key, CallEnd::Refused { status }, &Because::default());
             }
             // The call stays as it was, and the user hears that.
-            _ => {
-                call.reoffer = None;
-                if let Some(agreement) = call.session.agreement.clone() {
-                    self.wire.tell(key, CallEvent::Changed(agreement));
-                }
-            }
+            (_, Some(agreement)) if is_up => self.wire.tell(key, CallEvent::Changed(agreement)),
+            (_, Some(agreement)) => self.wire.tell(key, CallEvent::Early(agreement)),
+            (_, None) => {}
         }
     }
 
@@ -152,7 +200,7 @@ impl Endpoint {
         }
     }
 
-    /// Nobody answers a re-INVITE: the call is dead.
+    /// Nobody answers an offer: the call is dead.
     pub(super) fn reoffer_unanswered(&mut self, now: Instant, key: CallKey) {
         let Some(call) = self.calls.of(key) else { return };
         if call.reoffer.take().is_some() {
@@ -164,10 +212,27 @@ impl Endpoint {
     /// The INVITEs of ours that a call leaves behind are not waited for longer than any answer takes.
     pub(super) fn expect_answers_end(&mut self, now: Instant, key: CallKey) {
         let Some(call) = self.calls.of(key) else { return };
-        let reoffered = call.reoffer.take().and_then(|wanted| wanted.sent);
+        let reoffered = call.reoffer.take().and_then(|wanted| wanted.sent).filter(|sent| sent.is_invite);
+        let reoffered = reoffered.map(|sent| sent.transaction);
         for invite in [Some(call.invite), reoffered].into_iter().flatten() {
             self.transactions.expect_end(&mut self.wire, now, invite);
         }
+    }
+}
+
+/// How long to wait before another try, where the refusal invites to one: a glare, or an offer of theirs that is open
+/// there ([RFC 3261 §14.1], [RFC 3311 §5.3]).
+fn retry_wait(response: &Response<'_>, is_ours: bool, drawn: u64) -> Option<Duration> {
+    let retry_after = response.headers.first(HeaderName::RetryAfter);
+    let digits = retry_after.and_then(|value| value.split(|byte| !byte.is_ascii_digit()).next());
+    match response.status {
+        491 => Some(glare_wait(is_ours, drawn)),
+        500 => {
+            let wait = Duration::from_secs(digits.and_then(decimal)?);
+            // A little more, so that no two stay in step.
+            Some(wait + glare_wait(false, drawn)).filter(|_| wait <= RETRY_AFTER_MAX)
+        }
+        _ => None,
     }
 }
 
@@ -181,6 +246,7 @@ fn glare_wait(is_ours: bool, drawn: u64) -> Duration {
 mod tests {
     use super::*;
 
+    /// Shows RFC 3261 §14.1: after a glare the side that began the call waits 2.1 to 4 s, the other one up to 2 s.
     #[test]
     fn the_two_sides_of_a_glare_never_wait_alike() {
         for drawn in 0..1_000 {

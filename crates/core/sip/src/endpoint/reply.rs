@@ -141,11 +141,6 @@ impl Reply {
         self
     }
 
-    /// 500 for what can't be done just now but soon can ([RFC 3261 §14.2]).
-    pub(super) fn too_early() -> Self {
-        Self::new(500).with("Retry-After", "1")
-    }
-
     /// 480 where one call more is one too many just now.
     pub(super) fn busy() -> Self {
         Self::new(480).with("Retry-After", "2")

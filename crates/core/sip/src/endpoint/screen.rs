@@ -29,7 +29,7 @@ pub(super) fn screen(
         Method::Cancel => return Ok(Kind::Cancel),
         Method::Invite if !is_within => Kind::Invite,
         Method::Options if !is_within => Kind::Options,
-        Method::Invite | Method::Options | Method::Bye | Method::Info | Method::Update
+        Method::Invite | Method::Options | Method::Bye | Method::Info | Method::Update | Method::Prack
             if abilities.allows(request.method) =>
         {
             Kind::Within

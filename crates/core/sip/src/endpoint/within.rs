@@ -30,12 +30,12 @@ impl Endpoint {
             self.reply(now, asked, &Reply::new(481));
             return;
         };
-        let Some(call) = self.calls.of(key) else { return };
-        if core.cseq < call.dialog.remote_cseq {
+        let Some((dialog, _)) = self.calls.of(key).and_then(|call| call.side(tags.1)) else { return };
+        if core.cseq < dialog.remote_cseq {
             self.reply(now, asked, &Reply::because(500, "CSeq Out Of Order"));
             return;
         }
-        call.dialog.remote_cseq = core.cseq;
+        dialog.remote_cseq = core.cseq;
         if asked.request.method == Method::Invite {
             self.overtake_ack(now, key, asked.request);
         }
@@ -45,12 +45,12 @@ impl Endpoint {
             _ if call.is_over => self.reply(now, asked, &Reply::new(481)),
             Method::Invite => self.handle_reinvite(now, key, asked),
             Method::Update => self.handle_update(now, key, asked),
+            Method::Prack => self.handle_prack(now, key, asked),
             Method::Info => self.handle_info(now, key, asked),
             Method::Options => self.handle_options(now, asked),
             // The screen has refused these.
             Method::Ack
             | Method::Cancel
-            | Method::Prack
             | Method::Refer
             | Method::Subscribe
             | Method::Notify
@@ -102,22 +102,21 @@ impl Endpoint {
             None => None,
         };
         if unacked.is_first {
-            if let (Some(agreement), Some(call)) = (&agreement, self.calls.of(key)) {
-                call.session.agreement = Some(agreement.clone());
-            }
-            self.wire.tell(key, CallEvent::Confirmed(agreement));
+            self.confirmed(key, agreement, unacked.is_told);
         } else if let Some(agreement) = agreement {
-            self.changed(key, agreement);
+            self.tell_media(key, request.core.from.tag().unwrap_or_default(), agreement);
         }
     }
 
-    /// Tells of a change of the media; a mere refresh is none.
-    fn changed(&mut self, key: CallKey, agreement: Agreement) {
+    /// The call is up on both sides, with the media that its user has not heard of yet.
+    fn confirmed(&mut self, key: CallKey, agreement: Option<Agreement>, is_told: bool) {
         let Some(call) = self.calls.of(key) else { return };
-        if call.session.agreement.as_ref() != Some(&agreement) {
-            call.session.agreement = Some(agreement.clone());
-            self.wire.tell(key, CallEvent::Changed(agreement));
+        if agreement.is_some() {
+            call.session.agreement.clone_from(&agreement);
         }
+        call.session.is_agreed = true;
+        let untold = call.session.agreement.clone().filter(|_| !is_told);
+        self.wire.tell(key, CallEvent::Confirmed(untold));
     }
 
     /// A new INVITE is only sent by who has our 2xx to the one before: it does for the ACK that has not come.
@@ -134,7 +133,7 @@ impl Endpoint {
         if let Some(because) = unacked.bye {
             self.leave(now, key, &because);
         } else if unacked.is_first {
-            self.wire.tell(key, CallEvent::Confirmed(None));
+            self.confirmed(key, None, unacked.is_told);
         }
     }
 
@@ -154,21 +153,30 @@ impl Endpoint {
         let path = response_path(asked.request, asked.source);
         let cseq = asked.request.core.cseq;
         if let Some(call) = self.calls.of(key) {
-            call.unacked =
-                Some(Unacked { cseq, response, path, gap: T1, offer: ours, is_first: false, bye: None });
+            call.unacked = Some(Unacked {
+                cseq,
+                response,
+                path,
+                gap: T1,
+                offer: ours,
+                is_first: false,
+                is_told: true,
+                bye: None,
+            });
         }
         self.await_ack(now, key);
         if let Some(agreement) = agreement {
-            self.changed(key, agreement);
+            self.tell_media(key, asked.request.core.from.tag().unwrap_or_default(), agreement);
         }
     }
 
     /// They may have moved: their new Contact, and the way that this request came, hold from now on.
     fn follow(&mut self, key: CallKey, asked: &Asked<'_, '_>) {
-        let Some(call) = self.calls.of(key) else { return };
-        let before = call.dialog.path;
-        call.dialog.follow(asked.request, asked.source);
-        let after = call.dialog.path;
+        let tag = asked.request.core.from.tag().unwrap_or_default();
+        let Some((dialog, _)) = self.calls.of(key).and_then(|call| call.side(tag)) else { return };
+        let before = dialog.path;
+        dialog.follow(asked.request, asked.source);
+        let after = dialog.path;
         self.wire.count_call(&before, false);
         self.wire.count_call(&after, true);
     }
@@ -176,29 +184,51 @@ impl Endpoint {
     /// The description that answers an offer within the call; where there is none, one that makes ours.
     fn renegotiate(&mut self, key: CallKey, asked: &Asked<'_, '_>) -> Result<Renegotiated, Reply> {
         let offer = description(asked.request)?;
-        let call = self.calls.of(key).ok_or_else(|| Reply::new(481))?;
-        // Ours is on its way: glare from the other side.
-        let is_crossed = call.reoffer.as_ref().is_some_and(|wanted| wanted.sent.is_some());
-        match (&call.phase, &call.unacked) {
-            (Phase::Up { .. }, _) if is_crossed => return Err(Reply::new(491)),
-            // Whoever has the answer needs no ACK to go on from it: it was lost, or is behind this request.
-            (Phase::Up { .. }, Some(Unacked { offer: None, .. }) | None) => {}
-            // An offer of ours is open until the ACK brings its answer: glare (RFC 3261 §14.2, RFC 6141).
-            (Phase::Up { .. }, Some(_)) => return Err(Reply::new(491)),
-            (Phase::Incoming(_) | Phase::Outgoing(_), _) => return Err(Reply::too_early()),
-            (Phase::Leaving, _) => return Err(Reply::new(481)),
-        }
+        self.may_renegotiate(key, asked)?;
+        let tag = asked.request.core.from.tag().unwrap_or_default();
+        let side = self.calls.of(key).and_then(|call| call.side(tag));
+        let (_, session) = side.ok_or_else(|| Reply::new(481))?;
         let Some(offer) = offer else {
-            let ours = call.session.offer();
+            let ours = session.offer();
             return Ok(Renegotiated { description: ours.clone(), ours: Some(ours), agreement: None });
         };
-        match call.session.answer(offer) {
+        match session.answer(offer) {
             Ok((description, agreement)) => {
                 Ok(Renegotiated { description, ours: None, agreement: Some(agreement) })
             }
             // The call stays as it was (RFC 3261 §14.2).
             Err(why) => Err(self.no_agreement(key, why)),
         }
+    }
+
+    /// Whether it is their turn to offer: 491 where an offer of ours is open, 500 where one of theirs is
+    /// ([RFC 3261 §14.2], [RFC 3311 §5.2], [RFC 6141]).
+    fn may_renegotiate(&mut self, key: CallKey, asked: &Asked<'_, '_>) -> Result<(), Reply> {
+        let tag = asked.request.core.from.tag().unwrap_or_default();
+        let is_update = asked.request.method == Method::Update;
+        let call = self.calls.of(key).ok_or_else(|| Reply::new(481))?;
+        let is_crossed = call.reoffer.as_ref().is_some_and(|wanted| wanted.sent.is_some());
+        let (is_open, is_agreed) = call
+            .side(tag)
+            .map_or((false, false), |(_, session)| (session.open_offer.is_some(), session.is_agreed));
+        match (&call.phase, &call.unacked) {
+            (Phase::Leaving, _) => Err(Reply::new(481)),
+            _ if is_crossed => Err(Reply::new(491)),
+            // Whoever has the answer needs no ACK to go on from it: it was lost, or is behind this request.
+            (Phase::Up { .. }, Some(Unacked { offer: None, .. }) | None) => Ok(()),
+            // An offer of ours is open until the ACK brings its answer.
+            (Phase::Up { .. }, Some(_)) => Err(Reply::new(491)),
+            (Phase::Incoming(_) | Phase::Outgoing(_), _) if is_update && is_agreed => Ok(()),
+            (Phase::Incoming(_), _) if is_open => Err(Reply::new(491)),
+            (Phase::Incoming(_), _) => Err(self.too_early()),
+            // Our INVITE is open.
+            (Phase::Outgoing(_), _) => Err(Reply::new(491)),
+        }
+    }
+
+    /// 500 for what can't be done just now but soon can ([RFC 3261 §14.2]).
+    pub(super) fn too_early(&mut self) -> Reply {
+        Reply::new(500).with("Retry-After", &(self.tokens.number() % 11).to_string())
     }
 
     /// UPDATE: like a re-INVITE with an offer, but answered at once ([RFC 3311 §5.2]).
@@ -220,7 +250,7 @@ impl Endpoint {
                 });
                 self.reply(now, asked, &reply);
                 if let Some(agreement) = agreement {
-                    self.changed(key, agreement);
+                    self.tell_media(key, asked.request.core.from.tag().unwrap_or_default(), agreement);
                 }
             }
         }

@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 pub use crypto::{CryptoAgreement, CryptoKey, CryptoSuite, KeySeed, MediaSecurity};
 pub use description::{Description, MediaDescription};
 pub use negotiation::{
-    Origin, SdpError, agree, answer, answer_as, answer_towards, make_offer, make_offer_as,
+    Origin, SdpError, agree, answer, answer_as, answer_towards, decline, make_offer, make_offer_as,
 };
 
 /// Which way media may flow, seen from us.

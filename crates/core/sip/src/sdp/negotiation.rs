@@ -163,6 +163,21 @@ pub fn answer_towards(
     Ok((text.into_bytes(), agreement))
 }
 
+/// The answer that refuses every stream of an offer.
+///
+/// # Errors
+/// [`SdpError::Malformed`] where the offer is none.
+pub fn decline(offer: &[u8], address: IpAddr, origin: Origin) -> Result<Vec<u8>, SdpError> {
+    let offer = Description::parse(offer)?;
+    let mut text = session_lines(address, origin);
+    for media in &offer.media {
+        let word = |bytes| String::from_utf8_lossy(bytes);
+        let format = word(media.formats.first().copied().unwrap_or(b"0"));
+        let _ = write!(text, "m={} 0 {} {format}\r\n", word(media.kind), word(media.protocol));
+    }
+    Ok(text.into_bytes())
+}
+
 /// What the answer to an offer of ours comes to.
 ///
 /// # Errors

@@ -7,6 +7,7 @@
     reason = "each test binary uses a part of it"
 )]
 
+pub mod callee;
 pub mod phone;
 
 use std::collections::BTreeMap;

@@ -343,6 +343,7 @@ impl Call {
             Some(
                 CallEvent::Incoming(_)
                 | CallEvent::Ringing
+                | CallEvent::Early(_)
                 | CallEvent::Answered(_)
                 | CallEvent::Confirmed(None),
             ) => None,

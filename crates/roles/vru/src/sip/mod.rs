@@ -197,7 +197,7 @@ impl SipTask {
             calls_max: config.calls_max,
             half_open_max: config.half_open_max,
             half_open_per_source_max: config.half_open_max.div_ceil(2),
-            rules: DialogRules { trusted: config.trusted },
+            rules: DialogRules { trusted: config.trusted, ..DialogRules::default() },
             seed: rand::random(),
             ..EndpointConfig::default()
         });

@@ -207,6 +207,7 @@ impl Shell {
             CallEvent::Ringing
             | CallEvent::Answered(_)
             | CallEvent::Changed(_)
+            | CallEvent::Early(_)
             | CallEvent::Key(_)
             | CallEvent::Ended(_) => {}
         }
