@@ -238,6 +238,8 @@ async fn answered(
         };
         match event {
             Some(CallEvent::Ringing) => tell(progress, DialProgress::Ringing),
+            // What the network plays before the answer is heard.
+            Some(CallEvent::Early(agreement)) => connect(leg, &agreement, true),
             Some(CallEvent::Answered(agreement)) => {
                 connect(leg, &agreement, true);
                 let codec = agreement.codec.encoding.clone();

@@ -134,6 +134,7 @@ impl Dialler {
                     Some(
                         CallEvent::Incoming(_)
                         | CallEvent::Ringing
+                        | CallEvent::Early(_)
                         | CallEvent::Answered(_)
                         | CallEvent::Confirmed(_),
                     ) => continue,
