@@ -106,5 +106,6 @@ pub(crate) fn status_json(vru: &str, status: &TrunkStatus) -> Value {
         },
         "left_out": status.left_out,
         "calls": status.calls,
+        "registration": status.registration.map(|state| state.to_string()),
     })
 }

@@ -24,6 +24,7 @@ pub use partyline_sip::sdp::MediaSecurity;
 pub use partyline_trunk::{Application, SourceNetwork};
 pub use sip::SipAddress;
 pub use trunks::{
-    Dial, DialEnd, DialProgress, Dialler, TestCall, TestReport, TestSound, TrunkOrigin, TrunkStatus,
+    Dial, DialEnd, DialProgress, Dialler, RegistrationState, TestCall, TestReport, TestSound, TrunkOrigin,
+    TrunkStatus,
 };
 pub use vru::{Counters, StartError, Vru};

@@ -24,7 +24,7 @@ use crate::lease;
 use crate::library::PromptLibrary;
 use crate::proxies::{Mixers, Proxies};
 use crate::sip::{BoundSip, NewCall, SipAddress, SipCommands, SipSettings, SipTask, TakeCall};
-use crate::trunks::{Dialler, Peers, TrunkStatus};
+use crate::trunks::{Dialler, Peers, TrunkStatus, keep_registered};
 
 /// For calls to end, and for the CMS to hear of it, when the VRU is stopped.
 const GOODBYE_MAX: Duration = Duration::from_secs(3);
@@ -120,6 +120,7 @@ impl Vru {
         let is_lease_held = Arc::new(AtomicBool::new(false));
         let mut errands = start_errands(&shared, &is_lease_held);
         errands.spawn(watch_trunks(Arc::clone(&shared), sip.clone()));
+        errands.spawn(keep_registered(Arc::clone(&shared), sip.clone()));
         for address in &addresses {
             info!(vru = %shared.config.id, transport = ?address.transport, local = %address.local, "takes calls");
         }

@@ -13,12 +13,13 @@ use std::time::Duration;
 use partyline_sip::auth::Challenge;
 use partyline_sip::endpoint::{
     Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig,
-    EndpointCounters, Listen, OutgoingCall, Output, TransportKind,
+    EndpointCounters, Listen, OutgoingCall, Output, Registration, RegistrationEvent, RegistrationKey,
+    TransportKind,
 };
 use partyline_sip::rules::{DialogRules, Network};
 use partyline_sip::sdp::{Agreement, Capabilities};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -74,6 +75,11 @@ enum Command {
         challenge: Box<Challenge>,
     },
     Trust(Vec<Network>),
+    Register {
+        wanted: Box<Registration>,
+        reply: oneshot::Sender<Result<RegistrationEvents, CallError>>,
+    },
+    Unregister(RegistrationKey),
     Call {
         outgoing: Box<OutgoingCall>,
         reply: oneshot::Sender<Result<PlacedCall, CallError>>,
@@ -118,6 +124,19 @@ impl SipCommands {
         let _ = self.0.send(Command::Trust(trusted)).await;
     }
 
+    /// Registers with somebody, until `unregister`.
+    pub(crate) async fn register(&self, wanted: Registration) -> Result<RegistrationEvents, CallError> {
+        let (reply, begun) = oneshot::channel();
+        let command = Command::Register { wanted: Box::new(wanted), reply };
+        self.0.send(command).await.map_err(|_| CallError::NoCall)?;
+        begun.await.unwrap_or(Err(CallError::NoCall))
+    }
+
+    /// Takes a registration back; its end is told.
+    pub(crate) async fn unregister(&self, key: RegistrationKey) {
+        let _ = self.0.send(Command::Unregister(key)).await;
+    }
+
     /// Calls somebody; the endpoint's own end counts as "no such call".
     pub(crate) async fn call(&self, outgoing: OutgoingCall) -> Result<PlacedCall, CallError> {
         let (reply, placed) = oneshot::channel();
@@ -158,6 +177,13 @@ pub(crate) struct NewCall {
     pub(crate) commands: SipCommands,
 }
 
+/// A registration of ours, and the newest word of it.
+#[derive(Debug)]
+pub(crate) struct RegistrationEvents {
+    pub(crate) key: RegistrationKey,
+    pub(crate) states: watch::Receiver<Option<RegistrationEvent>>,
+}
+
 /// A call that we make.
 #[derive(Debug)]
 pub(crate) struct PlacedCall {
@@ -174,6 +200,7 @@ pub(crate) struct SipTask {
     sockets: BoundSip,
     streams: Streams,
     calls: HashMap<CallKey, mpsc::Sender<CallEvent>>,
+    registrations: HashMap<RegistrationKey, watch::Sender<Option<RegistrationEvent>>>,
     commands: mpsc::Receiver<Command>,
     handle: SipCommands,
     take_call: TakeCall,
@@ -208,6 +235,7 @@ impl SipTask {
             sockets,
             streams: Streams::default(),
             calls: HashMap::new(),
+            registrations: HashMap::new(),
             commands: received,
             handle: handle.clone(),
             take_call,
@@ -267,6 +295,10 @@ impl SipTask {
                 let _ = self.endpoint.challenge(call, &challenge);
             }
             Command::Trust(trusted) => self.endpoint.trust(trusted),
+            Command::Register { wanted, reply } => self.register(now, &wanted, reply),
+            Command::Unregister(key) => {
+                let _ = self.endpoint.unregister(now, key);
+            }
             Command::Call { outgoing, reply } => self.call(now, &outgoing, reply),
             Command::HangUp { call, because } => {
                 let _ = self.endpoint.hang_up(now, call, &because);
@@ -275,6 +307,32 @@ impl SipTask {
                 let _ = reply.send(self.endpoint.counters());
             }
             Command::TakeNoMore => self.takes_calls = false,
+        }
+    }
+
+    fn register(
+        &mut self,
+        now: std::time::Instant,
+        wanted: &Registration,
+        reply: oneshot::Sender<Result<RegistrationEvents, CallError>>,
+    ) {
+        let begun = self.endpoint.register(now, wanted).map(|key| {
+            let (sender, states) = watch::channel(None);
+            self.registrations.insert(key, sender);
+            RegistrationEvents { key, states }
+        });
+        if let Err(Ok(begun)) = reply.send(begun) {
+            let _ = self.endpoint.unregister(now, begun.key);
+        }
+    }
+
+    fn registration_event(&mut self, key: RegistrationKey, event: RegistrationEvent) {
+        let is_over = matches!(event, RegistrationEvent::Unregistered);
+        if let Some(states) = self.registrations.get(&key) {
+            states.send_replace(Some(event));
+        }
+        if is_over {
+            self.registrations.remove(&key);
         }
     }
 
@@ -307,7 +365,7 @@ impl SipTask {
                 Output::Disconnect { connection } => self.streams.close(connection),
                 // Contacts of redirections that are no addresses are passed over.
                 Output::Locate { call, .. } => self.endpoint.handle_located(now(), call, &[]),
-                Output::Registration(..) => {}
+                Output::Registration(key, event) => self.registration_event(key, event),
                 Output::Call(key, event) => self.call_event(key, event),
             }
         }

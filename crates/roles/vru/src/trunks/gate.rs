@@ -97,6 +97,15 @@ impl Peers {
         let trunks = self.trunks();
         let address = incoming.source.ip();
         let bare = CallSource { address, tls_peers, user: None };
+        // Where we are registered calls come from that are answered for by the registrar.
+        let registrar = self.registrations.at(address);
+        let by_place = trunks.of_peer(tls_peers).or_else(|| trunks.of_address(address));
+        if let Some(trunk) =
+            registrar.filter(|_| by_place.is_none()).and_then(|name| trunks.named(&name).cloned())
+            && trunk.users.is_empty()
+        {
+            return self.of_trunk(&trunk);
+        }
         let asking = match trunks.admit(self.unknown_sources, &bare) {
             Admission::Trunk(trunk) => return self.of_trunk(trunk),
             Admission::Unknown => return Fate::LetIn(Admitted::default()),

@@ -11,6 +11,7 @@ mod load;
 mod names;
 mod offer;
 mod refusals;
+mod registrations;
 mod test_call;
 mod watch;
 
@@ -26,12 +27,15 @@ use crate::guard::Guard;
 use crate::sip::now;
 use load::Loads;
 use refusals::Refusals;
+use registrations::States;
 
 pub(crate) use gate::{Admitted, admit};
 pub(crate) use load::LoadPlace;
 pub(crate) use offer::preferred;
+pub(crate) use registrations::keep_registered;
 
 pub use dial::{Dial, DialEnd, DialProgress};
+pub use registrations::RegistrationState;
 pub use test_call::{Dialler, TestCall, TestReport, TestSound};
 pub use watch::{TrunkOrigin, TrunkStatus};
 
@@ -43,6 +47,7 @@ pub(crate) struct Peers {
     /// Those of the settings and of the store, once the store was read or its time was up.
     current: channel::Sender<Known>,
     loads: Loads,
+    registrations: States,
     verifier: Mutex<Verifier>,
     /// Counts wrong passwords; apart from wrong codes, as datagrams can come from forged addresses.
     guard: Mutex<Guard>,
@@ -74,6 +79,7 @@ impl Peers {
             fixed: config.trunks.clone(),
             current: channel::Sender::new(known),
             loads: Loads::default(),
+            registrations: States::default(),
             verifier: Mutex::new(Verifier::new(now(), verifier)),
             guard: Mutex::new(Guard::new(config.guess_defence)),
             refusals: Mutex::new(Refusals::default()),

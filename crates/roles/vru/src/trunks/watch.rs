@@ -9,7 +9,7 @@ use partyline_store::{StoreError, StoreReader, StoredTrunk};
 use partyline_trunk::{SourceNetwork, Trunks};
 use tracing::{info, warn};
 
-use super::{Known, Peers};
+use super::{Known, Peers, RegistrationState};
 use crate::sip::SipCommands;
 
 /// How soon a change is known. The question is one small row.
@@ -35,6 +35,8 @@ pub struct TrunkStatus {
     pub left_out: Option<String>,
     /// Its calls, both ways together.
     pub calls: usize,
+    /// How its registration stands, where it has one.
+    pub registration: Option<RegistrationState>,
 }
 
 impl Peers {
@@ -87,7 +89,13 @@ impl Peers {
             if let Err(why) = added {
                 warn!(trunk = %stored.name, why, "a trunk is left out");
                 let origin = TrunkOrigin::Command;
-                left_out.push(TrunkStatus { name: stored.name, origin, left_out: Some(why), calls: 0 });
+                left_out.push(TrunkStatus {
+                    name: stored.name,
+                    origin,
+                    left_out: Some(why),
+                    calls: 0,
+                    registration: None,
+                });
             }
         }
         Known { trunks: Arc::new(trunks), left_out: Arc::new(left_out), version: Some(version) }
@@ -115,6 +123,7 @@ impl Peers {
             },
             left_out: None,
             calls: self.loads.calls(name),
+            registration: self.registrations.of(name),
         };
         let mut statuses: Vec<TrunkStatus> = known.trunks.iter().map(|trunk| status(&trunk.name)).collect();
         statuses.extend(known.left_out.iter().cloned());

@@ -1,8 +1,11 @@
 //! A VRU from outside: real SIP over loopback on one side, a scripted CMS and mixer on the other.
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may fail loudly")]
 
+mod callee;
 mod calls;
 mod cluster;
+mod dialling;
 mod phone;
+mod registering;
 mod store;
 mod trunks;

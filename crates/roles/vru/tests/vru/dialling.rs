@@ -1,0 +1,194 @@
+//! Calls out through trunks, against peers of few words.
+
+use std::time::Duration;
+
+use partyline_trunk::{DialRight, TrunkSettings};
+use partyline_vru::{Dial, DialEnd, DialProgress, TestCall, TestReport, TestSound};
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::callee::Callee;
+use crate::cluster::{CEILING, Cluster};
+
+/// A trunk to a peer, with more lines.
+fn trunk(name: &str, peer: &Callee, priority: u16, more: &str) -> partyline_trunk::Trunk {
+    let text = format!(
+        "name = \"{name}\"\n[dial_out]\nhosts = [\"{}\"]\nnumbers = [{{ prefix = \"+\", strip = 1, add = \"00\" }}]\n\
+         caller_number = \"+4930100\"\npriority = {priority}\n{more}",
+        peer.address(),
+    );
+    let settings: TrunkSettings = toml::from_str(&text).unwrap();
+    settings.check().unwrap()
+}
+
+fn start(trunks: Vec<partyline_trunk::Trunk>) -> Cluster {
+    Cluster::start_with(|config| config.trunks = trunks)
+}
+
+type Outcome = (Result<TestReport, DialEnd>, Vec<DialProgress>);
+
+fn wanted(right: DialRight) -> TestCall {
+    let dial = Dial { number: "+49301234".parse().unwrap(), caller: None, trunk: None, right };
+    TestCall { dial, sound: TestSound::Tone, lasts: Duration::from_millis(300) }
+}
+
+/// Begins a test call; its outcome with all that was heard comes when it is over.
+fn call(cluster: &Cluster) -> JoinHandle<Outcome> {
+    let dialler = cluster.vru.dialler();
+    tokio::spawn(async move {
+        let (progress, mut heard) = mpsc::channel(64);
+        let outcome = dialler.test(&wanted(DialRight::Operator), &progress).await;
+        drop(progress);
+        let mut all = Vec::new();
+        while let Some(progress) = heard.recv().await {
+            all.push(progress);
+        }
+        (outcome, all)
+    })
+}
+
+async fn over(call: JoinHandle<Outcome>) -> Outcome {
+    tokio::time::timeout(CEILING, call).await.expect("the call is over").unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answered_call_brings_a_tone_and_is_hung_up_after_its_time() {
+    let peer = Callee::new().await;
+    let cluster = start(vec![trunk("peer", &peer, 1, "")]);
+    let calling = call(&cluster);
+    let invite = peer.asked("INVITE").await;
+    assert!(invite.uri().starts_with(&format!("sip:0049301234@{}", peer.address())), "{}", invite.uri());
+    assert!(invite.header("From").contains("+4930100"), "{}", invite.text);
+    peer.answer(&invite, "180 Ringing", "", "").await;
+    let media = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    peer.accept(&invite, media.local_addr().unwrap()).await;
+    let mut packet = [0; 2048];
+    let heard = tokio::time::timeout(CEILING, media.recv(&mut packet)).await.expect("audio comes").unwrap();
+    assert!(heard > 12 + 80);
+    peer.let_go().await;
+    let (outcome, progress) = over(calling).await;
+    let report = outcome.unwrap();
+    assert_eq!((report.trunk.as_str(), report.they_hung_up), ("peer", false));
+    assert!(report.packets_sent > 0);
+    assert!(matches!(
+        &progress[..],
+        [DialProgress::Trying { .. }, DialProgress::Ringing, DialProgress::Answered { .. }]
+    ));
+    assert_eq!(cluster.engine.legs(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refusal_of_the_callee_ends_it_and_no_other_trunk_is_tried() {
+    for (status, expected) in [
+        ("486 Busy Here", DialEnd::Refused(486)),
+        ("488 Not Acceptable Here", DialEnd::Refused(488)),
+        ("481 Call/Transaction Does Not Exist", DialEnd::Refused(481)),
+        ("404 Not Found", DialEnd::Refused(404)),
+    ] {
+        let (peer, other) = (Callee::new().await, Callee::new().await);
+        let cluster = start(vec![trunk("peer", &peer, 1, ""), trunk("other", &other, 2, "")]);
+        let calling = call(&cluster);
+        let invite = peer.asked("INVITE").await;
+        peer.answer(&invite, status, "", "").await;
+        let (outcome, progress) = over(calling).await;
+        assert_eq!(outcome, Err(expected));
+        assert_eq!(progress.len(), 2, "{progress:?}");
+    }
+}
+
+/// Shows RFC 3261 §21.5.4: where one way is out of service the next is taken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn trunk_out_of_service_gives_way_to_the_next() {
+    let (peer, other) = (Callee::new().await, Callee::new().await);
+    let cluster = start(vec![trunk("peer", &peer, 1, ""), trunk("other", &other, 2, "")]);
+    let calling = call(&cluster);
+    let invite = peer.asked("INVITE").await;
+    peer.answer(&invite, "503 Service Unavailable", "", "").await;
+    let invite = other.asked("INVITE").await;
+    other.accept(&invite, "127.0.0.1:40000".parse().unwrap()).await;
+    other.let_go().await;
+    let (outcome, progress) = over(calling).await;
+    assert_eq!(outcome.unwrap().trunk.as_str(), "other");
+    assert!(
+        progress.iter().any(|heard| matches!(heard, DialProgress::Failed { why: DialEnd::Refused(503), .. }))
+    );
+}
+
+/// Shows RFC 3261 §9.1: a callee who does not answer in time is sent CANCEL.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callee_who_does_not_answer_is_let_go_by_cancel() {
+    let peer = Callee::new().await;
+    let cluster = start(vec![trunk("peer", &peer, 1, "ring_max = \"1s\"")]);
+    let calling = call(&cluster);
+    let invite = peer.asked("INVITE").await;
+    peer.answer(&invite, "180 Ringing", "", "").await;
+    let cancel = peer.asked("CANCEL").await;
+    peer.answer(&cancel, "200 OK", "", "").await;
+    peer.answer(&invite, "487 Request Terminated", "", "").await;
+    assert_eq!(over(calling).await.0, Err(DialEnd::NoAnswer));
+}
+
+/// Shows RFC 3261 §22.2: a challenge is answered with the trunk's password.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn challenge_is_answered_with_the_password_of_the_trunk() {
+    let peer = Callee::new().await;
+    let cluster = start(vec![trunk("peer", &peer, 1, "user = \"us\"\npassword = \"secret\"")]);
+    let calling = call(&cluster);
+    let invite = peer.asked("INVITE").await;
+    let challenge =
+        "Proxy-Authenticate: Digest realm=\"carrier\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"\r\n";
+    peer.answer(&invite, "407 Proxy Authentication Required", challenge, "").await;
+    let again = peer.asked("INVITE").await;
+    assert!(again.header("Proxy-Authorization").contains("username=\"us\""), "{}", again.text);
+    peer.accept(&again, "127.0.0.1:40000".parse().unwrap()).await;
+    peer.let_go().await;
+    assert!(over(calling).await.0.is_ok());
+}
+
+/// Shows RFC 3261 §8.1.3.4: a redirection is followed where the trunk allows it, and ends the call where not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redirection_is_followed_where_the_trunk_allows_it() {
+    for follows in [true, false] {
+        let (peer, other) = (Callee::new().await, Callee::new().await);
+        let cluster = start(vec![trunk("peer", &peer, 1, &format!("follows_redirects = {follows}"))]);
+        let calling = call(&cluster);
+        let invite = peer.asked("INVITE").await;
+        let text = format!("Contact: <sip:elsewhere@{}>\r\n", other.address());
+        peer.redirect(&invite, &text).await;
+        if follows {
+            let invite = other.asked("INVITE").await;
+            other.accept(&invite, "127.0.0.1:40000".parse().unwrap()).await;
+            other.let_go().await;
+            assert!(over(calling).await.0.is_ok());
+        } else {
+            assert_eq!(over(calling).await.0, Err(DialEnd::Refused(302)));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caller_may_not_dial_out_and_a_number_of_no_trunk_has_no_way() {
+    let peer = Callee::new().await;
+    let cluster = start(vec![trunk("peer", &peer, 1, "")]);
+    let (progress, _heard) = mpsc::channel(64);
+    let dialler = cluster.vru.dialler();
+    assert_eq!(dialler.test(&wanted(DialRight::Caller), &progress).await, Err(DialEnd::NoRight));
+    let mut local = wanted(DialRight::Operator);
+    local.dial.number = "110".parse().unwrap();
+    assert_eq!(dialler.test(&local, &progress).await, Err(DialEnd::NoWay));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operator_who_goes_away_takes_the_call_along() {
+    let peer = Callee::new().await;
+    let cluster = start(vec![trunk("peer", &peer, 1, "")]);
+    let calling = call(&cluster);
+    let invite = peer.asked("INVITE").await;
+    peer.answer(&invite, "180 Ringing", "", "").await;
+    // The 180 has to be heard before: CANCEL waits for a first answer.
+    peer.answer(&invite, "183 Session Progress", "", "").await;
+    calling.abort();
+    let cancel = peer.asked("CANCEL").await;
+    peer.answer(&cancel, "200 OK", "", "").await;
+}
