@@ -6,6 +6,7 @@ pub(crate) mod database;
 pub(crate) mod machine;
 pub(crate) mod network;
 mod prompts;
+mod trunks;
 #[cfg(test)]
 mod tests;
 
@@ -104,6 +105,7 @@ pub(crate) async fn examine(config: &Config) -> Answer {
     findings.push(network::public_address(config));
     findings.extend(database::examine(config, data_dir.as_ref()).await);
     findings.extend(prompts::examine(config));
+    findings.extend(trunks::examine(config, data_dir.as_ref()));
     answer(&findings)
 }
 
