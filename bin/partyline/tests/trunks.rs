@@ -37,8 +37,7 @@ impl Server {
         let output = child.stdout.take().expect("the output is piped");
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line).expect("the output reads");
-        let welcome: Value =
-            serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        let welcome: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
         let sip = welcome["sip"][0].as_str().and_then(|sip| sip.parse().ok()).expect("an address");
         Self(child, sip)
     }
@@ -99,7 +98,9 @@ fn callee(status: &'static str) -> (SocketAddr, JoinHandle<()>) {
             let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
             let kept: Vec<&str> = text
                 .lines()
-                .filter(|line| ["Via:", "From:", "To:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name)))
+                .filter(|line| {
+                    ["Via:", "From:", "To:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name))
+                })
                 .collect();
             let is_new = text.starts_with("INVITE");
             let status = if is_new { status } else { "200 OK" };

@@ -6,9 +6,9 @@ pub(crate) mod database;
 pub(crate) mod machine;
 pub(crate) mod network;
 mod prompts;
-mod trunks;
 #[cfg(test)]
 mod tests;
+mod trunks;
 
 use serde_json::{Value, json};
 

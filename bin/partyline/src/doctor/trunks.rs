@@ -19,7 +19,10 @@ pub(crate) fn examine(config: &Config, data_dir: Option<&DataDir>) -> Vec<Findin
     if known == 0 && config.unknown_sources != UnknownSources::Allow {
         findings.push(Finding::warning(
             TRUNKS,
-            format!("nobody can call: there is no trunk, and strangers are not let in ({})", config.unknown_sources.as_str()),
+            format!(
+                "nobody can call: there is no trunk, and strangers are not let in ({})",
+                config.unknown_sources.as_str()
+            ),
             "make one with `partyline trunk create`, or set sip.unknown_sources to \"allow\"",
         ));
     } else if findings.is_empty() && known > 0 {

@@ -113,7 +113,7 @@ impl Peers {
             Admission::Challenge(trunk) => trunk.cloned(),
         };
         let source = Source::from(address);
-        if self.guard.lock().tries(now(), &source).is_none() {
+        if self.is_locked_out(&source) {
             return Fate::Refuse { trunk: asking, reason: Reason::LockedOut };
         }
         match self.shown(&trunks, incoming) {
@@ -129,6 +129,14 @@ impl Peers {
                 }
             }
         }
+    }
+
+    fn is_locked_out(&self, source: &Source) -> bool {
+        let mut guard = self.guard.lock();
+        let is_locked_out = guard.tries(now(), source).is_none();
+        // Who has guessed nothing takes no room.
+        guard.settled(source);
+        is_locked_out
     }
 
     fn of_trunk(&self, trunk: &Arc<Trunk>) -> Fate {

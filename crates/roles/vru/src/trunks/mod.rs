@@ -62,6 +62,8 @@ pub(crate) struct Known {
     left_out: Arc<Vec<TrunkStatus>>,
     /// The store's version; `None` until it was read.
     version: Option<u64>,
+    /// Whether the store was asked once, with or without an answer: calls wait for that, and no longer.
+    is_settled: bool,
 }
 
 impl Peers {

@@ -56,6 +56,7 @@ impl Peers {
                 Ok(Err(error)) => warn!(%error, "trunks can't be read; those that are known stay"),
                 Err(_) => warn!("the store did not tell of trunks in time; those that are known stay"),
             }
+            self.current.send_if_modified(|known| !std::mem::replace(&mut known.is_settled, true));
             tokio::time::sleep(EVERY).await;
         }
     }
@@ -98,7 +99,12 @@ impl Peers {
                 });
             }
         }
-        Known { trunks: Arc::new(trunks), left_out: Arc::new(left_out), version: Some(version) }
+        Known {
+            trunks: Arc::new(trunks),
+            left_out: Arc::new(left_out),
+            version: Some(version),
+            is_settled: true,
+        }
     }
 
     /// The endpoint counts the half-open calls of trunks in total only, and reads who they say calls.
@@ -134,7 +140,7 @@ impl Peers {
     /// a stranger's.
     pub(super) async fn read_once(&self, longest: Duration) {
         let mut known = self.current.subscribe();
-        let reading = known.wait_for(|known| known.version.is_some());
+        let reading = known.wait_for(|known| known.is_settled);
         if tokio::time::timeout(longest, reading).await.is_err() {
             warn!("a call is judged by the trunks of the settings alone");
         }
