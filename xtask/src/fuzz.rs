@@ -14,7 +14,8 @@ use anyhow::{Context, bail};
 use crate::run;
 
 /// The targets, in the order in which they are run.
-const TARGETS: &[&str] = &["message", "sdp", "rtp", "rtcp", "telephone_event", "srtp", "endpoint"];
+const TARGETS: &[&str] =
+    &["message", "sdp", "rtp", "rtcp", "telephone_event", "srtp", "stun", "digest", "endpoint"];
 /// A longer input says nothing that a shorter one does not.
 const INPUT_MAX: usize = 4_096;
 /// What a target may hold; above it the run ends with a finding.

@@ -8,11 +8,13 @@
 mod bytes;
 mod endpoint;
 mod forge;
+mod keepers;
 mod media;
 mod protected;
 mod text;
 
 pub use endpoint::{Lived, endpoint, live};
+pub use keepers::{digest, stun};
 pub use media::{rtcp, rtp, telephone_event};
 pub use protected::srtp;
 pub use text::{message, sdp};
@@ -28,5 +30,7 @@ pub const TARGETS: &[Target] = &[
     ("rtcp", rtcp),
     ("telephone_event", telephone_event),
     ("srtp", srtp),
+    ("stun", stun),
+    ("digest", digest),
     ("endpoint", endpoint),
 ];

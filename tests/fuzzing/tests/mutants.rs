@@ -99,7 +99,7 @@ macro_rules! mutants {
     )*};
 }
 
-mutants! { message sdp rtp rtcp telephone_event srtp endpoint }
+mutants! { message sdp rtp rtcp telephone_event srtp stun digest endpoint }
 
 #[test]
 fn the_deeds_of_an_endpoint_get_deep() {

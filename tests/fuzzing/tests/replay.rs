@@ -45,7 +45,7 @@ macro_rules! replays {
     };
 }
 
-replays! { message sdp rtp rtcp telephone_event srtp endpoint }
+replays! { message sdp rtp rtcp telephone_event srtp stun digest endpoint }
 
 #[test]
 fn the_corpus_is_small() {
