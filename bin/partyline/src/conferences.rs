@@ -1,6 +1,7 @@
 //! Conference commands: they read the database itself, beside a running server or without one.
 
 use anyhow::{Context as _, bail};
+use partyline_conference::CallQuality;
 use partyline_conference::{ConferenceId, Timestamp};
 use partyline_store::{ConfereeRecord, ConferenceFilter, ConferenceRecord, StoreReader};
 use serde_json::{Value, json};
@@ -103,11 +104,12 @@ fn text(conference: &ConferenceRecord) -> String {
                 },
                 conferee.vru.to_string(),
                 rfc3339(conferee.placed_at),
+                conferee.quality.map(quality_text).unwrap_or_default(),
             ]
         })
         .collect();
     text.push('\n');
-    text.push_str(&table(&["ORDER", "ROLE", "STATE", "CALLER", "VRU", "ENTERED"], &rows));
+    text.push_str(&table(&["ORDER", "ROLE", "STATE", "CALLER", "VRU", "ENTERED", "QUALITY"], &rows));
     text
 }
 
@@ -158,5 +160,51 @@ fn conferee_json(conferee: &ConfereeRecord) -> Value {
         "joined_at": moment(conferee.joined_at),
         "left_at": moment(conferee.left_at),
         "leave_reason": conferee.leave_reason,
+        "quality": conferee.quality.map(quality_json),
+    })
+}
+
+/// A line of what matters: how good it sounded, and what it suffered from.
+fn quality_text(quality: CallQuality) -> String {
+    let mos = quality
+        .mos_hundredths
+        .map_or("nothing heard".to_owned(), |mos| format!("MOS {:.2}", hundredths(mos)));
+    let theirs = quality
+        .theirs
+        .map(|theirs| format!(", theirs {:.2}", hundredths(theirs.mos_hundredths)))
+        .unwrap_or_default();
+    let expected = (quality.packets_received + quality.packets_lost).max(1) as f64;
+    let lost = (quality.packets_lost + quality.packets_late) as f64 * 100.0 / expected;
+    let secret = if quality.is_secret { " SRTP" } else { "" };
+    format!(
+        "{mos}{theirs}; {}{secret}, {lost:.1}% lost, jitter {:.1} ms",
+        quality.codec,
+        f64::from(quality.jitter_us) / 1_000.0
+    )
+}
+
+fn hundredths(mos: u32) -> f64 {
+    f64::from(mos) / 100.0
+}
+
+fn quality_json(quality: CallQuality) -> Value {
+    let ms = |us: u32| f64::from(us) / 1_000.0;
+    json!({
+        "codec": quality.codec.as_str(),
+        "srtp": quality.is_secret,
+        "packets_received": quality.packets_received,
+        "packets_sent": quality.packets_sent,
+        "packets_lost": quality.packets_lost,
+        "packets_late": quality.packets_late,
+        "burst_packets": f64::from(quality.burst_tenths) / 10.0,
+        "concealed_percent": f64::from(quality.concealed_permyriad) / 100.0,
+        "jitter_ms": ms(quality.jitter_us),
+        "round_trip_ms": quality.round_trip_us.map(ms),
+        "mos": quality.mos_hundredths.map(hundredths),
+        "theirs": quality.theirs.map(|theirs| json!({
+            "packets_lost": theirs.packets_lost,
+            "jitter_ms": ms(theirs.jitter_us),
+            "mos": hundredths(theirs.mos_hundredths),
+        })),
     })
 }

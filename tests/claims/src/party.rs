@@ -88,6 +88,21 @@ impl Party {
         self.key_code_at(&self.server.uri("conference"), code).await
     }
 
+    /// The same from a telephone shaped by `shape`.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn key_code_with(
+        &self,
+        code: &str,
+        shape: impl FnOnce(CallPlan) -> CallPlan,
+    ) -> anyhow::Result<Phone> {
+        let uri = self.server.uri("conference");
+        let phone = self.call_with(&uri, |plan| shape(plan.digits(format!("{code}#")))).await?;
+        phone.call.wait_answered().await?;
+        Ok(phone)
+    }
+
     /// The same at another address of the server.
     ///
     /// # Errors

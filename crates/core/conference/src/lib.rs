@@ -18,6 +18,7 @@ pub mod ids;
 pub mod intent;
 pub mod lease;
 pub mod placement;
+pub mod quality;
 pub mod reference;
 pub mod refusal;
 pub mod room;
@@ -41,6 +42,7 @@ pub use ids::{
 pub use intent::{FreshIds, Intent};
 pub use lease::LeaseWatch;
 pub use placement::MixerLoad;
+pub use quality::{CallQuality, CodecLabel};
 pub use refusal::Refusal;
 pub use room::{Announce, EntryPolicy, HostLeaves, LockScope, Room, RoomName};
 pub use snapshot::RoomSnapshot;

@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
+use partyline_conference::quality::TheirQuality;
 use partyline_conference::{
-    AttendanceId, CallerIdentity, Command, CommandId, ConferenceCode, Epoch, Generation, LeaveReason, MixId,
-    Refusal, RoomId, VruId,
+    AttendanceId, CallQuality, CallerIdentity, CodecLabel, Command, CommandId, ConferenceCode, Epoch,
+    Generation, LeaveReason, MixId, Refusal, RoomId, VruId,
 };
 use partyline_rpc::conferencing::{AttendDown, AttendUp, CommandOrder, Hello, JoinedMix, Placed};
 use partyline_rpc::generated::conferencing as wire;
@@ -126,6 +127,24 @@ fn hello() -> Hello {
         },
         joined: Some(JoinedMix { mix: MixId::from_bits(3), epoch: Epoch(4) }),
         left: Some(LeaveReason::Keys),
+        quality: Some(quality()),
+    }
+}
+
+fn quality() -> CallQuality {
+    CallQuality {
+        codec: CodecLabel::new("PCMU").unwrap(),
+        is_secret: true,
+        packets_received: 1,
+        packets_sent: 2,
+        packets_lost: 3,
+        packets_late: 4,
+        burst_tenths: 15,
+        concealed_permyriad: 6,
+        jitter_us: 7,
+        round_trip_us: None,
+        mos_hundredths: Some(432),
+        theirs: Some(TheirQuality { packets_lost: 8, jitter_us: 9, mos_hundredths: 410 }),
     }
 }
 
@@ -134,6 +153,7 @@ fn what_a_vru_says_survives_the_way() {
     let said = [
         AttendUp::Hello(Box::new(hello())),
         AttendUp::Joined(JoinedMix { mix: MixId::from_bits(3), epoch: Epoch(4) }),
+        AttendUp::Quality(quality()),
         AttendUp::Left(LeaveReason::HungUp),
     ];
     for message in said {

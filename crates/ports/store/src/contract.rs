@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use partyline_conference::{
-    AttendanceId, AttendanceView, CodeMatch, CommandAnswer, CommandId, ConferenceCode, ConferenceId,
-    Decision, Event, EventSequence, HostPin, MixerId, Role, Room, RoomId, RoomName, RoomSnapshot,
-    RoomVersion, ServiceName, Timestamp, TrunkName, VruId,
+    AttendanceId, AttendanceView, CallQuality, CodeMatch, CommandAnswer, CommandId, ConferenceCode,
+    ConferenceId, Decision, Event, EventSequence, HostPin, MixerId, Role, Room, RoomId, RoomName,
+    RoomSnapshot, RoomVersion, ServiceName, Timestamp, TrunkName, VruId,
 };
 use partyline_trunk::TrunkSettings;
 use tokio::sync::broadcast;
@@ -176,6 +176,10 @@ pub trait Store: StoreReader {
 
     /// Records refused tries; those with a known identifier change nothing.
     async fn record_attempts(&self, attempts: &[Attempt]) -> Result<(), StoreError>;
+
+    /// Keeps how a caller's call sounded with the records of their conferees; the last word counts. A caller who never
+    /// was a conferee has no record, which is no error.
+    async fn note_quality(&self, attendance: AttendanceId, quality: &CallQuality) -> Result<(), StoreError>;
 
     /// Makes a room. Codes must be new in the whole store.
     async fn create_room(&self, room: &NewRoom) -> Result<Room, StoreError>;

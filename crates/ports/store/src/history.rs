@@ -5,6 +5,7 @@ use partyline_conference::ConferenceId;
 
 use crate::contract::StoreError;
 use crate::db::{Connection, Row, values};
+use crate::quality;
 use crate::records::{Attempt, ConfereeRecord, ConferenceFilter, ConferenceRecord};
 use crate::writer::Write;
 
@@ -120,6 +121,7 @@ fn conferee(row: &Row) -> Result<ConfereeRecord, StoreError> {
         joined_at: row.read("joined_at")?,
         left_at: row.read("left_at")?,
         leave_reason: row.read("leave_reason")?,
+        quality: quality::read(row)?,
     })
 }
 

@@ -22,6 +22,7 @@ mod leftovers;
 mod mixes;
 mod open;
 mod pin;
+mod quality;
 mod records;
 mod rooms;
 mod rows;

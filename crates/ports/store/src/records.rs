@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use partyline_conference::{
-    Announce, AttemptId, ConfereeId, ConferenceCode, ConferenceId, EntryPolicy, Epoch, HostLeaves, HostPin,
-    InterfaceServerId, LockScope, MixId, MixerClass, MixerId, Order, Refusal, Role, Room, RoomId, RoomName,
-    ServiceName, Timestamp, VruId,
+    Announce, AttemptId, CallQuality, ConfereeId, ConferenceCode, ConferenceId, EntryPolicy, Epoch,
+    HostLeaves, HostPin, InterfaceServerId, LockScope, MixId, MixerClass, MixerId, Order, Refusal, Role,
+    Room, RoomId, RoomName, ServiceName, Timestamp, VruId,
 };
 
 /// A room that is to be made. The account is the default one.
@@ -132,6 +132,8 @@ pub struct ConfereeRecord {
     pub left_at: Option<Timestamp>,
     /// Why they left (the word of a leave reason).
     pub leave_reason: Option<String>,
+    /// How the call sounded, once its VRU has said so.
+    pub quality: Option<CallQuality>,
 }
 
 /// A refused try.

@@ -14,6 +14,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, sql: include_str!("../migrations/0001_first.sql") },
     Migration { version: 2, sql: include_str!("../migrations/0002_trunks.sql") },
+    Migration { version: 3, sql: include_str!("../migrations/0003_quality.sql") },
 ];
 
 /// The schema version that this program knows.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use partyline_conference::{
-    AttendanceId, AttendanceView, CodeMatch, CommandAnswer, CommandId, ConferenceCode, ConferenceId,
-    EventSequence, HostPin, MixerId, Role, Room, RoomId, RoomName, RoomSnapshot, RoomVersion, ServiceName,
-    Timestamp, TrunkName, VruId,
+    AttendanceId, AttendanceView, CallQuality, CodeMatch, CommandAnswer, CommandId, ConferenceCode,
+    ConferenceId, EventSequence, HostPin, MixerId, Role, Room, RoomId, RoomName, RoomSnapshot, RoomVersion,
+    ServiceName, Timestamp, TrunkName, VruId,
 };
 use partyline_trunk::TrunkSettings;
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
@@ -20,6 +20,7 @@ use crate::db::{Connection, failure, values};
 use crate::keys::LookupKeys;
 use crate::open::{self, Mode, OpenError};
 use crate::pin::Pins;
+use crate::quality::NoteQuality;
 use crate::records::{
     Attempt, ConferenceFilter, ConferenceRecord, InterfaceServerLease, MixerLease, NewRoom, Retention,
     RoomChanges, RoomSummary, VruLease,
@@ -264,6 +265,10 @@ impl Store for SqliteStore {
             HashedCode::new(&self.keys, Role::Participant, &room.participant_code),
         ];
         self.writer.write(rooms::CreateRoom { settings: room.settings.clone(), codes, host_pin }).await
+    }
+
+    async fn note_quality(&self, attendance: AttendanceId, quality: &CallQuality) -> Result<(), StoreError> {
+        self.writer.write(NoteQuality { attendance, quality: *quality }).await
     }
 
     async fn change_room(&self, room: RoomId, changes: &RoomChanges) -> Result<Room, StoreError> {

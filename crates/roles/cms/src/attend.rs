@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use partyline_conference::{AttendanceId, Generation, Intent, MixView, RoomId, Standing, VruId};
+use partyline_conference::{AttendanceId, CallQuality, Generation, Intent, MixView, RoomId, Standing, VruId};
 use partyline_rpc::conferencing::{AttendDown, AttendUp, Hello, JoinedMix, MixTicket, Placed};
 use partyline_rpc::generated::conferencing as wire;
 use partyline_rpc::{LegName, TICKET_LIFE, Ticket};
@@ -83,6 +83,7 @@ impl Office {
             _place: place,
         };
         let has_left = hello.left.is_some();
+        self.keep_quality(hello.attendance, hello.quality).await;
         self.ask(room, intents(hello, role)).await?;
         if has_left {
             return Ok(ended());
@@ -101,6 +102,15 @@ impl Office {
 }
 
 impl Office {
+    /// Keeps how a call sounded. It is a record, not a rule: where it can't be written, the call goes on without.
+    async fn keep_quality(&self, attendance: AttendanceId, quality: Option<CallQuality>) {
+        if let Some(quality) = quality
+            && let Err(error) = self.store.note_quality(attendance, &quality).await
+        {
+            tracing::warn!(%attendance, %error, "how a call sounded can't be written down");
+        }
+    }
+
     /// A caller who attends again and has no audio in their mix may have lost it with the mixer: before they are sent
     /// there again, the mixer is asked.
     async fn doubt_mix_of(&self, attendance: AttendanceId, joined: Option<JoinedMix>) -> Result<(), Status> {
@@ -120,7 +130,7 @@ impl Office {
 
 /// What a hello asks of its room.
 fn intents(hello: Hello, role: partyline_conference::Role) -> Vec<Intent> {
-    let Hello { attendance, generation, vru, caller, joined, left, code: _, host_pin: _ } = hello;
+    let Hello { attendance, generation, vru, caller, joined, left, code: _, host_pin: _, quality: _ } = hello;
     let mut intents = vec![Intent::Attend { attendance, generation, vru, role, caller }];
     if let Some(joined) = joined {
         intents.push(Intent::Joined { attendance, generation, mix: joined.mix, epoch: joined.epoch });
@@ -138,7 +148,7 @@ async fn first_hello(up: &mut Streaming<wire::AttendUp>) -> Result<Hello, Status
         .ok_or_else(|| Status::invalid_argument("no hello came"))?;
     match AttendUp::try_from(first)? {
         AttendUp::Hello(hello) => Ok(*hello),
-        AttendUp::Joined(_) | AttendUp::Left(_) => {
+        AttendUp::Joined(_) | AttendUp::Quality(_) | AttendUp::Left(_) => {
             Err(Status::invalid_argument("the first message is no hello"))
         }
     }
@@ -290,6 +300,10 @@ impl Stream {
         let intent = match AttendUp::try_from(message) {
             Ok(AttendUp::Joined(joined)) => {
                 Intent::Joined { attendance, generation, mix: joined.mix, epoch: joined.epoch }
+            }
+            Ok(AttendUp::Quality(quality)) => {
+                self.office.keep_quality(attendance, Some(quality)).await;
+                return Turn::GoesOn;
             }
             Ok(AttendUp::Left(reason)) => Intent::Left { attendance, generation, reason },
             Ok(AttendUp::Hello(_)) => {

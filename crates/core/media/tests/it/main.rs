@@ -9,3 +9,4 @@
 mod caller;
 mod leg;
 mod mix;
+mod secret;

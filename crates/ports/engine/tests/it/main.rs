@@ -7,4 +7,5 @@
 mod commands;
 mod hearing;
 mod phone;
+mod secret;
 mod turmoil;

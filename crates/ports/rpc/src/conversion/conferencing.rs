@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use partyline_conference::quality::TheirQuality;
 use partyline_conference::{
-    AttemptId, AttendanceId, CallerIdentity, Command, CommandAnswer, CommandId, CommandRefusal, ConfereeId,
-    ConferenceCode, ConferenceId, Epoch, Generation, HostPin, LeaveReason, MixId, MixerId, Order, Refusal,
-    Role, RoomId, Timestamp, VruId,
+    AttemptId, AttendanceId, CallQuality, CallerIdentity, CodecLabel, Command, CommandAnswer, CommandId,
+    CommandRefusal, ConfereeId, ConferenceCode, ConferenceId, Epoch, Generation, HostPin, LeaveReason, MixId,
+    MixerId, Order, Refusal, Role, RoomId, Timestamp, VruId,
 };
 
 use super::{
@@ -46,6 +47,8 @@ pub struct Hello {
     pub joined: Option<JoinedMix>,
     /// After a break: why the caller has left meanwhile.
     pub left: Option<LeaveReason>,
+    /// After a break: how the call sounded, where the caller has left.
+    pub quality: Option<CallQuality>,
 }
 
 /// A mix at one of its placements.
@@ -64,6 +67,8 @@ pub enum AttendUp {
     Hello(Box<Hello>),
     /// The caller's audio is up in this mix.
     Joined(JoinedMix),
+    /// How the call sounded, before it is over.
+    Quality(CallQuality),
     /// The caller has left, for good.
     Left(LeaveReason),
 }
@@ -185,6 +190,7 @@ impl TryFrom<wire::Hello> for Hello {
             },
             joined: hello.joined.map(JoinedMix::try_from).transpose()?,
             left,
+            quality: hello.quality.map(quality).transpose()?,
         })
     }
 }
@@ -202,6 +208,7 @@ impl From<Hello> for wire::Hello {
             call_id: cut(hello.caller.call, CALL_BYTES_MAX),
             joined: hello.joined.map(Into::into),
             left_reason: hello.left.map(|reason| reason.as_str().to_owned()).unwrap_or_default(),
+            quality: hello.quality.map(wire_quality),
         }
     }
 }
@@ -214,6 +221,7 @@ impl TryFrom<wire::AttendUp> for AttendUp {
         match present("up", message.up)? {
             Up::Hello(hello) => Ok(Self::Hello(Box::new(hello.try_into()?))),
             Up::Joined(joined) => Ok(Self::Joined(joined.try_into()?)),
+            Up::Quality(told) => Ok(Self::Quality(quality(told)?)),
             Up::Left(left) => Ok(Self::Left(leave_reason(&left.reason)?)),
         }
     }
@@ -225,9 +233,52 @@ impl From<AttendUp> for wire::AttendUp {
         let up = match message {
             AttendUp::Hello(hello) => Up::Hello((*hello).into()),
             AttendUp::Joined(joined) => Up::Joined(joined.into()),
+            AttendUp::Quality(quality) => Up::Quality(wire_quality(quality)),
             AttendUp::Left(reason) => Up::Left(wire::Left { reason: reason.as_str().to_owned() }),
         };
         Self { up: Some(up) }
+    }
+}
+
+fn quality(told: wire::Quality) -> Result<CallQuality, ParseError> {
+    Ok(CallQuality {
+        codec: CodecLabel::new(&told.codec).ok_or(ParseError::Malformed("codec"))?,
+        is_secret: told.is_secret,
+        packets_received: told.packets_received,
+        packets_sent: told.packets_sent,
+        packets_lost: told.packets_lost,
+        packets_late: told.packets_late,
+        burst_tenths: told.burst_tenths,
+        concealed_permyriad: told.concealed_permyriad,
+        jitter_us: told.jitter_us,
+        round_trip_us: told.round_trip_us,
+        mos_hundredths: told.mos_hundredths,
+        theirs: told.theirs.map(|theirs| TheirQuality {
+            packets_lost: theirs.packets_lost,
+            jitter_us: theirs.jitter_us,
+            mos_hundredths: theirs.mos_hundredths,
+        }),
+    })
+}
+
+fn wire_quality(quality: CallQuality) -> wire::Quality {
+    wire::Quality {
+        codec: quality.codec.to_string(),
+        is_secret: quality.is_secret,
+        packets_received: quality.packets_received,
+        packets_sent: quality.packets_sent,
+        packets_lost: quality.packets_lost,
+        packets_late: quality.packets_late,
+        burst_tenths: quality.burst_tenths,
+        concealed_permyriad: quality.concealed_permyriad,
+        jitter_us: quality.jitter_us,
+        round_trip_us: quality.round_trip_us,
+        mos_hundredths: quality.mos_hundredths,
+        theirs: quality.theirs.map(|theirs| wire::TheirQuality {
+            packets_lost: theirs.packets_lost,
+            jitter_us: theirs.jitter_us,
+            mos_hundredths: theirs.mos_hundredths,
+        }),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use partyline_conference::quality::TheirQuality;
 use partyline_conference::{
-    AttemptId, Change, CommandId, ConferenceEnd, Decision, EventKind, EventSequence, LeaveReason, Order,
-    Refusal, Role, ServiceName, Standing, WaitingKind,
+    AttemptId, CallQuality, Change, CodecLabel, CommandId, ConferenceEnd, Decision, EventKind, EventSequence,
+    LeaveReason, Order, Refusal, Role, ServiceName, Standing, WaitingKind,
 };
 use partyline_store::{Attempt, ConferenceFilter, Retention, Store};
 
@@ -35,6 +36,36 @@ pub(crate) async fn a_conference_is_on_record_with_every_entry_and_exit(store: &
     assert_eq!((past.ended_at, past.end.as_deref(), past.seated), (Some(NOW), Some("last_left"), 0));
     assert_eq!((past.mixer, past.conferees.len()), (mixer("m1"), 2));
     assert_eq!(store.conference(conference(9)).await.unwrap(), None);
+}
+
+pub(crate) async fn how_a_call_sounded_is_on_record_with_its_conferee(store: &dyn Store) {
+    let scene = Scene::with_conference(store).await;
+    let quality = CallQuality {
+        codec: CodecLabel::new("PCMU").unwrap(),
+        is_secret: true,
+        packets_received: 990,
+        packets_sent: 1_000,
+        packets_lost: 10,
+        packets_late: 2,
+        burst_tenths: 25,
+        concealed_permyriad: 125,
+        jitter_us: 1_250,
+        round_trip_us: None,
+        mos_hundredths: Some(412),
+        theirs: Some(TheirQuality { packets_lost: 3, jitter_us: 800, mos_hundredths: 430 }),
+    };
+    store.note_quality(attendance(1), &quality).await.unwrap();
+    let better = CallQuality { mos_hundredths: Some(420), round_trip_us: Some(40_000), ..quality };
+    store.note_quality(attendance(1), &better).await.unwrap();
+    store.note_quality(attendance(99), &quality).await.unwrap();
+    scene.commit([leave(1, LeaveReason::HungUp)]).await.unwrap();
+    let record = store.conference(conference(1)).await.unwrap().unwrap();
+    let [host, participant] = record.conferees.as_slice() else { panic!("{:?}", record.conferees) };
+    assert_eq!((host.quality, participant.quality), (Some(better), None));
+    let plain = CallQuality { theirs: None, mos_hundredths: None, ..quality };
+    store.note_quality(attendance(2), &plain).await.unwrap();
+    let record = store.conference(conference(1)).await.unwrap().unwrap();
+    assert_eq!(record.conferees[1].quality, Some(plain), "after they left too");
 }
 
 pub(crate) async fn conferences_are_listed_by_room_and_life(store: &dyn Store) {

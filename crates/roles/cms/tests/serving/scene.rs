@@ -262,6 +262,7 @@ impl Scene {
             },
             joined: None,
             left: None,
+            quality: None,
         }
     }
 

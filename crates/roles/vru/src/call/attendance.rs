@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use partyline_conference::{
-    AttendanceId, CallerIdentity, ConfereeState, ConferenceCode, Generation, HostPin, LeaveReason, MixKind,
-    MixView, Standing, VruId,
+    AttendanceId, CallQuality, CallerIdentity, ConfereeState, ConferenceCode, Generation, HostPin,
+    LeaveReason, MixKind, MixView, Standing, VruId,
 };
 use partyline_rpc::conferencing::{AttendDown, AttendUp, Hello, JoinedMix, MixTicket};
 use partyline_rpc::generated::conferencing as wire;
@@ -22,7 +22,7 @@ use crate::proxies::Proxies;
 /// The first pause before attending again; doubles, with jitter, so that the callers of a dead interface server do not
 /// come back all at once.
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
-/// Joined and left, and a spare.
+/// Joined, quality and left, and a spare.
 const UP_MAX: usize = 4;
 
 /// Who attends.
@@ -40,6 +40,8 @@ pub(crate) struct Attendee {
 pub(crate) struct Word {
     pub(crate) joined: Option<JoinedMix>,
     pub(crate) left: Option<LeaveReason>,
+    /// How the call sounded, once it is over.
+    pub(crate) quality: Option<CallQuality>,
     /// Counts the wishes to be told again.
     pub(crate) again: u64,
 }
@@ -76,8 +78,11 @@ impl Attendance {
     }
 
     /// Said once; a later reason changes nothing.
-    pub(crate) fn left(&self, reason: LeaveReason) {
+    pub(crate) fn left(&self, reason: LeaveReason, quality: Option<CallQuality>) {
         self.word.send_modify(|word| {
+            if word.left.is_none() {
+                word.quality = quality;
+            }
             word.left.get_or_insert(reason);
         });
     }
@@ -157,6 +162,7 @@ impl AttendanceTask {
             caller: attendee.caller,
             joined: word.joined,
             left: word.left,
+            quality: word.quality,
         }))
     }
 
@@ -259,6 +265,9 @@ fn say(up: &mpsc::Sender<wire::AttendUp>, said: Word, word: Word) -> Result<(), 
     if let Some(reason) = word.left
         && said.left.is_none()
     {
+        if let Some(quality) = word.quality {
+            up.try_send(AttendUp::Quality(quality).into()).map_err(|_| broken)?;
+        }
         up.try_send(AttendUp::Left(reason).into()).map_err(|_| broken)?;
     }
     Ok(())

@@ -10,6 +10,7 @@ mod checks;
 mod line_test;
 pub(crate) mod media;
 mod mix_link;
+mod quality;
 mod service;
 mod wishes;
 
@@ -20,7 +21,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use partyline_call::{Brain, Fact, Journey, KeySource, Keys, LineTest, PlayNumber};
-use partyline_conference::{AttendanceId, LeaveReason};
+use partyline_conference::{AttendanceId, CallQuality, LeaveReason};
 use partyline_engine::{Engine, LegControl, LegEvent};
 use partyline_rpc::conferencing::{JoinedMix, MixTicket};
 use partyline_sip::endpoint::{Because, CallEvent, CallKey, IncomingCall};
@@ -125,6 +126,8 @@ struct Call {
     checks: JoinSet<Fact>,
     test: TestLink,
     is_told_goodbye: bool,
+    is_measured: bool,
+    quality: Option<CallQuality>,
     place: Place,
 }
 
@@ -191,6 +194,8 @@ impl Call {
             checks: JoinSet::new(),
             test: TestLink::None,
             is_told_goodbye: false,
+            is_measured: false,
+            quality: None,
             place,
             shared,
         }
@@ -207,18 +212,31 @@ impl Call {
         }
     }
 
-    async fn finish(self) {
+    async fn finish(mut self) {
+        let quality = self.measure().await;
         let Self { leg, attendance, link, sip, test, .. } = self;
         // The mixers hear of the leave; the leg's ports are free before they answer.
         drop((leg, sip));
         if let Some(attendance) = &attendance {
             // Where the journey said so already, this changes nothing.
-            attendance.left(LeaveReason::CallFailed);
+            attendance.left(LeaveReason::CallFailed, quality);
         }
         if let TestLink::Open(stream) = test {
             stream.finish().await;
         }
         link.finish().await;
+    }
+
+    /// How the call sounded up to the first time that this is asked; it is over then.
+    async fn measure(&mut self) -> Option<CallQuality> {
+        if !std::mem::replace(&mut self.is_measured, true)
+            && let Some((leg, _)) = &self.leg
+            && let Some(report) = leg.report().await
+        {
+            quality::count(&report);
+            self.quality = quality::of_report(&report);
+        }
+        self.quality
     }
 
     /// Waits for whatever comes first.

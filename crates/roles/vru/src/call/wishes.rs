@@ -67,7 +67,7 @@ impl Call {
                     attendance.joined(None);
                 }
             }
-            Wish::Left(reason) => self.left(reason),
+            Wish::Left(reason) => self.left(reason).await,
             Wish::StartLineTest => self.start_line_test(),
             Wish::SetEcho(echoes) => {
                 if let Some((leg, _)) = &self.leg {
@@ -169,10 +169,11 @@ impl Call {
         self.attendance = Some(attendance);
     }
 
-    fn left(&self, reason: LeaveReason) {
+    async fn left(&mut self, reason: LeaveReason) {
         info!(call = %self.incoming.call_id, attendance = %self.attendance_id, reason = reason.as_str(), "left");
+        let quality = self.measure().await;
         if let Some(attendance) = &self.attendance {
-            attendance.left(reason);
+            attendance.left(reason, quality);
         }
     }
 
