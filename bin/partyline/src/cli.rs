@@ -97,6 +97,9 @@ pub(crate) struct Serve {
     /// Takes calls on this address, UDP and TCP; may be repeated [default: 0.0.0.0:5060]
     #[arg(long, value_name = "ADDR", value_parser = Text::<SocketAddr>::from_flag)]
     sip_listen: Vec<Text<SocketAddr>>,
+    /// Takes calls over TLS on this address; may be repeated, and needs a certificate in the settings
+    #[arg(long, value_name = "ADDR", value_parser = Text::<SocketAddr>::from_flag)]
+    sip_tls_listen: Vec<Text<SocketAddr>>,
     /// UDP ports for audio, both included [default: 16384-32767]
     #[arg(long, value_name = "A-B", value_parser = Text::<PortRange>::from_flag)]
     rtp_ports: Option<Text<PortRange>>,
@@ -314,6 +317,11 @@ impl Serve {
             let value =
                 Value::Array(self.sip_listen.iter().map(|address| text(address.0.to_string())).collect());
             flags.push(FlagValue { flag: "--sip-listen", key: "sip.listen", value });
+        }
+        if !self.sip_tls_listen.is_empty() {
+            let value =
+                Value::Array(self.sip_tls_listen.iter().map(|address| text(address.0.to_string())).collect());
+            flags.push(FlagValue { flag: "--sip-tls-listen", key: "sip.tls.listen", value });
         }
         if let Some(ports) = self.rtp_ports {
             flags.push(FlagValue { flag: "--rtp-ports", key: "rtp.ports", value: text(ports.0.to_string()) });

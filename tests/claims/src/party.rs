@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use callbench::{Bench, BenchConfig, CallPlan, Caller};
+use callbench::{Bench, BenchConfig, CallPlan, Caller, Trust};
 
 use crate::address::loopback_of_my_own;
 use crate::server::{Server, ServerPlan};
@@ -52,7 +52,11 @@ impl Party {
     /// When either does not start.
     pub async fn start_with(plan: &ServerPlan) -> anyhow::Result<Self> {
         let server = Server::start_with(plan)?;
-        let bench = Bench::start(BenchConfig::new(loopback_of_my_own().into())).await?;
+        // Telephones know the server's own certificate, where it made one.
+        let certificate = server.folder().join("data/sip-tls/certificate.pem");
+        let trust = if certificate.is_file() { Trust::File(certificate) } else { Trust::System };
+        let config = BenchConfig { trust, ..BenchConfig::new(loopback_of_my_own().into()) };
+        let bench = Bench::start(config).await?;
         Ok(Self { server, bench, phones: std::cell::Cell::new(0) })
     }
 

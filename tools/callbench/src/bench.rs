@@ -9,6 +9,7 @@ use partyline_codec::Codec;
 use partyline_sip::endpoint::{Endpoint, EndpointConfig, Listen, OutgoingCall, Target, TransportKind};
 use partyline_sip::rules::DialogRules;
 use partyline_sip::sdp::{Capabilities, CodecName, KeySeed};
+use partyline_tls::Trust;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -19,7 +20,7 @@ use crate::error::BenchError;
 use crate::leg::{Leg, LegKey};
 use crate::media::{Command as MediaCommand, Media, TickReport};
 use crate::mouth::Mouth;
-use crate::plan::CallPlan;
+use crate::plan::{CallPlan, transport_of};
 use crate::progress::Progress;
 use crate::signalling::{Command, Signalling};
 
@@ -39,13 +40,21 @@ pub struct BenchConfig {
     pub raises_priority: bool,
     /// Most calls at once.
     pub calls_max: usize,
+    /// Who vouches for servers that are called over TLS (whom the system trusts).
+    pub trust: Trust,
 }
 
 impl BenchConfig {
     /// A bench on this address.
     #[must_use]
     pub const fn new(local: IpAddr) -> Self {
-        Self { local, patience: Duration::from_secs(20), raises_priority: true, calls_max: 20_000 }
+        Self {
+            local,
+            patience: Duration::from_secs(20),
+            raises_priority: true,
+            calls_max: 20_000,
+            trust: Trust::System,
+        }
     }
 }
 
@@ -72,6 +81,8 @@ impl Bench {
         let listens = vec![
             listen(TransportKind::Udp, udp.local_addr()?),
             listen(TransportKind::Tcp, listener.local_addr()?),
+            // Nobody calls back; what is told is a port of ours all the same.
+            listen(TransportKind::Tls, listener.local_addr()?),
         ];
         let endpoint = Endpoint::new(EndpointConfig {
             user_agent: concat!("callbench/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -83,7 +94,8 @@ impl Bench {
             seed: rand::random(),
             ..EndpointConfig::default()
         });
-        let signalling = Signalling::new(endpoint, udp, listener, receiver, media.clone())?;
+        let signalling =
+            Signalling::new(endpoint, udp, listener, receiver, media.clone(), config.trust.clone())?;
         let task = tokio::spawn(signalling.run());
         Ok(Self { config, commands, media, next_leg: Arc::new(AtomicU64::new(1)), task: Some(task) })
     }
@@ -183,17 +195,18 @@ pub(crate) fn capabilities(plan: &CallPlan, address: IpAddr, port: u16) -> Capab
 /// The address behind `sip:user@host[:port][;parameters]`.
 async fn resolve(target: &str) -> Result<SocketAddr, BenchError> {
     let wrong = || BenchError::Target { target: target.to_owned() };
-    let scheme = target.get(..4).ok_or_else(wrong)?;
-    if !scheme.eq_ignore_ascii_case("sip:") {
+    let (scheme, rest) = target.split_once(':').ok_or_else(wrong)?;
+    if !scheme.eq_ignore_ascii_case("sip") && !scheme.eq_ignore_ascii_case("sips") {
         return Err(wrong());
     }
-    let host = target[4..].rsplit_once('@').map_or(&target[4..], |(_, host)| host);
+    let port = transport_of(target).default_port();
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
     let host = host.split([';', '?']).next().unwrap_or(host);
     if let Ok(address) = host.parse::<SocketAddr>() {
         return Ok(address);
     }
     let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let host = if has_port { host.to_owned() } else { format!("{host}:5060") };
+    let host = if has_port { host.to_owned() } else { format!("{host}:{port}") };
     let mut found = tokio::net::lookup_host(host).await.map_err(|_| wrong())?;
     found.next().ok_or_else(wrong)
 }
@@ -208,6 +221,7 @@ mod tests {
         assert_eq!(resolve("sip:1@127.0.0.1:5070").await.unwrap(), address("127.0.0.1:5070"));
         assert_eq!(resolve("sip:1@127.0.0.9").await.unwrap(), address("127.0.0.9:5060"));
         assert_eq!(resolve("SIP:1@127.0.0.1:6000;transport=tcp").await.unwrap(), address("127.0.0.1:6000"));
+        assert_eq!(resolve("sips:1@127.0.0.9").await.unwrap(), address("127.0.0.9:5061"));
         assert_eq!(resolve("sip:127.0.0.1:6000").await.unwrap(), address("127.0.0.1:6000"));
         for wrong in ["", "sip", "tel:123", "http://127.0.0.1"] {
             assert!(resolve(wrong).await.is_err(), "{wrong}");

@@ -31,6 +31,7 @@ pub use media::TickReport;
 pub use partyline_codec::Codec;
 pub use partyline_sip::endpoint::{CallEnd, TransportKind};
 pub use partyline_sip::sdp::MediaSecurity;
+pub use partyline_tls::Trust;
 pub use plan::CallPlan;
 pub use process::ProcessMeter;
 pub use progress::Progress;

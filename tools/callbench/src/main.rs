@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use callbench::load::{LoadPlan, read_rooms};
 use callbench::{
-    Answerer, Bench, BenchConfig, CallPlan, Caller, Codec, MediaSecurity, ProcessMeter, meter, read_sound,
-    write_sound,
+    Answerer, Bench, BenchConfig, CallPlan, Caller, Codec, MediaSecurity, ProcessMeter, Trust, meter,
+    read_sound, write_sound,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -24,6 +24,12 @@ struct Cli {
     /// Local address for signalling and media
     #[arg(long, global = true, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "ADDRESS")]
     local: IpAddr,
+    /// TLS: the file of certificates (PEM) that vouch for the server; without it whom the system trusts
+    #[arg(long, global = true, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// TLS: takes any certificate
+    #[arg(long, global = true, conflicts_with = "ca")]
+    insecure: bool,
     #[command(subcommand)]
     what: What,
 }
@@ -80,6 +86,9 @@ struct CallArguments {
     /// Caller's number: the user part of From
     #[arg(long, default_value = "callbench", value_name = "USER")]
     from: String,
+    /// How to signal; without it what the target says, and that says UDP if it says nothing
+    #[arg(long)]
+    transport: Option<TransportArgument>,
     /// Codec to offer; both without it
     #[arg(long)]
     codec: Option<CodecArgument>,
@@ -90,6 +99,40 @@ struct CallArguments {
 
 fn security(word: &str) -> Result<MediaSecurity, String> {
     MediaSecurity::from_word(word).ok_or_else(|| "expected refuse, prefer or require".to_owned())
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum TransportArgument {
+    Udp,
+    Tcp,
+    Tls,
+}
+
+impl TransportArgument {
+    /// A target that says so, unless it says itself how to reach it.
+    fn applied_to(self, target: &str) -> String {
+        let parameter = match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        };
+        if target.contains(";transport=") {
+            target.to_owned()
+        } else {
+            format!("{target};transport={parameter}")
+        }
+    }
+}
+
+impl Cli {
+    fn bench(&self) -> BenchConfig {
+        let trust = match &self.ca {
+            Some(file) => Trust::File(file.clone()),
+            None if self.insecure => Trust::Anyone,
+            None => Trust::System,
+        };
+        BenchConfig { trust, ..BenchConfig::new(self.local) }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -128,8 +171,11 @@ struct LoadArguments {
     #[arg(long, default_value_t = 4.0, value_name = "SECONDS")]
     settle: f64,
     /// Signal over TCP
-    #[arg(long)]
+    #[arg(long, conflicts_with = "transport")]
     tcp: bool,
+    /// How to signal
+    #[arg(long)]
+    transport: Option<TransportArgument>,
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
@@ -148,18 +194,21 @@ fn keys(text: &str) -> Result<(Duration, String), String> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
+    let bench = cli.bench();
     match cli.what {
-        What::Call(arguments) => call(cli.local, arguments).await,
-        What::Load(arguments) => load(cli.local, arguments).await,
+        What::Call(arguments) => call(bench, arguments).await,
+        What::Load(arguments) => load(bench, arguments).await,
         What::Answer(arguments) => answer(&arguments),
     }
 }
 
-async fn call(local: IpAddr, arguments: CallArguments) -> anyhow::Result<()> {
-    let bench = Bench::start(BenchConfig::new(local)).await?;
+async fn call(config: BenchConfig, arguments: CallArguments) -> anyhow::Result<()> {
+    let bench = Bench::start(config).await?;
     let stay = arguments.seconds.map(Duration::try_from_secs_f64).transpose().context("--seconds")?;
     let memory = if arguments.record.is_some() { Duration::from_secs(600) } else { Duration::from_secs(10) };
-    let mut plan = CallPlan::new(arguments.target.clone()).from_user(arguments.from.clone()).memory(memory);
+    let target =
+        arguments.transport.map_or(arguments.target.clone(), |how| how.applied_to(&arguments.target));
+    let mut plan = CallPlan::new(target).from_user(arguments.from.clone()).memory(memory);
     plan = plan.security(arguments.srtp);
     if let Some(code) = &arguments.code {
         plan = plan.digits(format!("{}#", code.trim_end_matches('#')));
@@ -240,12 +289,15 @@ async fn tell_heard(caller: &Caller, record: Option<&std::path::Path>) -> anyhow
     Ok(())
 }
 
-async fn load(local: IpAddr, arguments: LoadArguments) -> anyhow::Result<()> {
+async fn load(config: BenchConfig, arguments: LoadArguments) -> anyhow::Result<()> {
     if arguments.callers == 0 || arguments.rate.is_nan() || arguments.rate <= 0.0 {
         bail!("--callers and --rate must be above 0");
     }
     let plan = LoadPlan {
-        target: with_user(&arguments.target, arguments.tcp),
+        target: with_user(
+            &arguments.target,
+            arguments.transport.or(arguments.tcp.then_some(TransportArgument::Tcp)),
+        ),
         rooms: read_rooms(&arguments.rooms)?,
         callers: arguments.callers,
         talkers_per_room: arguments.talkers_per_room,
@@ -256,7 +308,7 @@ async fn load(local: IpAddr, arguments: LoadArguments) -> anyhow::Result<()> {
         entry_max: Duration::from_secs(30),
         settle: Duration::try_from_secs_f64(arguments.settle).context("--settle")?,
     };
-    let report = callbench::load::run(BenchConfig::new(local), &plan).await?;
+    let report = callbench::load::run(config, &plan).await?;
     if arguments.json {
         say(&serde_json::to_string_pretty(&report)?)?;
     } else {
@@ -277,15 +329,12 @@ fn answer(arguments: &AnswerArguments) -> anyhow::Result<()> {
 }
 
 /// A target without a user part calls the conferencing application.
-fn with_user(target: &str, is_tcp: bool) -> String {
-    let mut target = match target.strip_prefix("sip:") {
+fn with_user(target: &str, transport: Option<TransportArgument>) -> String {
+    let target = match target.strip_prefix("sip:") {
         Some(host) if !host.contains('@') => format!("sip:conference@{host}"),
         Some(_) | None => target.to_owned(),
     };
-    if is_tcp {
-        target.push_str(";transport=tcp");
-    }
-    target
+    transport.map_or(target.clone(), |transport| transport.applied_to(&target))
 }
 
 fn say(line: &str) -> std::io::Result<()> {
@@ -306,8 +355,8 @@ mod tests {
 
     #[test]
     fn a_target_without_a_user_is_the_conferencing_application() {
-        assert_eq!(with_user("sip:127.0.0.1:5060", false), "sip:conference@127.0.0.1:5060");
-        assert_eq!(with_user("sip:7@h", true), "sip:7@h;transport=tcp");
+        assert_eq!(with_user("sip:127.0.0.1:5060", None), "sip:conference@127.0.0.1:5060");
+        assert_eq!(with_user("sip:7@h", Some(TransportArgument::Tls)), "sip:7@h;transport=tls");
     }
 
     #[test]

@@ -37,14 +37,26 @@ pub(crate) enum Source {
     Sound(Arc<[i16]>),
 }
 
+/// The transport that a target asks for.
+pub(crate) fn transport_of(target: &str) -> TransportKind {
+    let target = target.to_ascii_lowercase();
+    if target.starts_with("sips:") || target.contains(";transport=tls") {
+        TransportKind::Tls
+    } else if target.contains(";transport=tcp") {
+        TransportKind::Tcp
+    } else {
+        TransportKind::Udp
+    }
+}
+
 impl CallPlan {
-    /// Calls this address (`sip:CODE@192.0.2.1:5060`, perhaps with `;transport=tcp`), silently, in G.711 µ-law.
+    /// Calls this address (`sip:CODE@192.0.2.1:5060`, perhaps with `;transport=tcp` or `;transport=tls`, or `sips:`),
+    /// silently, in G.711 µ-law.
     #[must_use]
     pub fn new(target: impl Into<String>) -> Self {
         let target = target.into();
-        let is_tcp = target.to_ascii_lowercase().contains(";transport=tcp");
         Self {
-            transport: if is_tcp { TransportKind::Tcp } else { TransportKind::Udp },
+            transport: transport_of(&target),
             target,
             from_user: "callbench".to_owned(),
             source: Source::Silence,

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use partyline_sip::endpoint::{
-    Because, CallEnd, CallEvent, CallKey, ConnectionId, Endpoint, OutgoingCall, Output,
+    Because, CallEnd, CallEvent, CallKey, ConnectionId, Endpoint, OutgoingCall, Output, TransportKind,
 };
 use partyline_sip::sdp::{Agreement, Capabilities, Direction};
+use partyline_tls::Trust;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -96,8 +97,9 @@ impl Signalling {
         listener: TcpListener,
         commands: mpsc::Receiver<Command>,
         media: Media,
+        trust: Trust,
     ) -> std::io::Result<Self> {
-        let (streams, stream_events) = Streams::new(listener.local_addr()?);
+        let (streams, stream_events) = Streams::new(listener.local_addr()?, trust);
         Ok(Self {
             endpoint,
             udp_local: udp.local_addr()?,
@@ -241,7 +243,10 @@ impl Signalling {
                     }
                 }
                 Output::SendStream { connection, bytes } => self.send_stream(connection, bytes),
-                Output::Connect { connection, remote, .. } => self.streams.connect(connection, remote),
+                Output::Connect { connection, transport, remote, server_name } => {
+                    let name = (transport == TransportKind::Tls).then_some(server_name);
+                    self.streams.connect(connection, remote, name);
+                }
                 Output::Disconnect { connection } => self.streams.forget(connection),
                 // Its calls follow no redirections, and it registers with nobody.
                 Output::Locate { .. } | Output::Registration(..) => {}

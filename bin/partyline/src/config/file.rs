@@ -17,7 +17,8 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::values::{
-    Application, Code, Count, Language, Limit, LogFilter, LogFormat, PortRange, Room, Span, Srtp, Text,
+    Application, ClientRule, Code, Count, Language, Limit, LogFilter, LogFormat, PortRange, Room, Span, Srtp,
+    Text,
 };
 
 /// The whole file.
@@ -70,6 +71,9 @@ pub(crate) struct Sip {
     pub(crate) external_address: Option<Text<IpAddr>>,
     pub(crate) calls_max: Count<1, 100_000>,
     pub(crate) unknown_sources: UnknownSources,
+    pub(crate) tls: SipTls,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) external: Vec<External>,
 }
 
 impl Default for Sip {
@@ -79,8 +83,51 @@ impl Default for Sip {
             external_address: None,
             calls_max: Count::of::<2000>(),
             unknown_sources: UnknownSources::default(),
+            tls: SipTls::default(),
+            external: Vec::new(),
         }
     }
+}
+
+/// Calls over TLS.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SipTls {
+    pub(crate) listen: Vec<Text<SocketAddr>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) certificate: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<PathBuf>,
+    pub(crate) self_signed: bool,
+    pub(crate) client_certificates: Text<ClientRule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_ca: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ca: Option<PathBuf>,
+}
+
+impl Default for SipTls {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            certificate: None,
+            key: None,
+            self_signed: false,
+            client_certificates: Text(ClientRule::NotAsked),
+            client_ca: None,
+            ca: None,
+        }
+    }
+}
+
+/// What callers of some networks are told as our address.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct External {
+    pub(crate) networks: Vec<Text<SourceNetwork>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) except: Vec<Text<SourceNetwork>>,
+    pub(crate) address: Text<IpAddr>,
 }
 
 /// How wrong codes are slowed down and shut out.

@@ -234,6 +234,9 @@ fn read_variable(name: &str, text: &str) -> Result<(&'static str, Value), Config
         Kind::Number => text.trim().parse().map(Value::Integer).map_err(|_| {
             ConfigError::one(&origin, format!("invalid value: string {text:?}, expected a whole number"))
         })?,
+        Kind::Switch => text.trim().parse().map(Value::Boolean).map_err(|_| {
+            ConfigError::one(&origin, format!("invalid value: string {text:?}, expected true or false"))
+        })?,
         Kind::List => {
             Value::Array(text.split(',').map(|item| Value::String(item.trim().to_owned())).collect())
         }

@@ -3,6 +3,7 @@
 //! It holds no setting that depends on the machine: whether a port is free or a folder exists is for
 //! `doctor` and the start to find out.
 
+pub(crate) mod edge;
 pub(crate) mod file;
 mod layers;
 pub(crate) mod reference;
@@ -24,7 +25,7 @@ use partyline_conference::{ConferenceCode, InterfaceServerId, MixerClass, MixerI
 use partyline_store::Retention;
 use partyline_telemetry::LogConfig;
 use partyline_trunk::{Trunk, UnknownSources};
-use partyline_vru::{MediaSecurity, SourceNetwork};
+use partyline_vru::{ExternalAddress, MediaSecurity, SourceNetwork};
 
 pub(crate) use layers::{ConfigError, FlagValue, Inputs, Origin, Origins};
 
@@ -48,6 +49,8 @@ const DNIS_CHARS_MAX: usize = 64;
 pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     pub(crate) external_address: Option<IpAddr>,
+    pub(crate) external: Vec<ExternalAddress>,
+    pub(crate) tls: Option<edge::SipTls>,
     pub(crate) calls_max: usize,
     pub(crate) guess_defence: GuessDefence,
     pub(crate) rtp_ports: PortRange,
@@ -91,6 +94,8 @@ pub(crate) struct Mixer {
 pub(crate) struct Vru {
     pub(crate) id: VruId,
     pub(crate) listen: Vec<SocketAddr>,
+    /// Whether it takes the calls over TLS.
+    pub(crate) has_tls: bool,
 }
 
 /// What callers hear.
@@ -156,6 +161,8 @@ fn check(file: &File, origins: &Origins, environment: &[(String, String)]) -> Re
     let config = Config {
         data_dir: file.data_dir.clone(),
         external_address: external_address(file, &mut problems),
+        external: edge::external(file, &mut problems),
+        tls: edge::tls(file, &mut problems),
         calls_max: file.sip.calls_max.number() as usize,
         guess_defence: guess_defence(file, &mut problems),
         rtp_ports: file.rtp.ports.0,
@@ -244,7 +251,11 @@ fn vrus(file: &File, problems: &mut Problems<'_>) -> Vec<Vru> {
         problems.add("sip.listen", "expected at least one address with a port, such as \"0.0.0.0:5060\"");
     }
     if file.vru.is_empty() {
-        return vec![Vru { id: VruId::new("vru-1").expect("the word is a name"), listen: shared }];
+        return vec![Vru {
+            id: VruId::new("vru-1").expect("the word is a name"),
+            listen: shared,
+            has_tls: true,
+        }];
     }
     if file.vru.len() > ROLES_MAX {
         problems.add("vru", format!("{} VRUs; at most {ROLES_MAX} are allowed", file.vru.len()));
@@ -268,7 +279,13 @@ fn vrus(file: &File, problems: &mut Problems<'_>) -> Vec<Vru> {
                 "expected sip_listen: only one VRU can take the addresses of sip.listen",
             );
         }
-        vrus.push(Vru { id: entry.id.0.clone(), listen });
+        // One VRU can take the addresses of TLS: the one that takes those of sip.listen, else the first.
+        let has_tls = if file.vru.iter().any(|vru| vru.sip_listen.is_none()) {
+            entry.sip_listen.is_none()
+        } else {
+            place == 0
+        };
+        vrus.push(Vru { id: entry.id.0.clone(), listen, has_tls });
     }
     if sharing == 0 && problems.origins.of("sip.listen") != Origin::Default {
         problems.add("sip.listen", "it would have no effect: every [[vru]] has a sip_listen of its own");
@@ -349,6 +366,11 @@ fn check_addresses(config: &Config, problems: &mut Problems<'_>) {
                     ),
                 );
             }
+        }
+    }
+    for address in config.tls.iter().flat_map(|tls| &tls.listen) {
+        if address.port() != 0 && !taken.insert(*address) {
+            problems.add("sip.tls.listen", format!("{address} is taken for SIP; expected another port"));
         }
     }
     if config.http_listen.port() != 0 && taken.contains(&config.http_listen) {

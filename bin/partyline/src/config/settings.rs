@@ -7,6 +7,8 @@ pub(crate) enum Kind {
     Text,
     /// A whole number.
     Number,
+    /// `true` or `false`.
+    Switch,
     /// Several, with commas between.
     List,
     /// A TOML value.
@@ -67,7 +69,24 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .unset("the address that a call came in on", "\"203.0.113.7\""),
     setting("sip.calls_max", Kind::Number, "Most calls at once for each VRU, 1 to 100000; further ones are refused with 503."),
     setting("sip.unknown_sources", Kind::Text, "What becomes of calls that belong to no trunk: \"allow\" lets them in to the code prompt, \"challenge\" asks them for the password of a trunk's user, \"refuse\" refuses them. None of them can ever dial out."),
-    setting("guess_defence.trusted_sources", Kind::List, "Addresses and networks of trunks, whose callers are told apart by their number and the number dialled. Wrong codes from anywhere else count per source address.")
+    setting("sip.tls.listen", Kind::List, "Addresses on which calls come in over TLS, such as \"0.0.0.0:5061\". They belong to the VRU that takes `sip.listen`. Calling others over TLS needs one too, as they call back.")
+        .flag("--sip-tls-listen").unset("none", "[\"0.0.0.0:5061\"]"),
+    setting("sip.tls.certificate", Kind::Text, "A PEM file: our certificate, and behind it those that lead to its issuer. It is read again when it changes; a new one that can't be used leaves the old one in force, and the log says why.")
+        .unset("none", "\"/etc/partyline/sip.pem\""),
+    setting("sip.tls.key", Kind::Text, "A PEM file: the certificate's private key.")
+        .unset("none", "\"/etc/partyline/sip.key\""),
+    setting("sip.tls.self_signed", Kind::Switch, "For trials: shows a certificate of our own making, which is kept in the data directory and made anew before it ends. Nobody vouches for it."),
+    setting("sip.tls.client_certificates", Kind::Text, "Whether callers over TLS have to show a certificate: \"none\" asks for none, \"request\" takes callers without one, \"require\" does not. A wrong one is always refused."),
+    setting("sip.tls.client_ca", Kind::Text, "A PEM file: the certificates of those who vouch for callers.")
+        .unset("none", "\"/etc/partyline/carriers.pem\""),
+    setting("sip.tls.ca", Kind::Text, "A PEM file: the certificates of those who vouch for whom we call over TLS.")
+        .unset("whom the system trusts", "\"/etc/partyline/ca.pem\""),
+    setting("sip.external", Kind::Toml, "What callers of some networks are told as our address, one table each; the first that covers a caller holds, before `sip.external_address`. Callers on this machine are never told one.")
+        .unset("none", ""),
+    setting("sip.external[].networks", Kind::Inner, "The callers' networks.").unset("must be given", "[\"0.0.0.0/0\"]"),
+    setting("sip.external[].except", Kind::Inner, "Networks within these whose callers reach us without translation.").unset("none", "[\"10.0.0.0/8\", \"192.168.0.0/16\"]"),
+    setting("sip.external[].address", Kind::Inner, "The address that they are told, in SIP and SDP.").unset("must be given", "\"203.0.113.9\""),
+    setting("guess_defence.trusted_sources", Kind::List, "Addresses and networks of trunks, whose callers are told apart by their number and the number dialled, and who may have more calls and connections at once than a stranger. Wrong codes from anywhere else count per source address.")
         .unset("none", "[\"203.0.113.0/24\", \"2001:db8::7\"]"),
     setting("guess_defence.free", Kind::Number, "Wrong codes from one source that cost no time, 0 to 100: people mistype."),
     setting("guess_defence.delay", Kind::Text, "The delay behind the next wrong code; each further one doubles it."),

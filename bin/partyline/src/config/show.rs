@@ -14,7 +14,7 @@ pub(crate) fn text(loaded: &Loaded) -> String {
     let mut lines = Vec::new();
     let mut section = "";
     for setting in SETTINGS.iter().filter(|setting| !matches!(setting.kind, Kind::Inner | Kind::Toml)) {
-        let (now, name) = setting.key.split_once('.').unwrap_or(("", setting.key));
+        let (now, name) = setting.key.rsplit_once('.').unwrap_or(("", setting.key));
         if now != section {
             lines.push(format!("\n[{now}]"));
             section = now;
@@ -29,8 +29,10 @@ pub(crate) fn text(loaded: &Loaded) -> String {
         let value = look_up(&table, setting.key).filter(|value| !is_empty(value));
         match value {
             Some(value) => {
-                let mut one = Table::new();
-                one.insert(setting.key.to_owned(), value.clone());
+                let one = setting.key.rsplit('.').fold(value.clone(), |inner, name| {
+                    Value::Table(Table::from_iter([(name.to_owned(), inner)]))
+                });
+                let one = one.as_table().cloned().unwrap_or_default();
                 lines.push(format!("\n# {}\n{}", loaded.origins.of(setting.key), one.to_string().trim_end()));
             }
             None => lines.push(format!("\n# {} is not set: {}", setting.key, setting.unset)),

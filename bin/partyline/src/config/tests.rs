@@ -106,7 +106,7 @@ fn tables_can_come_from_the_environment() {
 fn unknown_keys_are_refused_with_their_line_and_the_keys_there_are() {
     assert_eq!(
         refused("[http]\nlisten = \"127.0.0.1:80\"\n[sip]\nport = 5060\n"),
-        "partyline.toml:4: unknown field `port`, expected one of `listen`, `external_address`, `calls_max`, `unknown_sources`\n  | port = 5060"
+        "partyline.toml:4: unknown field `port`, expected one of `listen`, `external_address`, `calls_max`, `unknown_sources`, `tls`, `external`\n  | port = 5060"
     );
     assert!(
         refused("[mixers]\n")
@@ -305,4 +305,52 @@ fn trusted_sources_are_addresses_and_networks() {
     );
     let error = refused("[guess_defence]\ntrusted_sources = [\"203.0.113.0/40\"]\n");
     assert!(error.contains("partyline.toml:2") && error.contains("an IP address or a network"), "{error}");
+}
+
+#[test]
+fn tls_needs_an_address_and_one_certificate() {
+    let of = |text: &str| loaded(&format!("[sip.tls]\n{text}"), &[], &[]).unwrap().config.tls;
+    let listen = "listen = [\"127.0.0.1:5061\"]\n";
+    assert!(of("").is_none());
+    assert!(of(&format!("{listen}self_signed = true\n")).is_some());
+    assert!(of(&format!("{listen}certificate = \"a.pem\"\nkey = \"a.key\"\n")).is_some());
+    for (text, expected) in [
+        (listen.to_owned(), "partyline.toml:2: sip.tls.listen: expected sip.tls.certificate and sip.tls.key"),
+        (format!("{listen}certificate = \"a.pem\"\n"), "partyline.toml:2: sip.tls.listen: expected"),
+        (
+            format!("{listen}key = \"a.key\"\nself_signed = true\n"),
+            "partyline.toml:4: sip.tls.self_signed: expected either",
+        ),
+        ("self_signed = true\n".to_owned(), "partyline.toml:1: sip.tls: it would have no effect"),
+        (
+            format!("{listen}self_signed = true\nclient_certificates = \"require\"\n"),
+            "partyline.toml:4: sip.tls.client_certificates: expected sip.tls.client_ca",
+        ),
+        (format!("{listen}self_signed = 1\n"), "partyline.toml:3: invalid type: integer"),
+    ] {
+        let refused = refused(&format!("[sip.tls]\n{text}"));
+        assert!(refused.starts_with(expected), "{refused}");
+    }
+    let switched = loaded(listen_table().as_str(), &[("PARTYLINE_SIP__TLS__SELF_SIGNED", "true")], &[]);
+    assert!(switched.unwrap().config.tls.is_some());
+}
+
+fn listen_table() -> String {
+    "[sip.tls]\nlisten = [\"127.0.0.1:5061\"]\n".to_owned()
+}
+
+#[test]
+fn each_network_has_an_external_address_that_can_be_called() {
+    let entry = |address: &str| {
+        format!(
+            "[[sip.external]]\nnetworks = [\"0.0.0.0/0\"]\nexcept = [\"10.0.0.0/8\"]\naddress = \"{address}\"\n"
+        )
+    };
+    let config = loaded(&entry("203.0.113.9"), &[], &[]).unwrap().config;
+    assert_eq!(config.external[0].address.to_string(), "203.0.113.9");
+    assert!(refused(&entry("0.0.0.0")).starts_with("partyline.toml:4: sip.external[0].address"));
+    assert!(
+        refused("[[sip.external]]\nnetworks = []\naddress = \"203.0.113.9\"\n")
+            .starts_with("partyline.toml:2: sip.external[0].networks")
+    );
 }

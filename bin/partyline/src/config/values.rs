@@ -248,6 +248,44 @@ impl Spelled for Application {
     const EXPECTED: &'static str = "an application, \"conferencing\" or \"linetest\"";
 }
 
+/// What callers over TLS have to show of themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClientRule {
+    /// Nothing.
+    NotAsked,
+    /// A certificate, if they have one.
+    Requested,
+    /// A certificate.
+    Required,
+}
+
+impl FromStr for ClientRule {
+    type Err = Misspelled;
+
+    fn from_str(text: &str) -> Result<Self, Misspelled> {
+        match text {
+            "none" => Ok(Self::NotAsked),
+            "request" => Ok(Self::Requested),
+            "require" => Ok(Self::Required),
+            _ => Err(Misspelled),
+        }
+    }
+}
+
+impl fmt::Display for ClientRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAsked => "none",
+            Self::Requested => "request",
+            Self::Required => "require",
+        })
+    }
+}
+
+impl Spelled for ClientRule {
+    const EXPECTED: &'static str = "a rule for callers' certificates, \"none\", \"request\" or \"require\"";
+}
+
 /// The language of prompts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Language(pub(crate) partyline_call::Language);

@@ -8,6 +8,7 @@ pub(crate) mod network;
 mod prompts;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod trunks;
 
 use serde_json::{Value, json};
@@ -82,7 +83,7 @@ pub(crate) struct RunningServer {
 impl RunningServer {
     fn of(data_dir: Option<&DataDir>) -> Option<Self> {
         let status = ask(data_dir?, &Request::Status).ok()?;
-        let addresses = ["sip", "http"]
+        let addresses = ["sip", "sip_tls", "http"]
             .into_iter()
             .filter_map(|key| status[key].as_array())
             .flatten()
@@ -102,6 +103,7 @@ pub(crate) async fn examine(config: &Config) -> Answer {
     findings.push(machine::real_time());
     findings.extend(network::listeners(config, server.as_ref()));
     findings.extend(network::rtp(config, server.as_ref()));
+    findings.extend(tls::examine(config));
     findings.push(network::public_address(config));
     findings.extend(database::examine(config, data_dir.as_ref()).await);
     findings.extend(prompts::examine(config));

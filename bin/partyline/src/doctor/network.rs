@@ -18,7 +18,9 @@ pub(crate) fn listeners(config: &Config, server: Option<&RunningServer>) -> Vec<
     });
     let http = config.http_listen;
     let http = listener("HTTP port", http, TcpListener::bind(http).err(), server);
-    sip.chain([http]).collect()
+    let tls = config.tls.iter().flat_map(|tls| &tls.listen);
+    let tls = tls.map(|address| listener("SIP TLS port", *address, TcpListener::bind(address).err(), server));
+    sip.chain(tls).chain([http]).collect()
 }
 
 fn listener(

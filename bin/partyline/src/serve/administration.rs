@@ -19,10 +19,12 @@ pub(crate) struct Administration {
 impl Administration {
     async fn status(&self) -> Value {
         let sip = self.roles.sip_addresses().await;
+        let tls = self.roles.tls_addresses().await;
         json!({
             "pid": std::process::id(),
             "version": env!("CARGO_PKG_VERSION"),
             "sip": sip.iter().map(SocketAddr::to_string).collect::<Vec<_>>(),
+            "sip_tls": tls.iter().map(SocketAddr::to_string).collect::<Vec<_>>(),
             "http": [self.http.to_string()],
         })
     }

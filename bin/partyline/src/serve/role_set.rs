@@ -156,6 +156,9 @@ impl RoleSet {
             return Err(RoleError::Running(name.to_owned()));
         }
         self.fill(&mut slot, name, recipe).await?;
+        if let Some(running) = &slot.running {
+            running.known().await;
+        }
         tracing::info!(role = name, "a role is started");
         Ok(json!({ "role": name, "state": "running" }))
     }
@@ -214,6 +217,16 @@ impl RoleSet {
             }
         }
         None
+    }
+
+    /// Where calls come in over TLS, with real ports.
+    pub(crate) async fn tls_addresses(&self) -> Vec<SocketAddr> {
+        let mut addresses = Vec::new();
+        for slot in self.slots.values() {
+            addresses
+                .extend(slot.lock().await.running.as_ref().map(Running::tls_addresses).unwrap_or_default());
+        }
+        addresses
     }
 
     /// The kinds of role without which no call is taken, and of which none runs and is known to the others.

@@ -10,7 +10,7 @@ use partyline_linetest::LineTestServer;
 use partyline_mixer::Mixer;
 use partyline_proxy::ProxyServer;
 use partyline_rpc::{Address, RpcLog};
-use partyline_vru::{DialledNumber, Dialler, TrunkStatus, Vru};
+use partyline_vru::{DialledNumber, Dialler, TransportKind, TrunkStatus, Vru};
 use serde_json::{Value, json};
 
 use super::error::StartError;
@@ -18,6 +18,10 @@ use super::role_set::Parts;
 use crate::config::values::Application;
 use crate::config::{self, Config};
 
+/// How often a newer certificate is looked for: a look costs nothing, and nobody should wait for one.
+const CERTIFICATE_LOOK: std::time::Duration = std::time::Duration::from_secs(5);
+/// How long a VRU that was started alone may take until others know of it.
+const KNOWN_MAX: std::time::Duration = std::time::Duration::from_secs(2);
 /// The one proxy's name.
 const PROXY: &str = "proxy";
 
@@ -154,6 +158,8 @@ fn vru_config(vru: &config::Vru, config: &Config) -> partyline_vru::Config {
         sip_listen: vru.listen.clone(),
         external_address: config.external_address,
         media_security: config.media_security,
+        external_addresses: config.external.clone(),
+        tls: config.tls.as_ref().filter(|_| vru.has_tls).map(sip_tls),
         calls_max: config.calls_max,
         language: config.prompts.language,
         numbers: numbers(config),
@@ -170,6 +176,17 @@ fn vru_config(vru: &config::Vru, config: &Config) -> partyline_vru::Config {
             ..Default::default()
         },
         ..Default::default()
+    }
+}
+
+fn sip_tls(tls: &config::edge::SipTls) -> partyline_vru::SipTls {
+    partyline_vru::SipTls {
+        listen: tls.listen.clone(),
+        certificate: tls.certificate.clone(),
+        clients: tls.clients.clone(),
+        trust: tls.trust.clone(),
+        targets: BTreeMap::new(),
+        looks_every: CERTIFICATE_LOOK,
     }
 }
 
@@ -202,8 +219,9 @@ impl Running {
     pub(crate) fn sip_addresses(&self) -> Vec<SocketAddr> {
         match self {
             Self::Vru(role) => {
-                let mut addresses: Vec<_> =
-                    role.sip_addresses().iter().map(|address| address.local).collect();
+                let in_the_clear =
+                    role.sip_addresses().iter().filter(|address| address.transport != TransportKind::Tls);
+                let mut addresses: Vec<_> = in_the_clear.map(|address| address.local).collect();
                 // Each is there for UDP and for TCP.
                 addresses.dedup();
                 addresses
@@ -220,11 +238,31 @@ impl Running {
         }
     }
 
+    /// Where calls come in over TLS, with real ports.
+    pub(crate) fn tls_addresses(&self) -> Vec<SocketAddr> {
+        match self {
+            Self::Vru(role) => {
+                let addresses = role.sip_addresses().iter();
+                let secured = addresses.filter(|address| address.transport == TransportKind::Tls);
+                secured.map(|address| address.local).collect()
+            }
+            Self::Cms(_) | Self::Linetest(_) | Self::Proxy(_) | Self::Mixer(_) => Vec::new(),
+        }
+    }
+
     /// Whoever makes calls out.
     pub(crate) fn dialler(&self) -> Option<Dialler> {
         match self {
             Self::Vru(role) => Some(role.dialler()),
             Self::Cms(_) | Self::Linetest(_) | Self::Proxy(_) | Self::Mixer(_) => None,
+        }
+    }
+
+    /// Waits until those who depend on it know that it is there, for a while.
+    pub(crate) async fn known(&self) {
+        if let Self::Vru(role) = self {
+            // Where it takes longer, it is not ready, and says so.
+            let _ = tokio::time::timeout(KNOWN_MAX, role.ready()).await;
         }
     }
 

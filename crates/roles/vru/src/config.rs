@@ -8,6 +8,7 @@ use partyline_call::{Language, Patience};
 use partyline_conference::{ConferenceCode, RoomName, VruId};
 use partyline_rpc::Address;
 use partyline_sip::sdp::MediaSecurity;
+use partyline_tls::{CertificateSource, ClientCertificates, Trust};
 use partyline_trunk::{Application, SourceNetwork, Trunk, UnknownSources};
 use serde::Deserialize;
 
@@ -22,6 +23,11 @@ pub struct Config {
     pub sip_listen: Vec<SocketAddr>,
     /// The address that callers are told, for signalling and media, where it is not that of the socket.
     pub external_address: Option<IpAddr>,
+    /// Addresses that callers of single networks are told instead; the first that covers a caller holds.
+    pub external_addresses: Vec<ExternalAddress>,
+    /// Calls over TLS.
+    #[serde(skip)]
+    pub tls: Option<SipTls>,
     /// The local address of media; `None` takes that of the socket the call came in on.
     pub rtp_address: Option<IpAddr>,
     /// Whether callers' media has to be secret.
@@ -58,6 +64,8 @@ impl Default for Config {
             id: VruId::new("vru-1").expect("a plain name"),
             sip_listen: vec![SocketAddr::from(([0, 0, 0, 0], 5060))],
             external_address: None,
+            external_addresses: Vec::new(),
+            tls: None,
             rtp_address: None,
             media_security: MediaSecurity::default(),
             calls_max: 2000,
@@ -72,6 +80,44 @@ impl Default for Config {
             patience: Patience::default(),
         }
     }
+}
+
+/// What callers of some networks are told as our address, as a router translates it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExternalAddress {
+    /// The callers' networks.
+    pub networks: Vec<SourceNetwork>,
+    /// Networks within these that come without the translation.
+    #[serde(default)]
+    pub except: Vec<SourceNetwork>,
+    /// The address.
+    pub address: IpAddr,
+}
+
+impl ExternalAddress {
+    /// Whether a caller comes by this address.
+    pub(crate) fn covers(&self, caller: IpAddr) -> bool {
+        let is_in = |networks: &[SourceNetwork]| networks.iter().any(|network| network.contains(caller));
+        is_in(&self.networks) && !is_in(&self.except)
+    }
+}
+
+/// Calls over TLS.
+#[derive(Debug, Clone)]
+pub struct SipTls {
+    /// Addresses on which they come in.
+    pub listen: Vec<SocketAddr>,
+    /// What we show of ourselves, to callers and to whom we call.
+    pub certificate: CertificateSource,
+    /// What callers have to show.
+    pub clients: ClientCertificates,
+    /// Who vouches for whom we call.
+    pub trust: Trust,
+    /// Others who do, for single hosts by the name that they are called by.
+    pub targets: BTreeMap<String, Trust>,
+    /// How often a newer certificate is looked for.
+    pub looks_every: Duration,
 }
 
 /// What answers a dialled number.

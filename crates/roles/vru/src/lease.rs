@@ -1,11 +1,10 @@
 //! The VRU's lease: a counter renewed each second through a proxy.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use partyline_conference::VruId;
 use partyline_rpc::leases::VruRenewal;
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{info, warn};
 
@@ -14,7 +13,7 @@ use crate::proxies::Proxies;
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Renews for as long as it runs; `is_held` says whether the last renewal was heard.
-pub(crate) async fn renew(id: VruId, proxies: Proxies, answer_max: Duration, is_held: Arc<AtomicBool>) {
+pub(crate) async fn renew(id: VruId, proxies: Proxies, answer_max: Duration, is_held: watch::Sender<bool>) {
     let instance = format!("{:032x}", rand::random::<u128>());
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -24,14 +23,14 @@ pub(crate) async fn renew(id: VruId, proxies: Proxies, answer_max: Duration, is_
         counter += 1;
         let renewal = VruRenewal { id: id.clone(), counter, instance: instance.clone() };
         let renewed = renew_once(renewal, &proxies, answer_max).await;
-        if is_held.swap(renewed, Ordering::Relaxed) != renewed {
+        if is_held.send_replace(renewed) != renewed {
             if renewed {
                 info!(vru = %id, "the lease is held");
             } else {
                 warn!(vru = %id, "the lease could not be renewed");
             }
         }
-        if !renewed && counter <= 50 && !is_held.load(Ordering::Relaxed) {
+        if !renewed && counter <= 50 && !*is_held.borrow() {
             // At the start the other roles may be a moment behind.
             ticks.reset_at(Instant::now() + EVERY / 10);
         }

@@ -18,8 +18,9 @@ mod sip;
 mod trunks;
 mod vru;
 
-pub use config::{Config, DialledNumber, GuessDefence, Waits};
+pub use config::{Config, DialledNumber, ExternalAddress, GuessDefence, SipTls, Waits};
 pub use library::{LibraryError, PromptLibrary};
+pub use partyline_sip::endpoint::TransportKind;
 pub use partyline_sip::sdp::MediaSecurity;
 pub use partyline_trunk::{Application, SourceNetwork};
 pub use sip::SipAddress;

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -10,7 +9,8 @@ use partyline_engine::Engine;
 use partyline_rpc::{Address, Network};
 use partyline_sip::endpoint::EndpointCounters;
 use partyline_store::StoreReader;
-use tokio::sync::Semaphore;
+use partyline_tls::CertificateError;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,7 +23,10 @@ use crate::guard::Guard;
 use crate::lease;
 use crate::library::PromptLibrary;
 use crate::proxies::{Mixers, Proxies};
-use crate::sip::{BoundSip, NewCall, SipAddress, SipCommands, SipSettings, SipTask, TakeCall};
+use crate::sip::{
+    Addressing, BoundSip, Door, Gate, Lag, NewCall, SipAddress, SipCommands, SipSettings, SipTask, TakeCall,
+    TlsSide,
+};
 use crate::trunks::{Dialler, Peers, TrunkStatus, keep_registered};
 
 /// For calls to end, and for the CMS to hear of it, when the VRU is stopped.
@@ -43,6 +46,9 @@ pub enum StartError {
         /// Why.
         error: std::io::Error,
     },
+    /// A certificate that is needed for TLS can't be used.
+    #[error("no calls over TLS: {0}")]
+    Certificate(#[from] CertificateError),
     /// There is no address to take calls on.
     #[error("a VRU needs at least one address to take calls on")]
     NoAddress,
@@ -67,7 +73,7 @@ pub struct Vru {
     sip_task: JoinHandle<()>,
     closer: CancellationToken,
     errands: JoinSet<()>,
-    is_lease_held: Arc<AtomicBool>,
+    lease: watch::Receiver<bool>,
 }
 
 impl std::fmt::Debug for Vru {
@@ -95,13 +101,17 @@ impl Vru {
         if config.sip_listen.is_empty() {
             return Err(StartError::NoAddress);
         }
-        let sockets = BoundSip::bind(&config.sip_listen, config.external_address)
+        let addressing = Arc::new(Addressing::new(&config));
+        let tls = config.tls.as_ref().map(TlsSide::open).transpose()?;
+        let tls_listen = config.tls.as_ref().map_or(&[][..], |tls| &tls.listen);
+        let sockets = BoundSip::bind(&config.sip_listen, tls_listen, &addressing)
             .map_err(|(address, error)| StartError::Bind { address, error })?;
         let addresses = sockets.addresses().to_vec();
         library.warn_of_missing(config.language);
         let closer = CancellationToken::new();
         let shared = Arc::new(Shared {
             addresses: addresses.clone(),
+            addressing: Arc::clone(&addressing),
             engine,
             store,
             library,
@@ -115,16 +125,22 @@ impl Vru {
             closer: closer.clone(),
             config,
         });
-        let (task, sip) = SipTask::new(sockets, settings(&shared.config), take_calls(&shared));
+        let (held, lease) = watch::channel(false);
+        let lag = Lag::new();
+        let mut errands = start_errands(&shared, held);
+        errands.spawn(lag.clone().measure());
+        if let (Some(tls), Some(config)) = (&tls, &shared.config.tls) {
+            errands.spawn(tls.clone().keep(config.looks_every));
+        }
+        let door = Door { sockets, tls, addressing, gate: Gate::new(lease.clone(), lag) };
+        let (task, sip) = SipTask::new(door, settings(&shared.config), take_calls(&shared));
         let sip_task = tokio::spawn(task.run(closer.clone()));
-        let is_lease_held = Arc::new(AtomicBool::new(false));
-        let mut errands = start_errands(&shared, &is_lease_held);
         errands.spawn(watch_trunks(Arc::clone(&shared), sip.clone()));
         errands.spawn(keep_registered(Arc::clone(&shared), sip.clone()));
         for address in &addresses {
             info!(vru = %shared.config.id, transport = ?address.transport, local = %address.local, "takes calls");
         }
-        Ok(Self { shared, addresses, sip, sip_task, closer, errands, is_lease_held })
+        Ok(Self { shared, addresses, sip, sip_task, closer, errands, lease })
     }
 
     /// The addresses that take calls, with the ports that were really taken.
@@ -136,7 +152,13 @@ impl Vru {
     /// Whether calls are taken and the CMS knows that this VRU lives.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.sip_task.is_finished() && self.is_lease_held.load(Ordering::Relaxed)
+        !self.sip_task.is_finished() && *self.lease.borrow()
+    }
+
+    /// Waits until the CMS knows that this VRU lives: before that no call is taken.
+    pub async fn ready(&self) {
+        // An error says that the VRU has ended; then there is nothing to wait for.
+        let _ = self.lease.clone().wait_for(|is_held| *is_held).await;
     }
 
     /// Makes calls out, for as long as this VRU runs.
@@ -229,11 +251,11 @@ async fn watch_trunks(shared: Arc<Shared>, sip: SipCommands) {
     shared.peers.watch(store, config.waits.store(), sip, trusted).await;
 }
 
-fn start_errands(shared: &Arc<Shared>, is_lease_held: &Arc<AtomicBool>) -> JoinSet<()> {
+fn start_errands(shared: &Arc<Shared>, is_lease_held: watch::Sender<bool>) -> JoinSet<()> {
     let mut errands = JoinSet::new();
     let (config, proxies) = (&shared.config, &shared.proxies);
     let report_max = config.waits.report();
-    errands.spawn(lease::renew(config.id.clone(), proxies.clone(), report_max, Arc::clone(is_lease_held)));
+    errands.spawn(lease::renew(config.id.clone(), proxies.clone(), report_max, is_lease_held));
     errands.spawn(shared.attempts.clone().run(config.id.clone(), proxies.clone(), report_max));
     errands
 }

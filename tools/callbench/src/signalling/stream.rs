@@ -1,13 +1,17 @@
-//! TCP connections, each with two small tasks of its own.
+//! TCP and TLS connections, each with two small tasks of its own.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use partyline_sip::endpoint::ConnectionId;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use partyline_tls::{Trust, client_config};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// Messages that may wait for a slow connection.
 const WAITING_MAX: usize = 256;
@@ -25,15 +29,16 @@ pub(super) enum StreamEvent {
 /// All connections.
 pub(super) struct Streams {
     local: SocketAddr,
+    trust: Trust,
     writers: HashMap<ConnectionId, mpsc::Sender<Vec<u8>>>,
     events: mpsc::Sender<StreamEvent>,
     accepted: u64,
 }
 
 impl Streams {
-    pub(super) fn new(local: SocketAddr) -> (Self, mpsc::Receiver<StreamEvent>) {
+    pub(super) fn new(local: SocketAddr, trust: Trust) -> (Self, mpsc::Receiver<StreamEvent>) {
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
-        (Self { local, writers: HashMap::new(), events, accepted: 0 }, receiver)
+        (Self { local, trust, writers: HashMap::new(), events, accepted: 0 }, receiver)
     }
 
     /// The address that is listened on.
@@ -46,22 +51,45 @@ impl Streams {
         let connection = ConnectionId(self.accepted);
         let (writer, waiting) = mpsc::channel(WAITING_MAX);
         self.writers.insert(connection, writer);
-        tokio::spawn(carry(connection, stream, waiting, self.events.clone()));
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            let _ = stream.set_nodelay(true);
+            let (read, write) = stream.into_split();
+            carry(connection, read, write, waiting, events).await;
+        });
         connection
     }
 
-    /// Opens a connection; what is sent in the meantime waits.
-    pub(super) fn connect(&mut self, connection: ConnectionId, remote: SocketAddr) {
+    /// Opens a connection, over TLS where the other side has to bear a name; what is sent in the meantime waits.
+    pub(super) fn connect(
+        &mut self,
+        connection: ConnectionId,
+        remote: SocketAddr,
+        server_name: Option<String>,
+    ) {
         let (writer, waiting) = mpsc::channel(WAITING_MAX);
         self.writers.insert(connection, writer);
-        let (events, local) = (self.events.clone(), self.local);
+        let (events, local, trust) = (self.events.clone(), self.local, self.trust.clone());
         tokio::spawn(async move {
             let Ok(stream) = TcpStream::connect(remote).await else {
                 let _ = events.send(StreamEvent::Closed(connection)).await;
                 return;
             };
+            let _ = stream.set_nodelay(true);
+            let Some(name) = server_name else {
+                if events.send(StreamEvent::Connected(connection, local)).await.is_ok() {
+                    let (read, write) = stream.into_split();
+                    carry(connection, read, write, waiting, events).await;
+                }
+                return;
+            };
+            let Some(stream) = secure(stream, name, &trust).await else {
+                let _ = events.send(StreamEvent::Closed(connection)).await;
+                return;
+            };
             if events.send(StreamEvent::Connected(connection, local)).await.is_ok() {
-                carry(connection, stream, waiting, events).await;
+                let (read, write) = tokio::io::split(stream);
+                carry(connection, read, write, waiting, events).await;
             }
         });
     }
@@ -77,14 +105,20 @@ impl Streams {
     }
 }
 
+/// TLS on a connection, with whom bears the name.
+async fn secure(stream: TcpStream, name: String, trust: &Trust) -> Option<TlsStream<TcpStream>> {
+    let config = client_config(trust, None).ok()?;
+    let name = ServerName::try_from(name).ok()?;
+    TlsConnector::from(Arc::clone(&config)).connect(name, stream).await.ok()
+}
+
 async fn carry(
     connection: ConnectionId,
-    stream: TcpStream,
+    read: impl AsyncRead + Unpin + Send + 'static,
+    write: impl AsyncWrite + Unpin,
     waiting: mpsc::Receiver<Vec<u8>>,
     events: mpsc::Sender<StreamEvent>,
 ) {
-    let _ = stream.set_nodelay(true);
-    let (read, write) = stream.into_split();
     let mut reading = tokio::spawn(read_on(connection, read, events.clone()));
     tokio::select! {
         () = write_on(write, waiting) => reading.abort(),
@@ -93,7 +127,11 @@ async fn carry(
     let _ = events.send(StreamEvent::Closed(connection)).await;
 }
 
-async fn read_on(connection: ConnectionId, mut stream: OwnedReadHalf, events: mpsc::Sender<StreamEvent>) {
+async fn read_on(
+    connection: ConnectionId,
+    mut stream: impl AsyncRead + Unpin,
+    events: mpsc::Sender<StreamEvent>,
+) {
     let mut buffer = [0; 4_096];
     while let Ok(octets) = stream.read(&mut buffer).await {
         if octets == 0
@@ -104,9 +142,9 @@ async fn read_on(connection: ConnectionId, mut stream: OwnedReadHalf, events: mp
     }
 }
 
-async fn write_on(mut stream: OwnedWriteHalf, mut waiting: mpsc::Receiver<Vec<u8>>) {
+async fn write_on(mut stream: impl AsyncWrite + Unpin, mut waiting: mpsc::Receiver<Vec<u8>>) {
     while let Some(bytes) = waiting.recv().await {
-        if stream.write_all(&bytes).await.is_err() {
+        if stream.write_all(&bytes).await.is_err() || stream.flush().await.is_err() {
             return;
         }
     }

@@ -39,7 +39,7 @@ use crate::config::Config;
 use crate::guard::Guard;
 use crate::library::PromptLibrary;
 use crate::proxies::{Mixers, Proxies};
-use crate::sip::{NewCall, SipAddress, SipCommands, leave_reason, now, sleep_until};
+use crate::sip::{Addressing, NewCall, SipAddress, SipCommands, leave_reason, now, sleep_until};
 use crate::trunks::{Admitted, Peers, admit};
 use attendance::{Attendance, Told};
 use line_test::TestStream;
@@ -50,6 +50,7 @@ use service::Service;
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) addresses: Vec<SipAddress>,
+    pub(crate) addressing: Arc<Addressing>,
     pub(crate) engine: Engine,
     pub(crate) store: Arc<dyn StoreReader>,
     pub(crate) library: PromptLibrary,
@@ -75,7 +76,8 @@ pub(crate) async fn run(shared: Arc<Shared>, new: NewCall, place: Place) {
     let call_id = new.incoming.call_id.clone();
     let Some(admitted) = admit(&shared, &new).await else { return };
     let trunk = admitted.trunk.as_ref().map_or("none", |trunk| trunk.name.as_str());
-    info!(call = %call_id, source = %new.incoming.source, trunk, "a call comes in");
+    let peer = new.peer.as_ref().map(|peer| peer.domains()).unwrap_or_default();
+    info!(call = %call_id, source = %new.incoming.source, trunk, ?peer, "a call comes in");
     let mut call = Call::new(shared, new, place, admitted).await;
     call.run().await;
     call.finish().await;
@@ -162,7 +164,7 @@ enum Input {
 
 impl Call {
     async fn new(shared: Arc<Shared>, new: NewCall, place: Place, admitted: Admitted) -> Self {
-        let NewCall { key, mut incoming, events, commands } = new;
+        let NewCall { key, mut incoming, events, commands, .. } = new;
         if admitted.trunk.as_ref().is_some_and(|trunk| !trunk.trusts_identity) && incoming.is_asserted {
             incoming.caller.clone_from(&incoming.from);
             incoming.caller_display.clone_from(&incoming.from_display);

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::attendance::{Attendance, Attendee};
 use super::line_test::TestStream;
 use super::{Call, TestLink, media};
-use crate::sip::{RETRY_AFTER, address_towards, now};
+use crate::sip::{RETRY_AFTER, now};
 use crate::trunks::preferred;
 
 impl Call {
@@ -81,7 +81,6 @@ impl Call {
 
     /// Opens a leg and answers; media may be known at once, or come with the ACK.
     async fn answer(&mut self) -> Option<Fact> {
-        let advertised = self.incoming.local.ip();
         let leg = match self.shared.engine.open_leg(self.media_bind_address()) {
             Ok(leg) => leg,
             Err(error) => {
@@ -93,7 +92,7 @@ impl Call {
                 return Some(Fact::Ended(LeaveReason::CallFailed));
             }
         };
-        let mut capabilities = media::capabilities(self.media_address(advertised), leg.0.local_port());
+        let mut capabilities = media::capabilities(self.media_address(), leg.0.local_port());
         capabilities.security = self.shared.config.media_security;
         let capabilities = preferred(capabilities, self.admitted.trunk.as_deref());
         self.leg = Some(leg);
@@ -110,28 +109,12 @@ impl Call {
 
     /// Where media arrives.
     fn media_bind_address(&self) -> IpAddr {
-        let config = &self.shared.config;
-        let bound = self.shared.addresses.iter().find(|address| address.advertised == self.incoming.local);
-        config
-            .rtp_address
-            .or_else(|| bound.map(|address| address.local.ip()))
-            .unwrap_or(self.incoming.local.ip())
+        self.shared.config.rtp_address.unwrap_or(self.incoming.bound.ip())
     }
 
     /// Where this caller is told to send media: where what we send them comes from, unless a setting says otherwise.
-    fn media_address(&self, advertised: IpAddr) -> IpAddr {
-        let config = &self.shared.config;
-        let source = self.incoming.source.ip();
-        // Nobody on this machine comes by the address that a router translates.
-        let is_translated = config.external_address.is_some() && !source.is_loopback();
-        if !is_translated && self.media_bind_address().is_unspecified() {
-            return address_towards(source).unwrap_or(advertised);
-        }
-        match (config.external_address, config.rtp_address) {
-            (Some(external), _) => external,
-            (None, Some(own)) if !own.is_unspecified() => own,
-            (None, Some(_) | None) => advertised,
-        }
+    fn media_address(&self) -> IpAddr {
+        self.shared.addressing.told(self.media_bind_address(), self.incoming.source.ip())
     }
 
     async fn reject(&mut self, rejection: Rejection) {

@@ -3,33 +3,41 @@
 //! **Invariant:** this task never waits for a call, a connection or a socket: what can't be handed over at once is
 //! counted and dropped, and the protocol repeats it.
 
+mod addressing;
+mod gate;
+mod gauges;
+mod inbox;
 mod sockets;
 mod streams;
+mod tls;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use partyline_sip::auth::Challenge;
 use partyline_sip::endpoint::{
-    Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig,
+    Arrival, Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig,
     EndpointCounters, Listen, OutgoingCall, Output, Registration, RegistrationEvent, RegistrationKey,
     TransportKind,
 };
 use partyline_sip::rules::{DialogRules, Network};
 use partyline_sip::sdp::{Agreement, Capabilities};
-use tokio::net::TcpStream;
+use partyline_tls::PeerIdentity;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use streams::Streams;
+use inbox::{Inbox, InboxSender, Waiting};
+use streams::{Peer, Stream, Streams};
 
-pub(crate) use sockets::{BoundSip, address_towards};
+pub(crate) use addressing::Addressing;
+pub(crate) use gate::{Gate, Lag};
+pub(crate) use sockets::BoundSip;
+pub(crate) use tls::TlsSide;
 
-/// Datagrams and bytes that wait for the endpoint; more stay with the kernel.
-const INPUTS_MAX: usize = 1024;
 /// Commands of calls that wait for the endpoint.
 const COMMANDS_MAX: usize = 1024;
 /// Events of one call that wait for its task. A call has a handful in its life; only a flood of INFO fills this.
@@ -52,7 +60,7 @@ pub struct SipAddress {
 #[derive(Debug)]
 pub(crate) enum SipInput {
     Datagram { local: SocketAddr, remote: SocketAddr, bytes: Vec<u8> },
-    Accepted { stream: TcpStream, local: SocketAddr, remote: SocketAddr },
+    Accepted { stream: Stream, local: SocketAddr, remote: SocketAddr, identity: Option<Arc<PeerIdentity>> },
     Connected { connection: ConnectionId, local: SocketAddr },
     Bytes { connection: ConnectionId, bytes: Vec<u8> },
     Disconnected { connection: ConnectionId },
@@ -173,6 +181,8 @@ impl SipCommands {
 pub(crate) struct NewCall {
     pub(crate) key: CallKey,
     pub(crate) incoming: Box<partyline_sip::endpoint::IncomingCall>,
+    /// Who calls, where they showed a certificate that somebody we trust vouches for.
+    pub(crate) peer: Option<Arc<PeerIdentity>>,
     pub(crate) events: mpsc::Receiver<CallEvent>,
     pub(crate) commands: SipCommands,
 }
@@ -197,19 +207,29 @@ pub(crate) type TakeCall = Box<dyn FnMut(NewCall) -> Result<(), NewCall> + Send>
 /// The task's state.
 pub(crate) struct SipTask {
     endpoint: Endpoint,
-    sockets: BoundSip,
     streams: Streams,
     calls: HashMap<CallKey, mpsc::Sender<CallEvent>>,
     registrations: HashMap<RegistrationKey, watch::Sender<Option<RegistrationEvent>>>,
     commands: mpsc::Receiver<Command>,
     handle: SipCommands,
     take_call: TakeCall,
-    takes_calls: bool,
+    door: Door,
+    /// Calls that came in and are not answered, which is what tells many from few.
+    setups: HashSet<CallKey>,
+}
+
+/// What stands between the sockets and the endpoint.
+pub(crate) struct Door {
+    pub(crate) sockets: BoundSip,
+    pub(crate) tls: Option<TlsSide>,
+    pub(crate) addressing: Arc<Addressing>,
+    pub(crate) gate: Gate,
 }
 
 impl SipTask {
-    pub(crate) fn new(sockets: BoundSip, config: SipSettings, take_call: TakeCall) -> (Self, SipCommands) {
-        let listens = sockets
+    pub(crate) fn new(door: Door, config: SipSettings, take_call: TakeCall) -> (Self, SipCommands) {
+        let listens = door
+            .sockets
             .addresses()
             .iter()
             .map(|address| Listen {
@@ -232,43 +252,54 @@ impl SipTask {
         let handle = SipCommands(commands);
         let task = Self {
             endpoint,
-            sockets,
             streams: Streams::default(),
             calls: HashMap::new(),
             registrations: HashMap::new(),
             commands: received,
             handle: handle.clone(),
             take_call,
-            takes_calls: true,
+            door,
+            setups: HashSet::new(),
         };
         (task, handle)
     }
 
     /// Runs until it is closed.
     pub(crate) async fn run(mut self, closer: CancellationToken) {
-        let (sender, mut inputs) = mpsc::channel(INPUTS_MAX);
-        let _readers = self.sockets.read(&sender, &closer);
+        let (sender, mut inbox) = Inbox::new();
+        let mut ticks = tokio::time::interval(gauges::PERIOD);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let _readers = self.door.sockets.read(self.door.tls.as_ref(), &sender, &closer);
         loop {
             let due = self.endpoint.poll_timeout();
             tokio::select! {
                 () = closer.cancelled() => break,
-                Some(input) = inputs.recv() => self.input(input, &sender, &closer),
+                Some(waiting) = inbox.next() => self.input(waiting, &sender, &closer),
                 Some(command) = self.commands.recv() => self.command(command),
                 () = sleep_until(due) => self.endpoint.handle_timeout(now()),
+                _ = ticks.tick() => self.tell_gauges(&inbox),
             }
             self.drain(&sender, &closer);
         }
     }
 
-    fn input(&mut self, input: SipInput, sender: &mpsc::Sender<SipInput>, closer: &CancellationToken) {
+    fn tell_gauges(&self, inbox: &Inbox) {
+        gauges::tell(&self.endpoint.counters());
+        gauges::tell_queues(inbox.lengths(), self.commands.len(), self.streams.count(), self.setups.len());
+    }
+
+    fn input(&mut self, waiting: Waiting, sender: &InboxSender, closer: &CancellationToken) {
         let now = now();
-        match input {
+        let waited = waiting.waited();
+        metrics::histogram!("partyline_vru_input_wait_seconds").record(waited.as_secs_f64());
+        self.endpoint.set_admission(self.door.gate.admission(waited, self.setups.len()));
+        match waiting.input {
             SipInput::Datagram { local, remote, bytes } => {
-                self.endpoint.handle_datagram(now, local, remote, &bytes);
+                self.endpoint.handle_datagram_from(now, &self.arrival(local, remote), &bytes);
             }
-            SipInput::Accepted { stream, local, remote } => {
-                let connection = self.streams.accept(stream, sender, closer);
-                self.endpoint.handle_accepted(now, connection, local, remote);
+            SipInput::Accepted { stream, local, remote, identity } => {
+                let connection = self.streams.accept(stream, identity, sender, closer);
+                self.endpoint.handle_accepted_from(now, connection, &self.arrival(local, remote));
             }
             SipInput::Connected { connection, local } => {
                 self.endpoint.handle_connected(now, connection, local)
@@ -286,9 +317,11 @@ impl SipTask {
         // An error says that the call is over, of which its task hears by `Ended`.
         match command {
             Command::Answer { call, capabilities, reply } => {
+                self.setups.remove(&call);
                 let _ = reply.send(self.endpoint.answer(now, call, &capabilities));
             }
             Command::Reject { call, status, because } => {
+                self.setups.remove(&call);
                 let _ = self.endpoint.reject(now, call, status, &because);
             }
             Command::Challenge { call, challenge } => {
@@ -306,7 +339,7 @@ impl SipTask {
             Command::Counters(reply) => {
                 let _ = reply.send(self.endpoint.counters());
             }
-            Command::TakeNoMore => self.takes_calls = false,
+            Command::TakeNoMore => self.door.gate.shut(),
         }
     }
 
@@ -342,7 +375,11 @@ impl SipTask {
         outgoing: &OutgoingCall,
         reply: oneshot::Sender<Result<PlacedCall, CallError>>,
     ) {
-        let placed = self.endpoint.call(now, outgoing).map(|key| {
+        let outgoing = OutgoingCall {
+            advertised: outgoing.advertised.or_else(|| self.told_to(outgoing)),
+            ..outgoing.clone()
+        };
+        let placed = self.endpoint.call(now, &outgoing).map(|key| {
             let (events, received) = mpsc::channel(CALL_EVENTS_MAX);
             self.calls.insert(key, events);
             PlacedCall { key, events: received }
@@ -354,13 +391,32 @@ impl SipTask {
         }
     }
 
-    fn drain(&mut self, sender: &mpsc::Sender<SipInput>, closer: &CancellationToken) {
+    /// What whom we call is told as our address.
+    fn told_to(&self, outgoing: &OutgoingCall) -> Option<SocketAddr> {
+        let remote = outgoing.remote;
+        let fits = |address: &&SipAddress| {
+            address.transport == outgoing.transport && address.local.is_ipv4() == remote.is_ipv4()
+        };
+        let local = self.door.sockets.addresses().iter().find(fits)?.local;
+        Some(SocketAddr::new(self.door.addressing.told(local.ip(), remote.ip()), local.port()))
+    }
+
+    /// What the endpoint is to know of whom something comes from.
+    fn arrival(&self, local: SocketAddr, remote: SocketAddr) -> Arrival {
+        let told = self.door.addressing.told(local.ip(), remote.ip());
+        Arrival { advertised: Some(SocketAddr::new(told, local.port())), ..Arrival::new(local, remote) }
+    }
+
+    fn drain(&mut self, sender: &InboxSender, closer: &CancellationToken) {
         while let Some(output) = self.endpoint.poll_output() {
             match output {
-                Output::SendDatagram { local, remote, bytes } => self.sockets.send(local, remote, &bytes),
+                Output::SendDatagram { local, remote, bytes } => {
+                    self.door.sockets.send(local, remote, &bytes);
+                }
                 Output::SendStream { connection, bytes } => self.streams.send(connection, bytes),
-                Output::Connect { connection, remote, .. } => {
-                    self.streams.connect(connection, remote, sender, closer);
+                Output::Connect { connection, transport, remote, server_name } => {
+                    let peer = Peer { transport, remote, server_name };
+                    self.streams.connect(connection, peer, self.door.tls.clone(), sender, closer);
                 }
                 Output::Disconnect { connection } => self.streams.close(connection),
                 // Contacts of redirections that are no addresses are passed over.
@@ -385,15 +441,18 @@ impl SipTask {
         if is_over {
             // A full queue closes behind its last event, which says the same as `Ended`.
             self.calls.remove(&key);
+            self.setups.remove(&key);
         }
     }
 
     fn incoming(&mut self, key: CallKey, incoming: Box<partyline_sip::endpoint::IncomingCall>) {
         let (events, received) = mpsc::channel(CALL_EVENTS_MAX);
-        let call = NewCall { key, incoming, events: received, commands: self.handle.clone() };
-        let is_taken = self.takes_calls && (self.take_call)(call).is_ok();
+        let peer = incoming.connection.and_then(|connection| self.streams.identity(connection));
+        let call = NewCall { key, incoming, peer, events: received, commands: self.handle.clone() };
+        let is_taken = (self.take_call)(call).is_ok();
         if is_taken {
             self.calls.insert(key, events);
+            self.setups.insert(key);
             return;
         }
         warn!("a call is refused: no more are taken");

@@ -1,18 +1,21 @@
-//! The bound sockets: UDP and TCP on each address.
+//! The bound sockets: UDP and TCP on each address, and those of TLS.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use partyline_sip::endpoint::TransportKind;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::mpsc;
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::addressing::Addressing;
+use super::inbox::InboxSender;
+use super::streams::Stream;
+use super::tls::TlsSide;
 use super::{SipAddress, SipInput};
 
 /// A burst of three hundred calls on the hour fits.
@@ -29,25 +32,35 @@ const ERROR_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct BoundSip {
     datagrams: Vec<(SocketAddr, Arc<UdpSocket>)>,
     listeners: Vec<(SocketAddr, Arc<TcpListener>)>,
+    secured: Vec<(SocketAddr, Arc<TcpListener>)>,
     addresses: Vec<SipAddress>,
 }
 
 impl BoundSip {
-    /// Binds each address on UDP and TCP.
+    /// Binds each address on UDP and TCP, and those of TLS.
     pub(crate) fn bind(
         listen: &[SocketAddr],
-        external: Option<IpAddr>,
+        tls_listen: &[SocketAddr],
+        addressing: &Addressing,
     ) -> Result<Self, (SocketAddr, io::Error)> {
-        let mut bound = Self { datagrams: Vec::new(), listeners: Vec::new(), addresses: Vec::new() };
+        let mut bound =
+            Self { datagrams: Vec::new(), listeners: Vec::new(), secured: Vec::new(), addresses: Vec::new() };
+        let told = |transport, local: SocketAddr| {
+            let advertised = SocketAddr::new(addressing.told_to_all(local.ip()), local.port());
+            SipAddress { transport, local, advertised }
+        };
         for address in listen {
             let (datagram, listener) = bind_both(*address).map_err(|error| (*address, error))?;
             let local = datagram.local_addr().map_err(|error| (*address, error))?;
-            let advertised = SocketAddr::new(advertised_address(local.ip(), external), local.port());
             bound.datagrams.push((local, Arc::new(datagram)));
             bound.listeners.push((local, Arc::new(listener)));
-            for transport in [TransportKind::Udp, TransportKind::Tcp] {
-                bound.addresses.push(SipAddress { transport, local, advertised });
-            }
+            bound.addresses.extend([TransportKind::Udp, TransportKind::Tcp].map(|kind| told(kind, local)));
+        }
+        for address in tls_listen {
+            let listener = bind_tcp(*address).map_err(|error| (*address, error))?;
+            let local = listener.local_addr().map_err(|error| (*address, error))?;
+            bound.secured.push((local, Arc::new(listener)));
+            bound.addresses.push(told(TransportKind::Tls, local));
         }
         Ok(bound)
     }
@@ -69,14 +82,40 @@ impl BoundSip {
     }
 
     /// Reads all sockets until the closer says so; the tasks end with the answer.
-    pub(crate) fn read(&self, inputs: &mpsc::Sender<SipInput>, closer: &CancellationToken) -> JoinSet<()> {
+    pub(crate) fn read(
+        &self,
+        tls: Option<&TlsSide>,
+        inputs: &InboxSender,
+        closer: &CancellationToken,
+    ) -> JoinSet<()> {
         let mut readers = JoinSet::new();
         for (local, socket) in &self.datagrams {
             let reading = read_datagrams(*local, Arc::clone(socket), inputs.clone());
             readers.spawn(until(closer.clone(), reading));
         }
         for (local, listener) in &self.listeners {
-            readers.spawn(until(closer.clone(), accept(*local, Arc::clone(listener), inputs.clone())));
+            let (local, listener, inputs) = (*local, Arc::clone(listener), inputs.clone());
+            readers.spawn(until(closer.clone(), async move {
+                loop {
+                    let (stream, remote) = accept(local, &listener).await;
+                    let stream = Stream::Plain(stream);
+                    let input = SipInput::Accepted { stream, local, remote, identity: None };
+                    if inputs.send(input).await.is_err() {
+                        return;
+                    }
+                }
+            }));
+        }
+        for ((local, listener), tls) in self.secured.iter().zip(std::iter::repeat(tls)) {
+            let Some(tls) = tls.cloned() else { continue };
+            let (local, listener, inputs) = (*local, Arc::clone(listener), inputs.clone());
+            let handshakes = closer.clone();
+            readers.spawn(until(closer.clone(), async move {
+                loop {
+                    let (stream, remote) = accept(local, &listener).await;
+                    tls.shake(stream, local, remote, &inputs, &handshakes);
+                }
+            }));
         }
         readers
     }
@@ -89,13 +128,12 @@ async fn until(closer: CancellationToken, work: impl Future<Output = ()>) {
     }
 }
 
-async fn read_datagrams(local: SocketAddr, socket: Arc<UdpSocket>, inputs: mpsc::Sender<SipInput>) {
+async fn read_datagrams(local: SocketAddr, socket: Arc<UdpSocket>, inputs: InboxSender) {
     let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
     loop {
         match socket.recv_from(&mut buffer).await {
             Ok((length, remote)) => {
-                let input = SipInput::Datagram { local, remote, bytes: buffer[..length].to_vec() };
-                if inputs.send(input).await.is_err() {
+                if inputs.datagram(local, remote, buffer[..length].to_vec()).await.is_err() {
                     return;
                 }
             }
@@ -107,15 +145,14 @@ async fn read_datagrams(local: SocketAddr, socket: Arc<UdpSocket>, inputs: mpsc:
     }
 }
 
-async fn accept(local: SocketAddr, listener: Arc<TcpListener>, inputs: mpsc::Sender<SipInput>) {
+/// The next connection.
+async fn accept(local: SocketAddr, listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, remote)) => {
                 // Small answers should not wait for the far side's acknowledgement; not worth a refusal.
                 let _ = stream.set_nodelay(true);
-                if inputs.send(SipInput::Accepted { stream, local, remote }).await.is_err() {
-                    return;
-                }
+                return (stream, remote);
             }
             Err(error) => {
                 warn!(%local, %error, "a connection could not be accepted");
@@ -164,42 +201,17 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// The address that others are told: the external one, else the socket's; of a socket on every address the one by
-/// which this machine would reach others (no packet is sent to find out), else loopback.
-fn advertised_address(local: IpAddr, external: Option<IpAddr>) -> IpAddr {
-    if let Some(external) = external {
-        return external;
-    }
-    if !local.is_unspecified() {
-        return local;
-    }
-    // Addresses for documentation: routed like any other, and nobody's.
-    let (far, loopback): (IpAddr, IpAddr) = match local {
-        IpAddr::V4(_) => (Ipv4Addr::new(192, 0, 2, 1).into(), Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(_) => (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(), Ipv6Addr::LOCALHOST.into()),
-    };
-    address_towards(far).unwrap_or(loopback)
-}
-
-/// The address by which this machine would reach another; no packet is sent to find out.
-pub(crate) fn address_towards(far: IpAddr) -> Option<IpAddr> {
-    let any: IpAddr = match far {
-        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
-    // Port 9 discards; a connected socket only knows its way.
-    socket.connect((far, 9)).ok()?;
-    socket.local_addr().ok().map(|address| address.ip())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn bind(address: &str) -> Result<BoundSip, (SocketAddr, io::Error)> {
+        BoundSip::bind(&[address.parse().unwrap()], &[], &Addressing::new(&crate::Config::default()))
+    }
+
     #[tokio::test]
     async fn port_zero_takes_one_port_for_both() {
-        let bound = BoundSip::bind(&["127.0.0.1:0".parse().unwrap()], None).unwrap();
+        let bound = bind("127.0.0.1:0").unwrap();
         let [udp, tcp] = bound.addresses() else { panic!("two addresses") };
         assert_ne!(udp.local.port(), 0);
         assert_eq!(udp.local, tcp.local);
@@ -208,19 +220,7 @@ mod tests {
 
     #[tokio::test]
     async fn port_in_use_is_an_error() {
-        let first = BoundSip::bind(&["127.0.0.1:0".parse().unwrap()], None).unwrap();
-        assert!(BoundSip::bind(&[first.addresses()[0].local], None).is_err());
-    }
-
-    #[test]
-    fn address_for_others_is_never_unspecified() {
-        let any = IpAddr::from([0, 0, 0, 0]);
-        assert!(!advertised_address(any, None).is_unspecified());
-        assert_eq!(advertised_address(any, Some([203, 0, 113, 9].into())), IpAddr::from([203, 0, 113, 9]));
-    }
-
-    #[test]
-    fn who_is_on_this_machine_is_reached_from_loopback() {
-        assert!(address_towards([127, 0, 0, 1].into()).is_some_and(|address| address.is_loopback()));
+        let first = bind("127.0.0.1:0").unwrap();
+        assert!(bind(&first.addresses()[0].local.to_string()).is_err());
     }
 }

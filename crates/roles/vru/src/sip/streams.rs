@@ -1,17 +1,22 @@
-//! SIP over TCP: one task per connection, with a bounded queue of what it is to send.
+//! SIP over TCP and TLS: one task per connection, with a bounded queue of what it is to send.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use partyline_sip::endpoint::ConnectionId;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use partyline_sip::endpoint::{ConnectionId, TransportKind};
+use partyline_tls::PeerIdentity;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio_rustls::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::SipInput;
+use super::inbox::InboxSender;
+use super::tls::TlsSide;
 
 /// Messages that wait for a slow reader; one that is slower still is cut off.
 const SENDS_MAX: usize = 64;
@@ -20,10 +25,28 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// A reader that takes nothing for this long is gone.
 const WRITE_MAX: Duration = Duration::from_secs(10);
 
+/// What bytes go over.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Whom a connection is to be opened to.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) transport: TransportKind,
+    pub(super) remote: SocketAddr,
+    /// The name that its certificate has to bear.
+    pub(super) server_name: String,
+}
+
 /// The open connections. How many there may be, and for how long unused, the endpoint says.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     sends: HashMap<ConnectionId, mpsc::Sender<Vec<u8>>>,
+    /// Who showed a certificate.
+    identities: HashMap<ConnectionId, Arc<PeerIdentity>>,
     last: u64,
 }
 
@@ -31,12 +54,16 @@ impl Streams {
     /// Names an accepted connection and serves it.
     pub(super) fn accept(
         &mut self,
-        stream: TcpStream,
-        inputs: &mpsc::Sender<SipInput>,
+        stream: Stream,
+        identity: Option<Arc<PeerIdentity>>,
+        inputs: &InboxSender,
         closer: &CancellationToken,
     ) -> ConnectionId {
         self.last += 1;
         let connection = ConnectionId(self.last);
+        if let Some(identity) = identity {
+            self.identities.insert(connection, identity);
+        }
         let (sends, queued) = mpsc::channel(SENDS_MAX);
         self.sends.insert(connection, sends);
         let (inputs, closer) = (inputs.clone(), closer.clone());
@@ -55,8 +82,9 @@ impl Streams {
     pub(super) fn connect(
         &mut self,
         connection: ConnectionId,
-        remote: SocketAddr,
-        inputs: &mpsc::Sender<SipInput>,
+        peer: Peer,
+        tls: Option<TlsSide>,
+        inputs: &InboxSender,
         closer: &CancellationToken,
     ) {
         let (sends, queued) = mpsc::channel(SENDS_MAX);
@@ -65,7 +93,7 @@ impl Streams {
         tokio::spawn(async move {
             tokio::select! {
                 () = closer.cancelled() => {}
-                () = open(connection, remote, &inputs, queued) => {
+                () = open(connection, peer, tls, &inputs, queued) => {
                     let _ = inputs.send(SipInput::Disconnected { connection }).await;
                 }
             }
@@ -90,15 +118,28 @@ impl Streams {
 
     pub(super) fn forget(&mut self, connection: ConnectionId) {
         self.sends.remove(&connection);
+        self.identities.remove(&connection);
+    }
+
+    /// Who is at the other end, where a certificate said so.
+    pub(super) fn identity(&self, connection: ConnectionId) -> Option<Arc<PeerIdentity>> {
+        self.identities.get(&connection).cloned()
+    }
+
+    /// How many are open.
+    pub(super) fn count(&self) -> usize {
+        self.sends.len()
     }
 }
 
 async fn open(
     connection: ConnectionId,
-    remote: SocketAddr,
-    inputs: &mpsc::Sender<SipInput>,
+    peer: Peer,
+    tls: Option<TlsSide>,
+    inputs: &InboxSender,
     queued: mpsc::Receiver<Vec<u8>>,
 ) {
+    let remote = peer.remote;
     let stream = match tokio::time::timeout(CONNECT_MAX, TcpStream::connect(remote)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
@@ -114,6 +155,13 @@ async fn open(
         return;
     };
     let _ = stream.set_nodelay(true);
+    let stream = match (peer.transport, tls) {
+        (TransportKind::Tls, Some(tls)) => tls.connect(stream, &peer.server_name).await,
+        // The endpoint has no address for TLS where there is none.
+        (TransportKind::Tls, None) => None,
+        (TransportKind::Udp | TransportKind::Tcp, _) => Some(Stream::Plain(stream)),
+    };
+    let Some(stream) = stream else { return };
     if inputs.send(SipInput::Connected { connection, local }).await.is_ok() {
         serve(stream, connection, inputs, queued).await;
     }
@@ -121,12 +169,30 @@ async fn open(
 
 /// Reads and writes until either side ends.
 async fn serve(
-    stream: TcpStream,
+    stream: Stream,
     connection: ConnectionId,
-    inputs: &mpsc::Sender<SipInput>,
+    inputs: &InboxSender,
+    queued: mpsc::Receiver<Vec<u8>>,
+) {
+    match stream {
+        Stream::Plain(stream) => {
+            let (reader, writer) = stream.into_split();
+            carry(reader, writer, connection, inputs, queued).await;
+        }
+        Stream::Tls(stream) => {
+            let (reader, writer) = tokio::io::split(*stream);
+            carry(reader, writer, connection, inputs, queued).await;
+        }
+    }
+}
+
+async fn carry(
+    mut reader: impl AsyncRead + Unpin,
+    mut writer: impl AsyncWrite + Unpin,
+    connection: ConnectionId,
+    inputs: &InboxSender,
     mut queued: mpsc::Receiver<Vec<u8>>,
 ) {
-    let (mut reader, mut writer) = stream.into_split();
     let reading = async {
         let mut buffer = vec![0; READ_BYTES];
         while let Ok(length @ 1..) = reader.read(&mut buffer).await {
@@ -138,7 +204,11 @@ async fn serve(
     };
     let writing = async {
         while let Some(bytes) = queued.recv().await {
-            if !matches!(tokio::time::timeout(WRITE_MAX, writer.write_all(&bytes)).await, Ok(Ok(()))) {
+            let write = async {
+                writer.write_all(&bytes).await?;
+                writer.flush().await
+            };
+            if !matches!(tokio::time::timeout(WRITE_MAX, write).await, Ok(Ok(()))) {
                 return;
             }
         }

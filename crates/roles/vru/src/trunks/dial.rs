@@ -19,7 +19,7 @@ use tracing::info;
 use super::load::LoadPlace;
 use super::{names, offer};
 use crate::call::{Shared, media};
-use crate::sip::{PlacedCall, SipCommands, address_towards};
+use crate::sip::{PlacedCall, SipCommands};
 
 /// A number to call.
 #[derive(Debug, Clone)]
@@ -291,7 +291,5 @@ fn media_addresses(shared: &Shared, remote: IpAddr) -> (IpAddr, IpAddr) {
         std::net::Ipv6Addr::UNSPECIFIED.into()
     };
     let bind = config.rtp_address.filter(fits).or(listens).unwrap_or(unspecified);
-    let external = config.external_address.filter(|external| fits(external) && !remote.is_loopback());
-    let own = if bind.is_unspecified() { address_towards(remote) } else { Some(bind) };
-    (bind, external.or(own).unwrap_or(bind))
+    (bind, shared.addressing.told(bind, remote))
 }

@@ -79,7 +79,8 @@ enum Fate {
 pub(crate) async fn admit(shared: &Shared, new: &NewCall) -> Option<Admitted> {
     let peers = &shared.peers;
     peers.read_once(shared.config.waits.store()).await;
-    match peers.fate(&new.incoming, &[]) {
+    let tls_peers = new.peer.as_ref().map(|peer| peer.domains()).unwrap_or_default();
+    match peers.fate(&new.incoming, &tls_peers) {
         Fate::LetIn(admitted) => Some(admitted),
         Fate::Challenge { is_stale } => {
             peers.challenge(&new.commands, new.key, new.incoming.source.ip(), is_stale).await;

@@ -29,7 +29,7 @@ async fn placed_caller(cluster: &Cluster) -> Phone {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn caller_keys_a_code_and_is_in_the_mix_until_they_hang_up() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     let mut phone = Phone::new(cluster.sip()).await;
     assert_eq!(phone.invite("conference").await, 200);
     phone.press(CODE).await;
@@ -56,7 +56,7 @@ async fn caller_keys_a_code_and_is_in_the_mix_until_they_hang_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pound_nine_pound_leaves() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     let mut phone = placed_caller(&cluster).await;
     phone.press("#9#").await;
     let left = AttendUp::Left(LeaveReason::Keys);
@@ -66,7 +66,7 @@ async fn pound_nine_pound_leaves() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn host_gives_code_and_pin_in_one_go() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     let mut phone = Phone::new(cluster.sip()).await;
     assert_eq!(phone.invite("conference").await, 200);
     phone.press(&format!("{HOST_CODE}*{PIN}#")).await;
@@ -76,7 +76,7 @@ async fn host_gives_code_and_pin_in_one_go() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dialled_right_code_is_refused_in_signalling() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     for (refusal, status) in [(Refusal::Full, 486), (Refusal::Locked, 486), (Refusal::NoMixer, 480)] {
         cluster.roles.decide(AttendDown::Refused(refusal));
         assert_eq!(Phone::new(cluster.sip()).await.invite(CODE).await, status);
@@ -85,7 +85,7 @@ async fn dialled_right_code_is_refused_in_signalling() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn locked_room_is_refused_by_the_vru_alone_and_reported() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     assert_eq!(Phone::new(cluster.sip()).await.invite(LOCKED_CODE).await, 486);
     let reported = |report: &partyline_rpc::conferencing::AttemptReport| report.attempts.first().cloned();
     let attempt = cluster.roles.until("report", |script| script.reports.iter().find_map(reported)).await;
@@ -96,7 +96,7 @@ async fn locked_room_is_refused_by_the_vru_alone_and_reported() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn code_dialled_with_a_pin_enters_the_host_and_is_shown_to_nobody() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     assert_eq!(Phone::new(cluster.sip()).await.invite(&format!("{HOST_CODE}*{PIN}")).await, 200);
     let hello = cluster.roles.until("hello", |script| script.hellos.first().cloned()).await;
     assert_eq!(hello.host_pin.unwrap().reveal(), PIN);
@@ -117,7 +117,8 @@ async fn codes_of_other_rooms_are_wrong_guesses_at_a_rooms_number() {
         config.numbers.insert("board".to_owned(), number_of("board"));
         config.guess_defence.lockout_after = 2;
         config.guess_defence.delay_max_ms = 0;
-    });
+    })
+    .await;
     let mut phone = Phone::new(cluster.sip()).await;
     assert_eq!(phone.invite("board").await, 200);
     for _ in 0..3 {
@@ -131,13 +132,14 @@ async fn codes_of_other_rooms_are_wrong_guesses_at_a_rooms_number() {
 async fn number_whose_room_can_not_be_read_says_so() {
     let cluster = Cluster::start_with(|config| {
         config.numbers.insert("board".to_owned(), number_of(UNREADABLE_ROOM));
-    });
+    })
+    .await;
     assert_eq!(Phone::new(cluster.sip()).await.invite("board").await, 480);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_wrong_codes_are_reported_and_the_caller_is_hung_up() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     let mut phone = Phone::new(cluster.sip()).await;
     assert_eq!(phone.invite("99999999").await, 200, "a wrong dialled code is answered");
     phone.press("99999998#").await;
@@ -155,7 +157,8 @@ async fn source_of_many_wrong_codes_is_locked_out_even_with_a_right_one() {
     let cluster = Cluster::start_with(|config| {
         config.guess_defence.lockout_after = 2;
         config.guess_defence.delay_max_ms = 0;
-    });
+    })
+    .await;
     let mut phone = Phone::new(cluster.sip()).await;
     assert_eq!(phone.invite("99999999").await, 200);
     phone.press("99999998#").await;
@@ -171,7 +174,8 @@ async fn one_guesser_behind_a_trunk_does_not_lock_the_others_out() {
         config.trusted_sources = vec!["127.0.0.0/8".parse().unwrap()];
         config.guess_defence.lockout_after = 2;
         config.guess_defence.delay_max_ms = 0;
-    });
+    })
+    .await;
     let mut guesser = Phone::new(cluster.sip()).await;
     assert_eq!(guesser.invite("conference").await, 200);
     guesser.press("99999999#").await;
@@ -187,7 +191,7 @@ async fn one_guesser_behind_a_trunk_does_not_lock_the_others_out() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn broken_stream_is_attended_again_with_the_audio_still_up() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     let mut phone = placed_caller(&cluster).await;
     cluster.roles.break_streams();
     let again = cluster.roles.until("second hello", |script| script.hellos.get(1).cloned()).await;
@@ -202,7 +206,7 @@ async fn broken_stream_is_attended_again_with_the_audio_still_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn leaving_that_nobody_heard_is_said_again_in_the_next_hello() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     let mut phone = placed_caller(&cluster).await;
     cluster.roles.change(|script| script.decision = None);
     cluster.roles.break_streams();
@@ -218,7 +222,7 @@ async fn leaving_that_nobody_heard_is_said_again_in_the_next_hello() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refused_join_is_tried_again_with_a_fresh_ticket() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     cluster.roles.change(|script| script.refuses_joins = 1);
     let _phone = placed_caller(&cluster).await;
     assert_eq!(cluster.roles.change(|script| (script.joins.len(), script.hellos.len())), (2, 2));
@@ -226,7 +230,7 @@ async fn refused_join_is_tried_again_with_a_fresh_ticket() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mix_that_its_mixer_closes_is_lost_and_joined_again() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     let _phone = placed_caller(&cluster).await;
     let leg = cluster.roles.change(|script| script.joins[0].leg.leg);
     let (leg, of_the_mixers_own) = (LegId(leg), MixKey(0xdead_beef));
@@ -241,7 +245,7 @@ async fn mix_that_its_mixer_closes_is_lost_and_joined_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn call_that_begins_on_hold_is_not_missed_while_another_without_rtp_is_hung_up() {
-    let cluster = Cluster::start_with(|config| config.patience.no_rtp_max = Duration::from_secs(1));
+    let cluster = Cluster::start_with(|config| config.patience.no_rtp_max = Duration::from_secs(1)).await;
     let mut held = Phone::on_hold(cluster.sip()).await;
     assert_eq!(held.invite("conference").await, 200);
     let mut quiet = Phone::new(cluster.sip()).await;
@@ -252,7 +256,7 @@ async fn call_that_begins_on_hold_is_not_missed_while_another_without_rtp_is_hun
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn call_without_a_leg_is_asked_to_come_back_later() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     let legs: Vec<_> = std::iter::from_fn(|| cluster.engine.open_leg([127, 0, 0, 1].into()).ok()).collect();
     assert!(!legs.is_empty());
     let mut phone = Phone::new(cluster.sip()).await;
@@ -262,7 +266,7 @@ async fn call_without_a_leg_is_asked_to_come_back_later() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn early_caller_is_moved_and_the_lobby_is_left() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     cluster.roles.decide(AttendDown::ConnectedForNow(ticket(9)));
     let mut phone = Phone::new(cluster.sip()).await;
     assert_eq!(phone.invite(CODE).await, 200);
@@ -279,7 +283,7 @@ async fn early_caller_is_moved_and_the_lobby_is_left() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn removed_caller_is_hung_up_with_the_reason() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     let mut phone = placed_caller(&cluster).await;
     cluster.roles.tell(&AttendDown::Removed(LeaveReason::Deleted));
     assert_eq!(phone.hung_up().await, "SIP;cause=200;text=\"removed by host\"");
@@ -288,7 +292,7 @@ async fn removed_caller_is_hung_up_with_the_reason() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stopped_vru_says_goodbye_and_its_callers_have_left() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     let mut phone = placed_caller(&cluster).await;
     let address = cluster.sip();
     let (reason, ()) = tokio::join!(phone.hung_up(), cluster.vru.stop());
@@ -300,7 +304,7 @@ async fn stopped_vru_says_goodbye_and_its_callers_have_left() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn vru_that_is_full_takes_no_calls_at_all() {
-    let cluster = Cluster::start_with(|config| config.calls_max = 1);
+    let cluster = Cluster::start_with(|config| config.calls_max = 1).await;
     let _phone = placed_caller(&cluster).await;
     assert_eq!(Phone::new(cluster.sip()).await.invite(CODE).await, 503);
 }
@@ -310,7 +314,8 @@ async fn line_test_runs_to_its_end() {
     let cluster = Cluster::start_with(|config| {
         let number = DialledNumber { application: Application::Linetest, ..DialledNumber::default() };
         config.numbers.insert("600".to_owned(), number);
-    });
+    })
+    .await;
     let mut phone = Phone::new(cluster.sip()).await;
     assert_eq!(phone.invite("600").await, 200);
     assert_eq!(phone.hung_up().await, "SIP;cause=200;text=\"line test done\"");
@@ -323,7 +328,7 @@ async fn line_test_runs_to_its_end() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_in_pieces_over_tcp_are_answered() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     let mut stream = TcpStream::connect(cluster.sip()).await.unwrap();
     let local: SocketAddr = stream.local_addr().unwrap();
     let request = format!(
@@ -343,14 +348,14 @@ async fn requests_in_pieces_over_tcp_are_answered() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lease_is_renewed_and_says_that_the_vru_is_ready() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     cluster.roles.until("two renewals", |script| (script.renewals >= 2).then_some(())).await;
     assert!(cluster.vru.is_ready());
 }
 
 #[tokio::test]
 async fn vru_without_an_address_does_not_start() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start().await;
     let started = |listen: Vec<SocketAddr>| {
         let config = partyline_vru::Config { sip_listen: listen, ..partyline_vru::Config::default() };
         let library = partyline_vru::PromptLibrary::new();

@@ -39,6 +39,7 @@ pub(crate) struct Script {
     pub(crate) refuses_joins: usize,
     pub(crate) steps_done: Vec<test_wire::StepDone>,
     pub(crate) renewals: u64,
+    pub(crate) refuses_renewals: bool,
     streams: Vec<mpsc::Sender<Result<wire::AttendDown, Status>>>,
 }
 
@@ -195,7 +196,13 @@ impl Leases for Roles {
         &self,
         _: Request<wire::RenewVruRequest>,
     ) -> Result<Response<wire::RenewReply>, Status> {
-        self.change(|script| script.renewals += 1);
+        let is_refused = self.change(|script| {
+            script.renewals += 1;
+            script.refuses_renewals
+        });
+        if is_refused {
+            return Err(Status::unavailable("not now"));
+        }
         Ok(Response::new(wire::RenewReply {}))
     }
 }
@@ -289,13 +296,26 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(crate) fn start() -> Self {
-        Self::start_with(|_| {})
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
     }
 
-    pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        let network = Network::new();
+    /// Takes calls from now on.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let cluster = Self::begin(Roles::new(), change);
+        tokio::time::timeout(CEILING, cluster.vru.ready()).await.expect("its lease is renewed");
+        cluster
+    }
+
+    /// Has a CMS that has no place for a VRU's lease yet.
+    pub(crate) fn start_unknown() -> Self {
         let roles = Roles::new();
+        roles.change(|script| script.refuses_renewals = true);
+        Self::begin(roles, |_| {})
+    }
+
+    fn begin(roles: Roles, change: impl FnOnce(&mut Config)) -> Self {
+        let network = Network::new();
         let log = RpcLog::new("scripted");
         let serving = ["proxy-1", "mixer-1"]
             .map(|name| {

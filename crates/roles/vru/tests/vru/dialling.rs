@@ -22,8 +22,8 @@ fn trunk(name: &str, peer: &Callee, priority: u16, more: &str) -> partyline_trun
     settings.check().unwrap()
 }
 
-fn start(trunks: Vec<partyline_trunk::Trunk>) -> Cluster {
-    Cluster::start_with(|config| config.trunks = trunks)
+async fn start(trunks: Vec<partyline_trunk::Trunk>) -> Cluster {
+    Cluster::start_with(|config| config.trunks = trunks).await
 }
 
 type Outcome = (Result<TestReport, DialEnd>, Vec<DialProgress>);
@@ -55,7 +55,7 @@ async fn over(call: JoinHandle<Outcome>) -> Outcome {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answered_call_brings_a_tone_and_is_hung_up_after_its_time() {
     let peer = Callee::new().await;
-    let cluster = start(vec![trunk("peer", &peer, 1, "")]);
+    let cluster = start(vec![trunk("peer", &peer, 1, "")]).await;
     let calling = call(&cluster);
     let invite = peer.asked("INVITE").await;
     assert!(invite.uri().starts_with(&format!("sip:0049301234@{}", peer.address())), "{}", invite.uri());
@@ -87,7 +87,7 @@ async fn refusal_of_the_callee_ends_it_and_no_other_trunk_is_tried() {
         ("404 Not Found", DialEnd::Refused(404)),
     ] {
         let (peer, other) = (Callee::new().await, Callee::new().await);
-        let cluster = start(vec![trunk("peer", &peer, 1, ""), trunk("other", &other, 2, "")]);
+        let cluster = start(vec![trunk("peer", &peer, 1, ""), trunk("other", &other, 2, "")]).await;
         let calling = call(&cluster);
         let invite = peer.asked("INVITE").await;
         peer.answer(&invite, status, "", "").await;
@@ -101,7 +101,7 @@ async fn refusal_of_the_callee_ends_it_and_no_other_trunk_is_tried() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn trunk_out_of_service_gives_way_to_the_next() {
     let (peer, other) = (Callee::new().await, Callee::new().await);
-    let cluster = start(vec![trunk("peer", &peer, 1, ""), trunk("other", &other, 2, "")]);
+    let cluster = start(vec![trunk("peer", &peer, 1, ""), trunk("other", &other, 2, "")]).await;
     let calling = call(&cluster);
     let invite = peer.asked("INVITE").await;
     peer.answer(&invite, "503 Service Unavailable", "", "").await;
@@ -119,7 +119,7 @@ async fn trunk_out_of_service_gives_way_to_the_next() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callee_who_does_not_answer_is_let_go_by_cancel() {
     let peer = Callee::new().await;
-    let cluster = start(vec![trunk("peer", &peer, 1, "ring_max = \"1s\"")]);
+    let cluster = start(vec![trunk("peer", &peer, 1, "ring_max = \"1s\"")]).await;
     let calling = call(&cluster);
     let invite = peer.asked("INVITE").await;
     peer.answer(&invite, "180 Ringing", "", "").await;
@@ -133,7 +133,7 @@ async fn callee_who_does_not_answer_is_let_go_by_cancel() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn challenge_is_answered_with_the_password_of_the_trunk() {
     let peer = Callee::new().await;
-    let cluster = start(vec![trunk("peer", &peer, 1, "user = \"us\"\npassword = \"secret\"")]);
+    let cluster = start(vec![trunk("peer", &peer, 1, "user = \"us\"\npassword = \"secret\"")]).await;
     let calling = call(&cluster);
     let invite = peer.asked("INVITE").await;
     let challenge =
@@ -151,7 +151,7 @@ async fn challenge_is_answered_with_the_password_of_the_trunk() {
 async fn redirection_is_followed_where_the_trunk_allows_it() {
     for follows in [true, false] {
         let (peer, other) = (Callee::new().await, Callee::new().await);
-        let cluster = start(vec![trunk("peer", &peer, 1, &format!("follows_redirects = {follows}"))]);
+        let cluster = start(vec![trunk("peer", &peer, 1, &format!("follows_redirects = {follows}"))]).await;
         let calling = call(&cluster);
         let invite = peer.asked("INVITE").await;
         let text = format!("Contact: <sip:elsewhere@{}>\r\n", other.address());
@@ -170,7 +170,7 @@ async fn redirection_is_followed_where_the_trunk_allows_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn caller_may_not_dial_out_and_a_number_of_no_trunk_has_no_way() {
     let peer = Callee::new().await;
-    let cluster = start(vec![trunk("peer", &peer, 1, "")]);
+    let cluster = start(vec![trunk("peer", &peer, 1, "")]).await;
     let (progress, _heard) = mpsc::channel(64);
     let dialler = cluster.vru.dialler();
     assert_eq!(dialler.test(&wanted(DialRight::Caller), &progress).await, Err(DialEnd::NoRight));
@@ -182,7 +182,7 @@ async fn caller_may_not_dial_out_and_a_number_of_no_trunk_has_no_way() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn operator_who_goes_away_takes_the_call_along() {
     let peer = Callee::new().await;
-    let cluster = start(vec![trunk("peer", &peer, 1, "")]);
+    let cluster = start(vec![trunk("peer", &peer, 1, "")]).await;
     let calling = call(&cluster);
     let invite = peer.asked("INVITE").await;
     peer.answer(&invite, "180 Ringing", "", "").await;

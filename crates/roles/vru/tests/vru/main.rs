@@ -8,4 +8,6 @@ mod dialling;
 mod phone;
 mod registering;
 mod store;
+mod tls;
 mod trunks;
+mod ways;

@@ -21,7 +21,8 @@ pub(crate) struct Phone {
 impl Phone {
     /// A telephone that calls from a loopback address.
     pub(crate) async fn new(server: SocketAddr) -> Self {
-        Self::at("127.0.0.1", server).await
+        let own = if server.is_ipv4() { "127.0.0.1" } else { "::1" };
+        Self::at(own, server).await
     }
 
     /// A telephone that calls from this address.
@@ -34,7 +35,7 @@ impl Phone {
             name,
             cseq: 0,
             to: String::new(),
-            media_address: "127.0.0.1",
+            media_address: if server.is_ipv4() { "127.0.0.1" } else { "::1" },
             last_answer: String::new(),
             more: String::new(),
         }
@@ -59,6 +60,11 @@ impl Phone {
     pub(crate) fn answered_all(&self, name: &str) -> Vec<String> {
         let lines = self.last_answer.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         lines.map(|value| value.trim().to_owned()).collect()
+    }
+
+    /// The last answer to an INVITE.
+    pub(crate) fn answer(&self) -> &str {
+        &self.last_answer
     }
 
     fn local(&self) -> SocketAddr {
@@ -94,8 +100,9 @@ impl Phone {
     pub(crate) async fn invite(&mut self, user: &str) -> u16 {
         self.cseq += 1;
         let body = format!(
-            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 {}\r\nt=0 0\r\nm=audio {} RTP/AVP 0 101\r\n\
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN {} {}\r\nt=0 0\r\nm=audio {} RTP/AVP 0 101\r\n\
              a=rtpmap:101 telephone-event/8000\r\n",
+            if self.media_address.contains(':') { "IP6" } else { "IP4" },
             self.media_address,
             self.local().port(),
         );

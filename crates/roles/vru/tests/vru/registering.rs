@@ -7,7 +7,7 @@ use crate::callee::Callee;
 use crate::cluster::{CEILING, Cluster};
 use crate::phone::Phone;
 
-fn start(registrar: &Callee) -> Cluster {
+async fn start(registrar: &Callee) -> Cluster {
     let text = format!(
         "name = \"provider\"\nregister = {{ registrar = \"{}\", user = \"4711\", password = \"secret\", expires = \"10m\" }}",
         registrar.address(),
@@ -17,6 +17,7 @@ fn start(registrar: &Callee) -> Cluster {
         config.unknown_sources = UnknownSources::Refuse;
         config.trunks = vec![settings.check().unwrap()];
     })
+    .await
 }
 
 async fn until(cluster: &Cluster, state: impl Fn(Option<RegistrationState>) -> bool) {
@@ -32,7 +33,7 @@ async fn until(cluster: &Cluster, state: impl Fn(Option<RegistrationState>) -> b
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn trunk_registers_is_called_from_there_and_takes_it_back_at_the_end() {
     let registrar = Callee::at("127.0.0.2").await;
-    let cluster = start(&registrar);
+    let cluster = start(&registrar).await;
     let sip = cluster.sip();
     // Before the registrar knows us nobody may call from there.
     assert_eq!(Phone::at("127.0.0.2", sip).await.invite("4711").await, 403);
@@ -57,7 +58,7 @@ async fn trunk_registers_is_called_from_there_and_takes_it_back_at_the_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refused_registration_is_told_with_its_status() {
     let registrar = Callee::new().await;
-    let cluster = start(&registrar);
+    let cluster = start(&registrar).await;
     let asked = registrar.asked("REGISTER").await;
     registrar.answer(&asked, "403 Forbidden", "", "").await;
     until(&cluster, |state| state == Some(RegistrationState::Failed(Some(403)))).await;

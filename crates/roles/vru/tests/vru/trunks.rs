@@ -16,15 +16,16 @@ fn settings(text: &str) -> TrunkSettings {
     written.settled(|source| Ok::<Secret, ()>(source.text().unwrap().clone())).unwrap()
 }
 
-fn trunk(text: &str) -> Trunk {
+pub(crate) fn trunk(text: &str) -> Trunk {
     settings(text).check().unwrap()
 }
 
-fn start(unknown_sources: UnknownSources, trunks: &[&str]) -> Cluster {
+async fn start(unknown_sources: UnknownSources, trunks: &[&str]) -> Cluster {
     Cluster::start_with(|config| {
         config.unknown_sources = unknown_sources;
         config.trunks = trunks.iter().map(|text| trunk(text)).collect();
     })
+    .await
 }
 
 /// Calls once, without a word of who it is.
@@ -38,10 +39,10 @@ async fn first_hello(cluster: &Cluster) -> Hello {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stranger_is_refused_where_strangers_may_not_call_and_a_trunk_is_let_in() {
-    let cluster = start(UnknownSources::Refuse, &["name = \"peer\"\nsources = [\"127.0.0.2\"]"]);
+    let cluster = start(UnknownSources::Refuse, &["name = \"peer\"\nsources = [\"127.0.0.2\"]"]).await;
     assert_eq!(status(&cluster, "127.0.0.1", "conference").await, 403);
     assert_eq!(status(&cluster, PEER, "conference").await, 200);
-    let strangers = start(UnknownSources::default(), &[]);
+    let strangers = start(UnknownSources::default(), &[]).await;
     assert_eq!(status(&strangers, "127.0.0.1", "conference").await, 200);
 }
 
@@ -51,7 +52,7 @@ async fn number_of_a_trunk_leads_to_the_line_test_or_into_a_room() {
         "name = \"peer\"\nsources = [\"127.0.0.2\"]\nnumber_plan = {{ country_code = \"49\" }}\n\
          numbers = [{{ number = \"+49301*\", application = \"linetest\" }}, {{ number = \"+49302\", code = \"{CODE}\" }}]"
     );
-    let cluster = start(UnknownSources::Refuse, &[&text]);
+    let cluster = start(UnknownSources::Refuse, &[&text]).await;
     let mut tester = Phone::at(PEER, cluster.sip()).await;
     assert_eq!(tester.invite("0049301555").await, 200);
     cluster.roles.until("test", |script| (script.steps_done.len() >= 2).then_some(())).await;
@@ -66,7 +67,7 @@ async fn diverted_call_reaches_what_was_called_first() {
     let text = format!(
         "name = \"peer\"\nsources = [\"127.0.0.2\"]\nnumbers = [{{ number = \"+18005550100\", code = \"{CODE}\" }}]"
     );
-    let cluster = start(UnknownSources::Refuse, &[&text]);
+    let cluster = start(UnknownSources::Refuse, &[&text]).await;
     let mut caller = Phone::at(PEER, cluster.sip()).await;
     caller.say("Diversion: <sip:+18005550100@carrier.example>;reason=unconditional\r\n");
     assert_eq!(caller.invite("777").await, 200);
@@ -102,7 +103,8 @@ async fn challenged_caller_is_let_in_with_the_right_password_only() {
         config.guess_defence.lockout_after = 3;
         config.trunks =
             vec![trunk("name = \"phones\"\nusers = [{ name = \"alice\", password = \"secret\" }]")];
-    });
+    })
+    .await;
     let mut right = Phone::new(cluster.sip()).await;
     assert_eq!(right.invite("conference").await, 401);
     answer(&mut right, "alice", "secret", "conference");
@@ -125,7 +127,8 @@ async fn user_of_one_trunk_can_t_call_from_another_that_has_its_own() {
             "name = \"phones\"\nusers = [{ name = \"alice\", password = \"secret\" }]",
             "name = \"pbx\"\nsources = [\"127.0.0.2\"]\nusers = [{ name = \"pbx\", password = \"other\" }]",
         ],
-    );
+    )
+    .await;
     let mut alice = Phone::at(PEER, cluster.sip()).await;
     assert_eq!(alice.invite("conference").await, 401);
     answer(&mut alice, "alice", "secret", "conference");
@@ -141,7 +144,7 @@ async fn user_of_one_trunk_can_t_call_from_another_that_has_its_own() {
 async fn asserted_number_is_believed_of_a_trusted_trunk_only() {
     for (trusts, expected) in [(true, "+4930123"), (false, "")] {
         let text = format!("name = \"peer\"\nsources = [\"127.0.0.2\"]\ntrusts_identity = {trusts}");
-        let cluster = start(UnknownSources::Refuse, &[&text]);
+        let cluster = start(UnknownSources::Refuse, &[&text]).await;
         let mut caller = Phone::at(PEER, cluster.sip()).await;
         caller.say("P-Asserted-Identity: <sip:+4930123@carrier.example>\r\n");
         assert_eq!(caller.invite(CODE).await, 200);
@@ -156,7 +159,7 @@ async fn asserted_number_is_believed_of_a_trusted_trunk_only() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn trunk_made_by_command_is_let_in_without_a_restart() {
-    let cluster = start(UnknownSources::Refuse, &["name = \"fixed\"\nsources = [\"127.0.0.3\"]"]);
+    let cluster = start(UnknownSources::Refuse, &["name = \"fixed\"\nsources = [\"127.0.0.3\"]"]).await;
     assert_eq!(status(&cluster, PEER, "conference").await, 403);
     cluster.store.create_trunk(settings("name = \"made\"\nsources = [\"127.0.0.2\"]"));
     cluster.store.create_trunk(settings("name = \"clashing\"\nsources = [\"127.0.0.3\"]"));
@@ -174,7 +177,7 @@ async fn trunk_made_by_command_is_let_in_without_a_restart() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn full_trunk_is_busy_until_a_call_ends() {
     let cluster =
-        start(UnknownSources::Refuse, &["name = \"peer\"\nsources = [\"127.0.0.2\"]\ncalls_max = 1"]);
+        start(UnknownSources::Refuse, &["name = \"peer\"\nsources = [\"127.0.0.2\"]\ncalls_max = 1"]).await;
     let mut first = Phone::at(PEER, cluster.sip()).await;
     assert_eq!(first.invite("conference").await, 200);
     assert_eq!(status(&cluster, PEER, "conference").await, 486);

@@ -1,0 +1,122 @@
+//! The settings of the edge towards the network: TLS, and what callers are told as our address.
+
+use std::net::{IpAddr, SocketAddr};
+
+use partyline_tls::{CertificateSource, ClientCertificates, Trust};
+use partyline_vru::ExternalAddress;
+
+use super::Problems;
+use super::file::{self, File};
+use super::values::ClientRule;
+
+/// More networks with an address of their own are a slip.
+const EXTERNAL_MAX: usize = 64;
+/// The folder of a certificate of our own making, within the data folder.
+const OWN_CERTIFICATE: &str = "sip-tls";
+
+/// Calls over TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SipTls {
+    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) certificate: CertificateSource,
+    pub(crate) clients: ClientCertificates,
+    pub(crate) trust: Trust,
+}
+
+pub(super) fn external(file: &File, problems: &mut Problems<'_>) -> Vec<ExternalAddress> {
+    if file.sip.external.len() > EXTERNAL_MAX {
+        problems.add(
+            "sip.external",
+            format!("{} entries; at most {EXTERNAL_MAX} are allowed", file.sip.external.len()),
+        );
+    }
+    let mut addresses = Vec::new();
+    for (place, entry) in file.sip.external.iter().enumerate() {
+        check_external(&format!("sip.external[{place}]"), entry, problems);
+        addresses.push(ExternalAddress {
+            networks: entry.networks.iter().map(|network| network.0).collect(),
+            except: entry.except.iter().map(|network| network.0).collect(),
+            address: entry.address.0,
+        });
+    }
+    addresses
+}
+
+fn check_external(key: &str, entry: &file::External, problems: &mut Problems<'_>) {
+    let address = entry.address.0;
+    if entry.networks.is_empty() {
+        problems.add(&format!("{key}.networks"), "expected at least one network, such as \"0.0.0.0/0\"");
+    }
+    if address.is_unspecified() || address.is_multicast() {
+        problems.add(
+            &format!("{key}.address"),
+            format!("{address} can't be called; expected the address that callers reach"),
+        );
+    }
+}
+
+pub(super) fn tls(file: &File, problems: &mut Problems<'_>) -> Option<SipTls> {
+    let tls = &file.sip.tls;
+    let listen: Vec<SocketAddr> = tls.listen.iter().map(|address| address.0).collect();
+    if listen.is_empty() {
+        let is_set =
+            tls.certificate.is_some() || tls.key.is_some() || tls.self_signed || tls.client_ca.is_some();
+        if is_set {
+            problems.add("sip.tls", "it would have no effect: sip.tls.listen names no address");
+        }
+        return None;
+    }
+    let certificate = certificate(file, problems)?;
+    let clients = match (tls.client_certificates.0, &tls.client_ca) {
+        (ClientRule::NotAsked, _) => ClientCertificates::NotAsked,
+        (ClientRule::Requested, Some(ca)) => ClientCertificates::Requested(ca.clone()),
+        (ClientRule::Required, Some(ca)) => ClientCertificates::Required(ca.clone()),
+        (ClientRule::Requested | ClientRule::Required, None) => {
+            problems.add(
+                "sip.tls.client_certificates",
+                "expected sip.tls.client_ca beside it: a file with the certificates of those who vouch for callers",
+            );
+            return None;
+        }
+    };
+    let trust = tls.ca.clone().map_or(Trust::System, Trust::File);
+    Some(SipTls { listen, certificate, clients, trust })
+}
+
+fn certificate(file: &File, problems: &mut Problems<'_>) -> Option<CertificateSource> {
+    let tls = &file.sip.tls;
+    match (&tls.certificate, &tls.key, tls.self_signed) {
+        (Some(certificate), Some(key), false) => {
+            Some(CertificateSource::Files { certificate: certificate.clone(), key: key.clone() })
+        }
+        (None, None, true) => Some(CertificateSource::SelfSigned {
+            folder: file.data_dir.join(OWN_CERTIFICATE),
+            names: own_names(file),
+        }),
+        (Some(_), _, true) | (_, Some(_), true) => {
+            problems.add("sip.tls.self_signed", "expected either a certificate with its key, or self_signed");
+            None
+        }
+        (_, _, false) => {
+            problems.add(
+                "sip.tls.listen",
+                "expected sip.tls.certificate and sip.tls.key with it, or for trials sip.tls.self_signed = true",
+            );
+            None
+        }
+    }
+}
+
+/// Whom a certificate of our own is for: all addresses that settings name. Those of the machine change.
+fn own_names(file: &File) -> Vec<String> {
+    let external =
+        file.sip.external_address.iter().chain(file.sip.external.iter().map(|entry| &entry.address));
+    let listen = file.sip.tls.listen.iter().map(|address| address.0.ip());
+    let addresses =
+        external.map(|address| address.0).chain(listen).filter(|ip: &IpAddr| !ip.is_unspecified());
+    let mut names: Vec<String> = addresses.map(|address| address.to_string()).collect();
+    names.push("localhost".to_owned());
+    names.sort();
+    names.dedup();
+    names
+}

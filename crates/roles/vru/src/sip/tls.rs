@@ -1,0 +1,209 @@
+//! SIP over TLS: handshakes, bounded in number and time, and who is at the other end.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
+use partyline_tls::{CertificateError, CertificateKeeper, Look, PeerIdentity, client_config, server_config};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info};
+
+use super::SipInput;
+use super::inbox::InboxSender;
+use super::streams::Stream;
+use crate::config::SipTls;
+use crate::guard::Source;
+
+/// A handshake takes two round trips; who takes longer keeps others waiting.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
+/// Handshakes at once; one more is cut off. Each costs a file descriptor and a few kilobytes.
+const HANDSHAKES_MAX: usize = 256;
+/// Of these from one source.
+const HANDSHAKES_PER_SOURCE_MAX: usize = 32;
+
+/// Our side of TLS.
+#[derive(Clone)]
+pub(crate) struct TlsSide {
+    acceptor: TlsAcceptor,
+    keeper: Arc<CertificateKeeper>,
+    others: Arc<ClientConfig>,
+    /// Whom other issuers vouch for, by the name that they are called by.
+    by_name: Arc<HashMap<String, Arc<ClientConfig>>>,
+    handshakes: Arc<Handshakes>,
+}
+
+impl std::fmt::Debug for TlsSide {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsSide").field("certificate", &self.keeper.facts()).finish_non_exhaustive()
+    }
+}
+
+impl TlsSide {
+    /// Reads certificates and makes what connections need.
+    pub(crate) fn open(config: &SipTls) -> Result<Self, CertificateError> {
+        let keeper = Arc::new(CertificateKeeper::open(config.certificate.clone(), SystemTime::now())?);
+        let server = server_config(Arc::clone(&keeper), &config.clients)?;
+        let others = client_config(&config.trust, Some(Arc::clone(&keeper)))?;
+        let mut by_name = HashMap::new();
+        for (name, trust) in &config.targets {
+            by_name.insert(name.clone(), client_config(trust, Some(Arc::clone(&keeper)))?);
+        }
+        Ok(Self {
+            acceptor: TlsAcceptor::from(server),
+            keeper,
+            others,
+            by_name: Arc::new(by_name),
+            handshakes: Arc::default(),
+        })
+    }
+
+    /// Looks for a newer certificate again and again, for as long as it runs.
+    pub(crate) async fn keep(self, every: Duration) {
+        let mut told = None;
+        loop {
+            metrics::gauge!("partyline_vru_certificate_seconds_left")
+                .set(self.keeper.facts().left(SystemTime::now()).as_secs_f64());
+            tokio::time::sleep(every).await;
+            let keeper = Arc::clone(&self.keeper);
+            let looked = tokio::task::spawn_blocking(move || keeper.look(SystemTime::now())).await;
+            match looked {
+                Ok(Look::Renewed(facts)) => {
+                    told = None;
+                    info!(names = ?facts.names, "another certificate is in force");
+                    metrics::counter!("partyline_vru_certificates_renewed_total").increment(1);
+                }
+                Ok(Look::Kept(why)) => {
+                    metrics::counter!("partyline_vru_certificates_refused_total").increment(1);
+                    let why = why.to_string();
+                    if told.as_ref() != Some(&why) {
+                        error!(%why, "the new certificate can't be used; the old one stays in force");
+                    }
+                    told = Some(why);
+                }
+                Ok(Look::Unchanged) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Makes the handshake of a connection that was accepted, and hands it on; what goes wrong is counted.
+    pub(crate) fn shake(
+        &self,
+        stream: TcpStream,
+        local: SocketAddr,
+        remote: SocketAddr,
+        inputs: &InboxSender,
+        closer: &CancellationToken,
+    ) {
+        let Some(place) = Handshakes::place(&self.handshakes, remote.ip().into()) else {
+            count("crowded");
+            return;
+        };
+        let (acceptor, inputs, closer) = (self.acceptor.clone(), inputs.clone(), closer.clone());
+        tokio::spawn(closer.run_until_cancelled_owned(async move {
+            let shaken = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await;
+            drop(place);
+            match shaken {
+                Ok(Ok(stream)) => {
+                    count("done");
+                    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+                    let identity = PeerIdentity::of(chain).map(Arc::new);
+                    let stream = Stream::Tls(Box::new(TlsStream::from(stream)));
+                    // Only an endpoint that has ended takes none.
+                    let _ = inputs.send(SipInput::Accepted { stream, local, remote, identity }).await;
+                }
+                Ok(Err(why)) => {
+                    debug!(%remote, %why, "no TLS");
+                    count("refused");
+                }
+                Err(_) => count("slow"),
+            }
+        }));
+    }
+
+    /// Opens TLS on a connection of ours, to whom the certificate has to name.
+    pub(crate) async fn connect(&self, stream: TcpStream, name: &str) -> Option<Stream> {
+        let config = self.by_name.get(name).unwrap_or(&self.others);
+        let Ok(server) = ServerName::try_from(name.to_owned()) else {
+            debug!(name, "no name that a certificate could bear");
+            return None;
+        };
+        let connecting = TlsConnector::from(Arc::clone(config)).connect(server, stream);
+        match tokio::time::timeout(HANDSHAKE_MAX, connecting).await {
+            Ok(Ok(stream)) => Some(Stream::Tls(Box::new(TlsStream::from(stream)))),
+            Ok(Err(why)) => {
+                info!(name, %why, "no TLS with whom we call");
+                metrics::counter!("partyline_vru_tls_calls_failed_total").increment(1);
+                None
+            }
+            Err(_) => {
+                metrics::counter!("partyline_vru_tls_calls_failed_total").increment(1);
+                None
+            }
+        }
+    }
+}
+
+fn count(end: &'static str) {
+    metrics::counter!("partyline_vru_tls_handshakes_total", "end" => end).increment(1);
+}
+
+/// The handshakes that go on, by source.
+#[derive(Debug, Default)]
+struct Handshakes(Mutex<HashMap<Source, usize>>);
+
+/// One of them; gives its place back when it is dropped.
+struct HandshakePlace {
+    handshakes: Arc<Handshakes>,
+    source: Source,
+}
+
+impl Handshakes {
+    fn place(handshakes: &Arc<Self>, source: Source) -> Option<HandshakePlace> {
+        let mut sources = handshakes.0.lock();
+        let (all, of_source) = (sources.values().sum::<usize>(), sources.get(&source).copied().unwrap_or(0));
+        if all >= HANDSHAKES_MAX || of_source >= HANDSHAKES_PER_SOURCE_MAX {
+            return None;
+        }
+        sources.insert(source.clone(), of_source + 1);
+        Some(HandshakePlace { handshakes: Arc::clone(handshakes), source })
+    }
+}
+
+impl Drop for HandshakePlace {
+    fn drop(&mut self) {
+        let mut sources = self.handshakes.0.lock();
+        if let Some(count) = sources.get_mut(&self.source) {
+            *count -= 1;
+            if *count == 0 {
+                sources.remove(&self.source);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handshakes_are_bounded_by_source_and_in_all_and_places_come_back() {
+        let handshakes = Arc::new(Handshakes::default());
+        let place =
+            |last: u8| Handshakes::place(&handshakes, std::net::IpAddr::from([192, 0, 2, last]).into());
+        let mut places: Vec<_> = std::iter::from_fn(|| place(1)).collect();
+        assert_eq!(places.len(), HANDSHAKES_PER_SOURCE_MAX);
+        for source in 2..=255 {
+            places.extend(place(source));
+        }
+        assert_eq!(places.len(), HANDSHAKES_MAX);
+        drop(places);
+        assert!(place(1).is_some());
+        assert!(handshakes.0.lock().is_empty());
+    }
+}
