@@ -199,19 +199,21 @@ impl Server {
         }
     }
 
+    /// A command of the binary beside this server, ready to be run.
+    #[must_use]
+    pub fn command_line(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.args(arguments).arg("--config").arg(self.folder.path().join("partyline.toml"));
+        command.arg("--data-dir").arg(self.folder.path().join("data")).stdin(Stdio::null());
+        command
+    }
+
     /// Runs a command of the binary beside this server; answers with what it printed.
     ///
     /// # Errors
     /// When it fails, with what it printed.
     pub fn command(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let output = Command::new(binary())
-            .args(arguments)
-            .arg("--config")
-            .arg(self.folder.path().join("partyline.toml"))
-            .arg("--data-dir")
-            .arg(self.folder.path().join("data"))
-            .stdin(Stdio::null())
-            .output()?;
+        let output = self.command_line(arguments).output()?;
         if !output.status.success() {
             bail!(
                 "{arguments:?} failed ({}):\n{}{}",

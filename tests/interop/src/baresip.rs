@@ -21,6 +21,8 @@ const MODULES: &str = "/usr/lib/baresip/modules";
 pub struct BaresipPlan {
     /// A loopback address of the test's own.
     pub local: Ipv4Addr,
+    /// Its number or name.
+    pub user: &'static str,
     /// What it sends.
     pub tone_hz: f32,
     /// The codec's module, which is all that it offers.
@@ -48,7 +50,16 @@ impl BaresipPlan {
     #[must_use]
     pub fn new(local: Ipv4Addr, tone_hz: f32) -> Self {
         let (account, config) = (String::new(), String::new());
-        Self { local, tone_hz, codec: "g711", rate_hz: RATE_HZ, modules: Vec::new(), account, config }
+        Self {
+            local,
+            user: "baresip",
+            tone_hz,
+            codec: "g711",
+            rate_hz: RATE_HZ,
+            modules: Vec::new(),
+            account,
+            config,
+        }
     }
 
     /// Starts it; it calls at once.
@@ -70,7 +81,7 @@ impl BaresipPlan {
     /// Where it can be called.
     #[must_use]
     pub fn uri(&self) -> String {
-        format!("sip:baresip@{}:{SIP_PORT}", self.local)
+        format!("sip:{}@{}:{SIP_PORT}", self.user, self.local)
     }
 
     fn start(&self, arguments: &[&str], account: &str) -> anyhow::Result<Baresip> {
@@ -78,7 +89,7 @@ impl BaresipPlan {
         let (path, local) = (folder.path(), self.local);
         write_tone(&path.join("tone.wav"), self.tone_hz, 60, self.rate_hz)?;
         std::fs::write(path.join("config"), self.configuration(path))?;
-        let account = format!("<sip:baresip@{local}>;regint=0{account}{}\n", self.account);
+        let account = format!("<sip:{}@{local}>;regint=0{account}{}\n", self.user, self.account);
         std::fs::write(path.join("accounts"), account)?;
         std::fs::write(path.join("contacts"), "")?;
         let output = std::fs::File::create(path.join("output.txt"))?;

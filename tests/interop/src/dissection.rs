@@ -10,6 +10,9 @@ use anyhow::{Context, bail};
 /// `PI_WARN` of Wireshark's expert information.
 const WARNING: u32 = 0x0060_0000;
 
+/// An RTP header without extensions and contributors, as everybody here sends it.
+const HEADER_OCTETS: usize = 12;
+
 /// A capture, decoded by tshark.
 #[derive(Debug)]
 pub struct Dissection {
@@ -110,17 +113,30 @@ impl Dissection {
     /// # Errors
     /// As [`Self::fields`].
     pub fn heard_by(&self, listener: Ipv4Addr, span: Option<Span>) -> anyhow::Result<Vec<i16>> {
-        let mut filter = format!("rtp && !icmp && ip.dst == {listener} && rtp.p_type in {{0, 8}}");
-        if let Some(Span { from, to }) = span {
-            filter.push_str(&format!(" && frame.time_epoch >= {from:.6} && frame.time_epoch <= {to:.6}"));
-        }
+        let within = span.map_or_else(String::new, |Span { from, to }| {
+            format!(" && frame.time_epoch >= {from:.6} && frame.time_epoch <= {to:.6}")
+        });
+        self.g711(&format!("rtp && ip.dst == {listener}{within}"))
+    }
+
+    /// What one address sent to another that looks like G.711, decoded as if nothing were encrypted.
+    ///
+    /// # Errors
+    /// As [`Self::fields`].
+    pub fn heard_from(&self, talker: Ipv4Addr, listener: Ipv4Addr) -> anyhow::Result<Vec<i16>> {
+        self.g711(&format!("udp && !sip && ip.src == {talker} && ip.dst == {listener}"))
+    }
+
+    fn g711(&self, filter: &str) -> anyhow::Result<Vec<i16>> {
         let mut heard = Vec::new();
-        for row in self.fields(&filter, &["rtp.p_type", "rtp.payload"])? {
-            let [payload_type, payload] = row.as_slice() else {
-                bail!("tshark printed {row:?}");
+        for row in self.fields(&format!("{filter} && !icmp"), &["udp.payload"])? {
+            let packet = octets(row.first().map_or("", String::as_str))?;
+            let law = match packet.get(1).map(|octet| octet & 0x7F) {
+                Some(0) => from_mu_law,
+                Some(8) => from_a_law,
+                _ => continue,
             };
-            let law = if payload_type == "0" { from_mu_law } else { from_a_law };
-            heard.extend(octets(payload)?.into_iter().map(law));
+            heard.extend(packet.into_iter().skip(HEADER_OCTETS).map(law));
         }
         Ok(heard)
     }

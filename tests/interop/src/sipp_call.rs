@@ -37,6 +37,8 @@ pub struct SippPlan {
     pub transport: &'static str,
     /// What it sends, where its scenario streams.
     pub tone_hz: f32,
+    /// Words of the scenario, in brackets there, and what stands for them.
+    pub words: Vec<(&'static str, String)>,
 }
 
 /// A running sipp with one call.
@@ -53,20 +55,37 @@ impl SippPlan {
     /// Calls over UDP.
     #[must_use]
     pub fn calling(scenario: &'static str, local: Ipv4Addr, remote: SocketAddr, user: &str) -> Self {
-        let user = user.to_owned();
-        Self { scenario, local, remote: Some(remote), user, transport: "u1", tone_hz: PEER_HZ }
+        let (user, words) = (user.to_owned(), Vec::new());
+        Self { scenario, local, remote: Some(remote), user, transport: "u1", tone_hz: PEER_HZ, words }
     }
 
     /// Waits to be called, once, over UDP.
     #[must_use]
     pub fn waiting(scenario: &'static str, local: Ipv4Addr) -> Self {
-        Self { scenario, local, remote: None, user: "sipp".to_owned(), transport: "u1", tone_hz: PEER_HZ }
+        let words = vec![("contact", format!("{local}:{SIP_PORT}"))];
+        Self {
+            scenario,
+            local,
+            remote: None,
+            user: "sipp".to_owned(),
+            transport: "u1",
+            tone_hz: PEER_HZ,
+            words,
+        }
     }
 
     /// Over this transport, as sipp's `-t` names it.
     #[must_use]
     pub const fn over(mut self, transport: &'static str) -> Self {
         self.transport = transport;
+        self
+    }
+
+    /// With this for a word of the scenario.
+    #[must_use]
+    pub fn word(mut self, word: &'static str, stands_for: impl Into<String>) -> Self {
+        self.words.retain(|(known, _)| *known != word);
+        self.words.push((word, stands_for.into()));
         self
     }
 
@@ -80,6 +99,11 @@ impl SippPlan {
         std::fs::write(folder.path().join("tone.ul"), samples)?;
         let scenario =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(self.scenario).with_extension("xml");
+        let mut scenario = std::fs::read_to_string(scenario)?;
+        for (word, stands_for) in &self.words {
+            scenario = scenario.replace(&format!("[{word}]"), stands_for);
+        }
+        std::fs::write(folder.path().join("scenario.xml"), scenario)?;
         let output = File::create(folder.path().join("output.txt"))?;
         let mut sipp = Command::new("sipp");
         sipp.current_dir(folder.path());
@@ -87,7 +111,7 @@ impl SippPlan {
             sipp.arg(remote.to_string()).args(["-cid_str", CALL_ID]);
         }
         let local = self.local.to_string();
-        sipp.arg("-sf").arg(scenario).args(["-s", &self.user, "-t", self.transport]);
+        sipp.args(["-sf", "scenario.xml", "-s", &self.user, "-t", self.transport]);
         sipp.args(["-i", &local, "-mi", &local, "-p", &SIP_PORT.to_string()]);
         sipp.args(["-m", "1", "-nostdin", "-trace_err", "-trace_msg", "-timeout", "100", "-timeout_error"]);
         let child = sipp
@@ -97,7 +121,11 @@ impl SippPlan {
             .spawn()
             .context("sipp could not be started (Debian package sip-tester)")?;
         let cues = UdpSocket::bind((self.local, 0))?;
-        Ok(SippCall { child, folder, cues, cues_given: 0, local: self.local })
+        let mut call = SippCall { child, folder, cues, cues_given: 0, local: self.local };
+        if self.remote.is_none() {
+            call.wait_listening()?;
+        }
+        Ok(call)
     }
 }
 
@@ -128,6 +156,21 @@ impl SippCall {
             status if status.success() => Ok(()),
             status => bail!("sipp ended with {status}:\n{}", self.written()),
         }
+    }
+
+    /// Waits until its socket is taken: then whoever calls is heard.
+    fn wait_listening(&mut self) -> anyhow::Result<()> {
+        let until = Instant::now() + CEILING;
+        while Instant::now() < until {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("sipp ended with {status} before it was called:\n{}", self.written());
+            }
+            if UdpSocket::bind((self.local, SIP_PORT)).is_err() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        bail!("sipp does not listen")
     }
 
     async fn wait_exit(&mut self) -> anyhow::Result<ExitStatus> {

@@ -60,8 +60,13 @@ impl Trial {
     #[must_use]
     pub fn strangers_address(&self) -> Ipv4Addr {
         let address = loopback_of_my_own();
-        self.strangers.borrow_mut().push(address);
+        self.is_strangers(address);
         address
+    }
+
+    /// Says that an address is that of somebody else's program.
+    pub fn is_strangers(&self, address: Ipv4Addr) {
+        self.strangers.borrow_mut().push(address);
     }
 
     /// A room that everybody may start, and a host who is in it, sending a tone; it ends when the host leaves.

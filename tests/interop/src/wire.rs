@@ -59,13 +59,26 @@ impl Wire {
         server: SocketAddr,
         judge: impl FnMut(&Message) -> Fate + Send + 'static,
     ) -> std::io::Result<Self> {
+        Self::lay_to(local, server, None, judge)
+    }
+
+    /// The same with a program at the near end that waits to be called there.
+    ///
+    /// # Errors
+    /// When a socket can't be had.
+    pub fn lay_to(
+        local: Ipv4Addr,
+        server: SocketAddr,
+        callee: Option<SocketAddr>,
+        judge: impl FnMut(&Message) -> Fate + Send + 'static,
+    ) -> std::io::Result<Self> {
         // One socket for both sides: responses go to the port in the Via, which is the caller's (RFC 3261 §18.2.2).
         let socket = UdpSocket::bind((local, 5060))?;
         let end = socket.local_addr()?;
         let is_cut = Arc::new(AtomicBool::new(false));
         let cut = Arc::clone(&is_cut);
         socket.set_read_timeout(Some(LOOK_EVERY))?;
-        let mut line = Line { socket, server, caller: None, held: Vec::new(), seen: Vec::new(), judge };
+        let mut line = Line { socket, server, caller: callee, held: Vec::new(), seen: Vec::new(), judge };
         let thread = std::thread::spawn(move || {
             while !cut.load(Ordering::Relaxed) {
                 line.carry();
@@ -74,7 +87,7 @@ impl Wire {
         Ok(Self { end, is_cut, thread: Some(thread) })
     }
 
-    /// Where the caller is to call.
+    /// Where the other side is called, on either end.
     #[must_use]
     pub const fn end(&self) -> SocketAddr {
         self.end

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use partyline_claims::still_talking;
+use partyline_claims::{ServerPlan, loopback_of_my_own, still_talking};
 use partyline_interop::{Trial, run_tool};
 
 const GARBAGE: u32 = 20_000;
@@ -38,6 +38,31 @@ async fn the_tools_of_sipvicious_get_nowhere_and_disturb_no_caller() {
     let tries = "refusal = 'unknown_code' AND source LIKE '127.0.0.1%'";
     assert!(trial.party.server.count("attempt", tries).await.unwrap() > 0);
     trial.finish().await.unwrap();
+}
+
+/// Shows RFC 3261 §22.1: strangers are asked for a password, and no guess of theirs is one.
+#[tokio::test]
+async fn svcrack_guesses_no_password_and_our_own_trunk_is_never_asked() {
+    let [a, b, c, _] = loopback_of_my_own().octets();
+    let config = format!(
+        "[sip]\nunknown_sources = \"challenge\"\n[[trunk]]\nname = \"office\"\nsources = [\"{a}.{b}.{c}.0/24\"]\n\
+         [[trunk]]\nname = \"pbx\"\nusers = [{{ name = \"1000\", password = \"correct horse\" }}]\n"
+    );
+    let plan = ServerPlan { config, has_own_listeners: false };
+    let mut trial = Trial::start_with(&plan).await.unwrap();
+    let pair = trial.party.talking_pair().await.unwrap();
+    let server = trial.party.server.address().to_string();
+    let crack = ["-P", "25063", "-m", "INVITE", "-u", "1000", "-r", "1-200", "--maximumtime", "10", &server];
+    let crack = run_tool("svcrack", &crack).await.unwrap();
+    assert_ne!(crack.status, Some(124), "svcrack hangs: {}", crack.printed);
+    assert!(!crack.printed.contains("Password"), "{}", crack.printed);
+    still_talking(&pair).await.unwrap();
+    assert!(trial.party.server.is_running());
+    let sent = trial.finish().await.unwrap();
+    let asked = sent.count("sip.Status-Code in {401, 407} && ip.dst == 127.0.0.1").unwrap();
+    assert!(asked > 0, "svcrack was never asked for a password: {}", crack.printed);
+    assert_eq!(sent.count("sip.Status-Code in {401, 407} && ip.dst != 127.0.0.1").unwrap(), 0);
+    assert_eq!(sent.count("sip.Status-Code == 200 && ip.dst == 127.0.0.1").unwrap(), 0, "nobody got in");
 }
 
 /// A few numbers that look like none (xorshift); the same in every run.
