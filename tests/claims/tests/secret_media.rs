@@ -1,7 +1,5 @@
 //! Callers whose audio is encrypted, beside callers whose audio is not; and what is on record of how a call sounded.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
-
 use callbench::{CallPlan, MediaSecurity};
 use partyline_claims::{Party, ServerPlan, all_hear_each_other};
 
