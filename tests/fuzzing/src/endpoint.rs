@@ -12,7 +12,7 @@ use partyline_sip::endpoint::{
     Because, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, Listen, OutgoingCall, Output,
     Target, TransportKind,
 };
-use partyline_sip::rules::{DialogRules, Network};
+use partyline_sip::rules::{DialogRules, Network, Reliability};
 use partyline_sip::sdp::Direction;
 
 use crate::bytes::Bytes;
@@ -84,7 +84,12 @@ pub fn live(bytes: &[u8]) -> Lived {
 impl Rig {
     fn new(choice: u8) -> Self {
         let trusts_contacts = choice & 1 == 1;
-        let mut rules = DialogRules::default();
+        let reliability = match choice >> 2 & 3 {
+            0 => Reliability::WhenSupported,
+            1 => Reliability::Never,
+            _ => Reliability::WhenRequired,
+        };
+        let mut rules = DialogRules { reliability, ..DialogRules::default() };
         let vouches = (choice & 2 != 0).then(|| Network::from(IpAddr::from([127, 0, 0, 2])));
         rules.trusted.extend(vouches);
         let local = SocketAddr::from(([127, 0, 0, 1], 5_060));

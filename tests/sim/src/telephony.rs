@@ -15,7 +15,7 @@ use partyline_sip::endpoint::{
     Because, CallEvent, CallKey, Endpoint, EndpointConfig, Listen, OutgoingCall, Output, Target,
     TransportKind,
 };
-use partyline_sip::rules::DialogRules;
+use partyline_sip::rules::{DialogRules, Reliability};
 use partyline_sip::sdp::{Capabilities, CodecName, Direction, KeySeed, MediaSecurity};
 
 use crate::chance::Chance;
@@ -120,6 +120,8 @@ impl Line {
     fn draw(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let addresses = [5070, 5060].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let reliabilities = [Reliability::Never, Reliability::WhenRequired, Reliability::WhenSupported];
+        let rules = DialogRules { reliability: *chance.pick(&reliabilities), ..DialogRules::default() };
         let ends = addresses.map(|address| {
             let mut end_seed = [0; 32];
             end_seed[..16].copy_from_slice(&chance.bits().to_le_bytes());
@@ -129,7 +131,7 @@ impl Line {
                 calls_max: 100,
                 half_open_max: 100,
                 half_open_per_source_max: 100,
-                rules: DialogRules::default(),
+                rules: rules.clone(),
                 seed: end_seed,
                 ..EndpointConfig::default()
             })
@@ -316,7 +318,7 @@ impl Line {
         self.known[SERVER].insert(call, number);
         self.report.came += 1;
         let now = self.instant();
-        if self.chance.percent(30) {
+        if self.chance.percent(50) {
             let _ = self.ends[SERVER].ring(now, call);
         }
         let at = self.now + self.chance.between_ms(0, 3_000);
