@@ -68,6 +68,7 @@ fn progress_json(progress: &DialProgress) -> Value {
             json!({ "heard": "trying", "trunk": trunk.as_str(), "target": target })
         }
         DialProgress::Ringing => json!({ "heard": "ringing" }),
+        DialProgress::EarlyMedia => json!({ "heard": "early_media" }),
         DialProgress::Answered { codec } => json!({ "heard": "answered", "codec": codec }),
         DialProgress::Failed { trunk, why } => {
             let mut failed = failed_json(*why);

@@ -44,6 +44,7 @@ fn line(progress: &Value) -> String {
     match progress["heard"].as_str() {
         Some("trying") => format!("Calling through \"{}\" ({}) ...\n", word("trunk"), word("target")),
         Some("ringing") => "It rings.\n".to_owned(),
+        Some("early_media") => "Something is heard before the answer.\n".to_owned(),
         Some("answered") => format!("Answered, with {}.\n", word("codec")),
         Some("failed") => format!("Trunk \"{}\": {}.\n", word("trunk"), word("why")),
         Some(_) | None => String::new(),

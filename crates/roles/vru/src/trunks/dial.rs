@@ -46,6 +46,8 @@ pub enum DialProgress {
     },
     /// The callee rings.
     Ringing,
+    /// The callee, or a machine on the way, is heard before the answer.
+    EarlyMedia,
     /// The callee answered.
     Answered {
         /// The codec agreed on.
@@ -239,7 +241,10 @@ async fn answered(
         match event {
             Some(CallEvent::Ringing) => tell(progress, DialProgress::Ringing),
             // What the network plays before the answer is heard.
-            Some(CallEvent::Early(agreement)) => connect(leg, &agreement, true),
+            Some(CallEvent::Early(agreement)) => {
+                connect(leg, &agreement, true);
+                tell(progress, DialProgress::EarlyMedia);
+            }
             Some(CallEvent::Answered(agreement)) => {
                 connect(leg, &agreement, true);
                 let codec = agreement.codec.encoding.clone();

@@ -31,6 +31,14 @@ impl Asked {
     }
 }
 
+/// A session description for media at this address.
+pub(crate) fn described(media: SocketAddr) -> String {
+    let (ip, port) = (media.ip(), media.port());
+    format!(
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n"
+    )
+}
+
 /// A peer on a loopback address.
 pub(crate) struct Callee {
     socket: UdpSocket,
@@ -98,12 +106,7 @@ impl Callee {
 
     /// Answers a call with 200, and waits for the ACK; media goes to this address.
     pub(crate) async fn accept(&self, invite: &Asked, media: SocketAddr) {
-        let body = format!(
-            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 {}\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\n",
-            media.ip(),
-            media.port(),
-        );
-        self.answer(invite, "200 OK", "", &body).await;
+        self.answer(invite, "200 OK", "", &described(media)).await;
         self.asked("ACK").await;
     }
 

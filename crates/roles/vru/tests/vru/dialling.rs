@@ -8,7 +8,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::callee::Callee;
+use crate::callee::{Callee, described};
 use crate::cluster::{CEILING, Cluster};
 
 /// A trunk to a peer, with more lines.
@@ -76,6 +76,25 @@ async fn answered_call_brings_a_tone_and_is_hung_up_after_its_time() {
         [DialProgress::Trying { .. }, DialProgress::Ringing, DialProgress::Answered { .. }]
     ));
     assert_eq!(cluster.engine.legs(), 0);
+}
+
+/// Shows RFC 3960 §3: media that is agreed on before the answer flows before the answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn media_flows_before_the_answer_where_the_peer_wants_it() {
+    let peer = Callee::new().await;
+    let cluster = start(vec![trunk("peer", &peer, 1, "")]);
+    let calling = call(&cluster);
+    let invite = peer.asked("INVITE").await;
+    let media = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = media.local_addr().unwrap();
+    peer.answer(&invite, "183 Session Progress", "", &described(address)).await;
+    let mut packet = [0; 2048];
+    tokio::time::timeout(CEILING, media.recv(&mut packet)).await.expect("audio flows early").unwrap();
+    peer.accept(&invite, address).await;
+    peer.let_go().await;
+    let (outcome, progress) = over(calling).await;
+    assert!(outcome.is_ok());
+    assert_eq!(progress[1], DialProgress::EarlyMedia, "{progress:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
