@@ -11,6 +11,7 @@
 
 mod amend;
 pub mod auth;
+mod body;
 mod dialog;
 pub mod endpoint;
 mod identity;

@@ -5,8 +5,10 @@ use crate::rules::{DialogRules, Reliability};
 
 /// The one body type of session descriptions.
 pub(super) const SDP: &str = "application/sdp";
+/// Bodies that a session description is read from: by itself, or as a part among others.
+pub(super) const DESCRIBING: [&str; 2] = [SDP, "multipart/mixed"];
 /// Bodies that are read, in INVITE and the like, and in INFO.
-pub(super) const BODIES: [&str; 3] = [SDP, "application/dtmf-relay", "application/dtmf"];
+pub(super) const BODIES: [&str; 4] = [SDP, "multipart/mixed", "application/dtmf-relay", "application/dtmf"];
 
 /// Reliable provisional responses ([RFC 3262]).
 pub(super) const RELIABLE: &str = "100rel";

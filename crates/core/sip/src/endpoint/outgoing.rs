@@ -8,11 +8,11 @@ use super::call::{Call, Outgoing, Phase, Progress};
 use super::effort::Effort;
 use super::provisional::lists;
 use super::reply::quoted;
-use super::screen::is_media_type;
 use super::session::Session;
 use super::{
     Agreement, Because, CallEnd, CallError, CallEvent, CallKey, Endpoint, OutgoingCall, TransportKind, User,
 };
+use crate::body::session_description;
 use crate::dialog::{Beginning, Dialog};
 use crate::message::{Address, HeaderName, Method, Response, Uri, escape_user, split_commas};
 use crate::sdp::SdpError;
@@ -25,8 +25,7 @@ const DISMISSED_MAX: usize = 256;
 
 /// The session description in a response.
 pub(super) fn description<'a>(response: &Response<'a>) -> Option<&'a [u8]> {
-    let content_type = response.headers.first(HeaderName::ContentType).unwrap_or_default();
-    (!response.body.is_empty() && is_media_type(content_type, SDP)).then_some(response.body)
+    session_description(&response.headers, response.body).ok().flatten()
 }
 
 /// Whether a target can be called the way that is wanted: sips only over TLS.

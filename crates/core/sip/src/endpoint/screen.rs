@@ -1,8 +1,9 @@
 //! What every request must pass before anybody looks closer ([RFC 3261 §8.2]), as a function of the request alone.
 
 use super::TransportKind;
-use super::abilities::{Abilities, SDP};
+use super::abilities::{Abilities, DESCRIBING, SDP};
 use super::reply::Reply;
+use crate::body::{Unreadable, session_description};
 use crate::message::{HeaderName, Method, Request, split_commas};
 
 /// What a request is for.
@@ -87,24 +88,15 @@ pub(super) fn description<'a>(request: &Request<'a>) -> Result<Option<&'a [u8]>,
     if accepts.peek().is_some() && !accepts.any(takes_sdp) {
         return Err(Reply::new(406));
     }
-    if request.body.is_empty() {
-        return Ok(None);
-    }
-    let content_type = request.headers.first(HeaderName::ContentType).unwrap_or_default();
-    if is_media_type(content_type, SDP) {
-        Ok(Some(request.body))
-    } else if is_media_type(content_type, "application/pkcs7-mime") {
+    session_description(&request.headers, request.body).map_err(|why| match why {
         // Somebody's key opens it, and nobody here has one ([RFC 3261 §23.2]).
-        Err(Reply::new(493))
-    } else {
-        Err(Reply::new(415).with("Accept", SDP))
-    }
+        Unreadable::Encrypted => Reply::new(493),
+        Unreadable::NotUnderstood => Reply::new(415).with("Accept", &DESCRIBING.join(", ")),
+        Unreadable::Malformed => Reply::because(400, "Malformed Body"),
+    })
 }
 
 /// Whether a Content-Type or a range of Accept is this type, parameters aside.
 pub(super) fn is_media_type(value: &[u8], media_type: &str) -> bool {
-    let bare = value.split(|byte| *byte == b';').next().unwrap_or_default();
-    let mut compact = bare.to_vec();
-    compact.retain(|byte| !byte.is_ascii_whitespace());
-    compact.eq_ignore_ascii_case(media_type.as_bytes())
+    crate::body::is_media_type(value, media_type.as_bytes())
 }

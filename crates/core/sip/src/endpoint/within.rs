@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use super::abilities::SDP;
 use super::call::{Phase, Unacked};
 use super::receive::Asked;
 use super::reply::{Reply, response_path};
 use super::screen::{description, is_media_type};
 use super::{Because, CallEnd, CallEvent, CallKey, Endpoint};
+use crate::body::session_description;
 use crate::identity::reasons;
 use crate::message::{HeaderName, Method, Request, decimal};
 use crate::sdp::Agreement;
@@ -79,8 +79,7 @@ impl Endpoint {
             return;
         }
         let Some(unacked) = call.unacked.take() else { return };
-        let content_type = request.headers.first(HeaderName::ContentType).unwrap_or_default();
-        let answer = (!request.body.is_empty() && is_media_type(content_type, SDP)).then_some(request.body);
+        let answer = session_description(&request.headers, request.body).ok().flatten();
         let outcome = unacked.offer.as_ref().map(|offer| {
             answer.ok_or(()).and_then(|answer| call.session.agree(offer, answer).map_err(|_| ()))
         });
