@@ -25,7 +25,7 @@ pub(crate) fn sample() -> String {
     );
     let mut section = "";
     for setting in SETTINGS {
-        let (now, name) = setting.key.rsplit_once('.').unwrap_or(("", setting.key));
+        let (now, name) = setting.place();
         if now != section && setting.kind != Kind::Toml {
             let _ = match now.strip_suffix("[]") {
                 Some(table) => writeln!(text, "# [[{table}]]"),

@@ -35,6 +35,12 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
+    /// The section of the file that it stands in, and its name there.
+    pub(crate) fn place(&self) -> (&'static str, &'static str) {
+        let cut = self.key.find("[].").map(|at| at + 2).or_else(|| self.key.rfind('.'));
+        cut.map_or(("", self.key), |cut| (&self.key[..cut], &self.key[cut + 1..]))
+    }
+
     /// The environment variable that sets it; none for what stands within a repeated table.
     pub(crate) fn variable(&self) -> Option<String> {
         (self.kind != Kind::Inner)

@@ -14,7 +14,7 @@ pub(crate) fn text(loaded: &Loaded) -> String {
     let mut lines = Vec::new();
     let mut section = "";
     for setting in SETTINGS.iter().filter(|setting| !matches!(setting.kind, Kind::Inner | Kind::Toml)) {
-        let (now, name) = setting.key.rsplit_once('.').unwrap_or(("", setting.key));
+        let (now, name) = setting.place();
         if now != section {
             lines.push(format!("\n[{now}]"));
             section = now;
