@@ -1,9 +1,10 @@
 //! What is quick to say about the source.
 
-use crate::{run, tidy};
+use crate::{peers, run, tidy};
 
 /// Formatting, lints, structure, licences.
 pub(crate) fn all() -> anyhow::Result<()> {
+    peers::ensure(peers::BUILD, &[])?;
     format()?;
     lints()?;
     tidy::run()?;

@@ -23,6 +23,13 @@ pub(crate) const SIP_PEERS: &[Peer] = &[
     Peer { program: "tshark", package: "tshark" },
 ];
 
+/// What libopus is built with.
+pub(crate) const BUILD: &[Peer] = &[
+    Peer { program: "cmake", package: "cmake" },
+    Peer { program: "make", package: "make" },
+    Peer { program: "cc", package: "gcc" },
+];
+
 /// What the prompts are made with.
 pub(crate) const VOICE: &[Peer] =
     &[Peer { program: "text2wave", package: "festival" }, Peer { program: "sox", package: "sox" }];
@@ -40,9 +47,7 @@ pub(crate) fn ensure(peers: &[Peer], more_packages: &[&str]) -> anyhow::Result<(
     let packages: Vec<&str> = missing.into_iter().chain(more_packages.iter().copied()).collect();
     let by_hand = format!("sudo apt-get install --no-install-recommends {}", packages.join(" "));
     if !(run::is_installed("apt-get") && is_root()) {
-        bail!(
-            "these tests call with real programs that are not installed here. Install them, then try again:\n  {by_hand}"
-        );
+        bail!("this needs programs that are not installed here. Install them, then try again:\n  {by_hand}");
     }
     run::say(&format!("installing {}", packages.join(" ")));
     // An old package list finds nothing; a failed update may still find what a recent one listed.

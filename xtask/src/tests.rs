@@ -33,6 +33,7 @@ const OWN_SUITES: &[&str] = &["partyline-sim", "partyline-claims", "partyline-in
 
 /// Runs the suites one after another; says what each took, and goes on after a failure so that one run tells all.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    peers::ensure(peers::BUILD, &[])?;
     peers::ensure(peers::SIP_PEERS, &[])?;
     let mut results: Vec<(&str, Duration, bool)> = Vec::new();
     for (name, suite) in SUITES {

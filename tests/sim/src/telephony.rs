@@ -359,7 +359,7 @@ fn capabilities(port: u16) -> Capabilities {
     Capabilities {
         address: Ipv4Addr::LOCALHOST.into(),
         port,
-        codecs: vec![CodecName { encoding: "PCMU".to_owned(), clock_rate_hz: 8_000, payload_type: 0 }],
+        codecs: vec![CodecName::new("PCMU", 8_000, 0)],
         telephone_event: true,
         security: MediaSecurity::Refuse,
         key_seed: KeySeed::new([0; 32]),

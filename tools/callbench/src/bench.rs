@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use partyline_codec::Codec;
+use partyline_codec::{Codec, OpusSettings};
 use partyline_sip::endpoint::{Endpoint, EndpointConfig, Listen, OutgoingCall, Target, TransportKind};
 use partyline_sip::rules::DialogRules;
 use partyline_sip::sdp::{Capabilities, CodecName, KeySeed};
@@ -177,10 +177,13 @@ const fn listen(transport: TransportKind, address: SocketAddr) -> Listen {
 }
 
 pub(crate) fn capabilities(plan: &CallPlan, address: IpAddr, port: u16) -> Capabilities {
-    let codecs = plan.codecs.iter().map(|codec: &Codec| CodecName {
-        encoding: codec.name().to_owned(),
-        clock_rate_hz: codec.clock_rate_hz(),
-        payload_type: codec.static_payload_type(),
+    let codecs = plan.codecs.iter().map(|codec: &Codec| {
+        let wishes = OpusSettings::ours(crate::meter::RATE_HZ).to_string();
+        CodecName {
+            channels: codec.channels(),
+            parameters: if *codec == Codec::Opus { wishes } else { String::new() },
+            ..CodecName::new(codec.name(), codec.clock_rate_hz(), codec.usual_payload_type())
+        }
     });
     Capabilities {
         address,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use partyline_codec::Codec;
 use partyline_sip::endpoint::CallEnd;
 use partyline_sip::sdp::Direction;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -228,6 +229,11 @@ impl Caller {
     /// What was heard in the last `window`, at 8 kHz; no longer than the plan's memory.
     pub async fn samples(&self, window: Duration) -> Vec<i16> {
         self.look(window).await.heard
+    }
+
+    /// The codec that was agreed on; `None` before.
+    pub async fn codec(&self) -> Option<Codec> {
+        self.look(Duration::ZERO).await.codec
     }
 
     /// Whether the caller's media is SRTP.

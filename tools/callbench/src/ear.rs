@@ -2,13 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use partyline_codec::{Codec, Decoder};
+use partyline_audio::Resampler;
+use partyline_codec::{Codec, Decoder, Encoder};
 use partyline_rtp::{Arrival, Packet, Reception, RtpTime, is_rtcp};
 use serde::Serialize;
 
-use crate::meter::tonal_share;
+use crate::meter::{RATE_HZ, tonal_share};
 
-/// A gap in the timestamps longer than this is a new start, not sound that is missing.
+/// The longest packet at 8 kHz: 120 ms.
+const PACKET_SAMPLES: usize = 960;
+/// Octets of µ-law and A-law silence.
+const SILENT: (u8, u8) = (0xFF, 0xD5);
+
+/// A gap in the timestamps longer than this, at 8 kHz, is a new start, not sound that is missing.
 const GAP_TICKS_MAX: i32 = 80_000;
 /// Quieter than this is no tone.
 const TONE_MIN_DBOV: f32 = -40.0;
@@ -48,6 +54,9 @@ pub(crate) struct Ear {
     codec: Codec,
     payload_type: u8,
     reception: Reception,
+    /// Decodes what is not kept as it came: codecs other than G.711.
+    translator: Option<Translator>,
+    /// What was heard, in G.711.
     ring: Box<[u8]>,
     written: usize,
     expected: Option<RtpTime>,
@@ -58,6 +67,35 @@ pub(crate) struct Ear {
     watch: Option<Watch>,
 }
 
+/// Turns packets of a codec into µ-law, which takes half the room of samples and is good enough to measure.
+#[derive(Debug)]
+struct Translator {
+    decoder: Decoder,
+    resampler: Option<Resampler>,
+}
+
+impl Translator {
+    /// For a codec that is not G.711.
+    fn new(codec: Codec) -> Self {
+        let decoder = Decoder::at_rate(codec, RATE_HZ);
+        let coded_hz = decoder.sample_rate_hz();
+        let resampler = (coded_hz != RATE_HZ).then(|| Resampler::new(coded_hz, RATE_HZ, 2 * PACKET_SAMPLES));
+        Self { decoder, resampler }
+    }
+
+    fn translate(&mut self, payload: &[u8], octets: &mut [u8; PACKET_SAMPLES]) -> usize {
+        let (mut coded, mut samples) = ([0; 2 * PACKET_SAMPLES], [0; PACKET_SAMPLES]);
+        let count = match &mut self.resampler {
+            None => self.decoder.decode(payload, &mut samples),
+            Some(resampler) => {
+                let count = self.decoder.decode(payload, &mut coded);
+                resampler.process(&coded[..count], &mut samples)
+            }
+        };
+        Encoder::new(Codec::Pcmu).encode(&samples[..count], octets)
+    }
+}
+
 impl Ear {
     pub(crate) fn new(memory: Duration) -> Self {
         let octets = (memory.as_millis() as usize * 8).clamp(800, 8_000 * 600);
@@ -65,7 +103,8 @@ impl Ear {
             codec: Codec::Pcmu,
             payload_type: 0,
             reception: Reception::new(8_000),
-            ring: vec![Codec::Pcmu.silence_octet(); octets].into_boxed_slice(),
+            translator: None,
+            ring: vec![SILENT.0; octets].into_boxed_slice(),
             written: 0,
             expected: None,
             last_arrival: None,
@@ -78,10 +117,29 @@ impl Ear {
 
     pub(crate) fn set_codec(&mut self, codec: Codec, payload_type: u8) {
         if codec != self.codec {
-            self.ring.fill(codec.silence_octet());
+            let (before, is_law) = (self.law(), codec.silence_octet().is_some());
+            self.codec = codec;
+            self.translator = (!is_law).then(|| Translator::new(codec));
+            self.reception.set_clock_rate(codec.clock_rate_hz());
+            self.expected = None;
+            if self.law() != before {
+                self.ring.fill(self.silence());
+            }
         }
-        self.codec = codec;
         self.payload_type = payload_type;
+    }
+
+    pub(crate) const fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// The law that the ring is in.
+    fn law(&self) -> Codec {
+        if self.codec == Codec::Pcma { Codec::Pcma } else { Codec::Pcmu }
+    }
+
+    fn silence(&self) -> u8 {
+        if self.codec == Codec::Pcma { SILENT.1 } else { SILENT.0 }
     }
 
     pub(crate) fn watch(&mut self, tones: Vec<f32>) {
@@ -138,31 +196,44 @@ impl Ear {
             self.longest_gap = self.longest_gap.max(now.saturating_duration_since(last));
         }
         self.last_arrival = Some(now);
-        self.keep(&packet);
-        if self.first_sound.is_none() && self.codec.level_dbov(packet.payload) > SOUND_MIN_DBOV {
+        let mut translated = [0; PACKET_SAMPLES];
+        let octets = match &mut self.translator {
+            None => packet.payload,
+            Some(translator) => {
+                let count = translator.translate(packet.payload, &mut translated);
+                &translated[..count]
+            }
+        };
+        self.keep(&packet, octets);
+        if self.first_sound.is_none() && self.level_dbov(octets) > SOUND_MIN_DBOV {
             self.first_sound = Some(now);
         }
         if self.is_watching() {
-            self.look_for_tones(now, packet.payload);
+            self.look_for_tones(now, octets);
         }
     }
 
-    fn keep(&mut self, packet: &Packet<'_>) {
+    fn level_dbov(&self, octets: &[u8]) -> f32 {
+        self.law().level_dbov(octets).unwrap_or(partyline_codec::SILENCE_DBOV)
+    }
+
+    fn keep(&mut self, packet: &Packet<'_>, octets: &[u8]) {
+        let ratio = self.codec.clock_rate_hz() / RATE_HZ;
         if let Some(expected) = self.expected {
-            let gap = packet.timestamp.minus(expected);
+            let gap = packet.timestamp.minus(expected) / ratio as i32;
             if (1..GAP_TICKS_MAX).contains(&gap) {
                 self.push_silence(gap as usize);
             }
         }
-        self.expected = Some(packet.timestamp.plus(packet.payload.len() as u32));
-        for &octet in packet.payload {
+        self.expected = Some(packet.timestamp.plus(octets.len() as u32 * ratio));
+        for &octet in octets {
             self.push(octet);
         }
     }
 
     fn push_silence(&mut self, octets: usize) {
         for _ in 0..octets.min(self.ring.len()) {
-            self.push(self.codec.silence_octet());
+            self.push(self.silence());
         }
     }
 
@@ -172,13 +243,14 @@ impl Ear {
         self.written += 1;
     }
 
-    fn look_for_tones(&mut self, now: Instant, payload: &[u8]) {
+    fn look_for_tones(&mut self, now: Instant, octets: &[u8]) {
+        let (law, level_dbov) = (self.law(), self.level_dbov(octets));
         let Some(watch) = &mut self.watch else {
             return;
         };
-        let mut samples = [0; 480];
-        let count = Decoder::new(self.codec).decode(payload, &mut samples);
-        let is_tonal = self.codec.level_dbov(payload) > TONE_MIN_DBOV
+        let mut samples = [0; PACKET_SAMPLES];
+        let count = Decoder::new(law).decode(octets, &mut samples);
+        let is_tonal = level_dbov > TONE_MIN_DBOV
             && tonal_share(&samples[..count], 8_000, &watch.tones) > TONAL_SHARE_MIN;
         // Two in a row, so that a vowel is not taken for a tone; the first one is the moment.
         match (is_tonal, watch.candidate) {
@@ -199,7 +271,7 @@ impl Ear {
         let octets: Vec<u8> =
             (self.written - there..self.written).map(|at| self.ring[at % self.ring.len()]).collect();
         let mut samples = vec![0; wanted];
-        Decoder::new(self.codec).decode(&octets, &mut samples[wanted - stopped - there..]);
+        Decoder::new(self.law()).decode(&octets, &mut samples[wanted - stopped - there..]);
         samples
     }
 }
@@ -215,7 +287,7 @@ mod tests {
         let (mut mouth, now) = (Mouth::new(source, -15.0), Instant::now());
         (0..count)
             .map(|_| {
-                let mut buffer = [0; 200];
+                let mut buffer = [0; 512];
                 let octets = mouth.packet(now, &mut buffer);
                 buffer[..octets].to_vec()
             })

@@ -3,11 +3,11 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use partyline_codec::Codec;
+use partyline_codec::{Codec, OpusSettings};
 use partyline_sip::sdp::Agreement;
 
 use crate::ear::{Ear, PacketReport};
-use crate::mouth::Mouth;
+use crate::mouth::{Mouth, PACKET_OCTETS_MAX};
 use crate::secrecy::Secrecy;
 
 /// The most of one socket's datagrams that are read at a time.
@@ -28,6 +28,7 @@ pub(crate) struct Look {
     pub(crate) has_pressed_all: bool,
     pub(crate) remote: Option<SocketAddr>,
     pub(crate) is_secret: bool,
+    pub(crate) codec: Option<Codec>,
 }
 
 /// One caller's media.
@@ -64,8 +65,9 @@ impl Leg {
     pub(crate) fn connect(&mut self, agreement: &Agreement) {
         let codec = Codec::by_name(&agreement.codec.encoding, agreement.codec.clock_rate_hz);
         let codec = codec.unwrap_or(Codec::Pcmu);
-        self.mouth.set_codec(codec, agreement.payload_type, agreement.event_payload_type);
-        self.ear.set_codec(codec, agreement.payload_type);
+        let wishes = OpusSettings::parse(&agreement.formats.parameters);
+        self.mouth.set_codec(codec, &wishes, agreement.payload_type, agreement.event_payload_type);
+        self.ear.set_codec(codec, agreement.formats.receive_payload_type);
         Secrecy::take(&mut self.secrecy, agreement.crypto.as_ref());
         self.may_send = agreement.direction.sends();
         let Some(socket) = &self.socket else {
@@ -120,7 +122,7 @@ impl Leg {
         else {
             return;
         };
-        let mut buffer = [0; 256];
+        let mut buffer = [0; PACKET_OCTETS_MAX];
         let plain = self.mouth.packet(now, &mut buffer);
         let protected =
             self.secrecy.as_mut().map_or(Ok(plain), |secrecy| secrecy.sender.protect(&mut buffer, plain));
@@ -137,6 +139,7 @@ impl Leg {
             last_key_at: self.mouth.last_key_at(),
             has_pressed_all: self.mouth.has_pressed_all(),
             is_secret: self.secrecy.is_some(),
+            codec: self.is_connected.then(|| self.ear.codec()),
             remote: self.socket.as_ref().and_then(|socket| socket.peer_addr().ok()),
         }
     }

@@ -89,9 +89,9 @@ struct CallArguments {
     /// How to signal; without it what the target says, and that says UDP if it says nothing
     #[arg(long)]
     transport: Option<TransportArgument>,
-    /// Codec to offer; both without it
-    #[arg(long)]
-    codec: Option<CodecArgument>,
+    /// Codec to offer, or several in order: --codec opus,pcmu (both of G.711 without it)
+    #[arg(long, value_delimiter = ',')]
+    codec: Vec<CodecArgument>,
     /// Offer SRTP: refuse, prefer or require it
     #[arg(long, default_value = "refuse", default_missing_value = "require", num_args = 0..=1, value_parser = security)]
     srtp: MediaSecurity,
@@ -137,8 +137,21 @@ impl Cli {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum CodecArgument {
+    Opus,
+    G722,
     Pcmu,
     Pcma,
+}
+
+impl CodecArgument {
+    const fn codec(self) -> Codec {
+        match self {
+            Self::Opus => Codec::Opus,
+            Self::G722 => Codec::G722,
+            Self::Pcmu => Codec::Pcmu,
+            Self::Pcma => Codec::Pcma,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -216,11 +229,9 @@ async fn call(config: BenchConfig, arguments: CallArguments) -> anyhow::Result<(
     if let Some(hz) = arguments.tone {
         plan = plan.tone(hz);
     }
-    if let Some(codec) = arguments.codec {
-        plan = plan.codec(match codec {
-            CodecArgument::Pcmu => Codec::Pcmu,
-            CodecArgument::Pcma => Codec::Pcma,
-        });
+    if !arguments.codec.is_empty() {
+        let codecs: Vec<Codec> = arguments.codec.iter().map(|argument| argument.codec()).collect();
+        plan = plan.codecs(&codecs);
     }
     let sound = arguments.play.as_deref().map(read_sound).transpose()?;
     let caller = bench.call(plan).await?;

@@ -4,16 +4,19 @@ use std::collections::VecDeque;
 use std::f64::consts::TAU;
 use std::time::Instant;
 
-use partyline_codec::{Codec, Encoder};
+use partyline_audio::Resampler;
+use partyline_codec::{Codec, Encoder, OpusSettings};
 use partyline_rtp::{Header, KeyPress, RtpTime, SeqNo, Ssrc};
 
+use crate::meter::RATE_HZ;
 use crate::plan::Source;
 
-/// Samples and RTP ticks of a packet.
+/// Samples of a packet before they are coded: everything is said at 8 kHz.
 pub(crate) const FRAME: usize = 160;
-const FRAME_TICKS: u16 = FRAME as u16;
+/// Octets of the largest packet, with room for what protects it.
+pub(crate) const PACKET_OCTETS_MAX: usize = 512;
 /// A key is down for 80 ms and up for 60: quick, but no quicker than phones that dial by themselves.
-const KEY_TICKS: u16 = 640;
+const KEY_FRAMES: u16 = 4;
 const PAUSE_FRAMES: u32 = 3;
 /// Keys that may wait.
 const KEYS_MAX: usize = 256;
@@ -54,6 +57,7 @@ enum Voice {
 pub(crate) struct Mouth {
     codec: Codec,
     encoder: Encoder,
+    resampler: Option<Resampler>,
     payload_type: u8,
     event_payload_type: Option<u8>,
     voice: Voice,
@@ -73,6 +77,7 @@ impl Mouth {
         let mut mouth = Self {
             codec: Codec::Pcmu,
             encoder: Encoder::new(Codec::Pcmu),
+            resampler: None,
             payload_type: 0,
             event_payload_type: None,
             voice: Voice::Silence,
@@ -90,9 +95,17 @@ impl Mouth {
         mouth
     }
 
-    pub(crate) fn set_codec(&mut self, codec: Codec, payload_type: u8, event_payload_type: Option<u8>) {
+    pub(crate) fn set_codec(
+        &mut self,
+        codec: Codec,
+        wishes: &OpusSettings,
+        payload_type: u8,
+        event_payload_type: Option<u8>,
+    ) {
         self.codec = codec;
-        self.encoder = Encoder::new(codec);
+        self.encoder = Encoder::at_rate(codec, RATE_HZ, wishes);
+        let coded_hz = self.encoder.sample_rate_hz();
+        self.resampler = (coded_hz != RATE_HZ).then(|| Resampler::new(RATE_HZ, coded_hz, FRAME));
         self.payload_type = payload_type;
         self.event_payload_type = event_payload_type;
     }
@@ -125,7 +138,7 @@ impl Mouth {
     /// Makes the packet of this 20 ms; its octets.
     pub(crate) fn packet(&mut self, now: Instant, buffer: &mut [u8]) -> usize {
         let timestamp = self.timestamp;
-        self.timestamp = timestamp.plus(u32::from(FRAME_TICKS));
+        self.timestamp = timestamp.plus(self.codec.frame_ticks());
         let sequence = self.sequence;
         self.sequence = sequence.next();
         let header = Header {
@@ -138,9 +151,9 @@ impl Mouth {
         if let Some(octets) = self.key_packet(now, header, buffer) {
             return octets;
         }
-        let mut payload = [0; FRAME];
-        self.voice(&mut payload);
-        header.write(&payload, buffer).expect("a buffer holds a 20 ms packet")
+        let mut payload = [0; PACKET_OCTETS_MAX];
+        let octets = self.voice(&mut payload);
+        header.write(&payload[..octets], buffer).expect("a buffer holds a 20 ms packet")
     }
 
     fn key_packet(&mut self, now: Instant, header: Header, buffer: &mut [u8]) -> Option<usize> {
@@ -151,7 +164,8 @@ impl Mouth {
                 return None;
             }
             let key = self.keys.pop_front()?;
-            self.key = KeyPress::new(key, header.timestamp, KEY_TICKS, FRAME_TICKS);
+            let frame_ticks = self.codec.frame_ticks() as u16;
+            self.key = KeyPress::new(key, header.timestamp, KEY_FRAMES * frame_ticks, frame_ticks);
             self.last_key_at = Some(now);
         }
         let Some(event) = self.key.as_mut().and_then(Iterator::next) else {
@@ -163,10 +177,10 @@ impl Mouth {
         header.write(&event.payload.to_bytes(), buffer)
     }
 
-    fn voice(&mut self, payload: &mut [u8; FRAME]) {
+    fn voice(&mut self, payload: &mut [u8]) -> usize {
         let mut samples = [0; FRAME];
         match &mut self.voice {
-            Voice::Silence => return self.codec.fill_silence(payload),
+            Voice::Silence => {}
             Voice::Tone(oscillator) => oscillator.fill(&mut samples),
             Voice::Sound { samples: sound, at } => {
                 let rest = sound.get(*at..).unwrap_or(&[]);
@@ -175,7 +189,13 @@ impl Mouth {
                 *at += count;
             }
         }
-        self.encoder.encode(&samples, payload);
+        let payload = &mut payload[..self.codec.frame_octets_max()];
+        let Some(resampler) = &mut self.resampler else {
+            return self.encoder.encode(&samples, payload);
+        };
+        let mut coded = [0; 6 * FRAME];
+        let count = resampler.process(&samples, &mut coded);
+        self.encoder.encode(&coded[..count], payload)
     }
 }
 
@@ -191,7 +211,7 @@ mod tests {
         let now = Instant::now();
         (0..count)
             .map(|_| {
-                let mut buffer = [0; 200];
+                let mut buffer = [0; PACKET_OCTETS_MAX];
                 let octets = mouth.packet(now, &mut buffer);
                 buffer[..octets].to_vec()
             })
@@ -200,26 +220,29 @@ mod tests {
 
     #[test]
     fn a_tone_goes_out_at_its_level_without_a_break() {
-        for codec in [Codec::Pcmu, Codec::Pcma] {
+        for codec in Codec::ALL {
             let mut mouth = Mouth::new(Source::Tone(1234.5), -15.0);
-            mouth.set_codec(codec, codec.static_payload_type(), None);
+            mouth.set_codec(codec, &OpusSettings::default(), codec.usual_payload_type(), None);
+            let mut decoder = Decoder::at_rate(codec, RATE_HZ);
             let mut sound = Vec::new();
             for datagram in packets(&mut mouth, 50) {
                 let packet = Packet::parse(&datagram).unwrap();
-                assert_eq!(packet.payload_type, codec.static_payload_type());
-                let mut samples = [0; FRAME];
-                Decoder::new(codec).decode(packet.payload, &mut samples);
-                sound.extend(samples);
+                assert_eq!(packet.payload_type, codec.usual_payload_type());
+                let mut samples = [0; 6 * FRAME];
+                let count = decoder.decode(packet.payload, &mut samples);
+                sound.extend_from_slice(&samples[..count]);
             }
-            let level = tone_level_dbov(&sound, 8000, 1234.5);
-            assert!((level + 15.0).abs() < 0.1, "{codec:?}: {level}");
+            let (rate_hz, settled) = (decoder.sample_rate_hz(), sound.len() / 10);
+            let level = tone_level_dbov(&sound[settled..], rate_hz, 1234.5);
+            let room = if codec == Codec::Opus { 1.0 } else { 0.1 };
+            assert!((level + 15.0).abs() < room, "{codec:?}: {level}");
         }
     }
 
     #[test]
     fn keys_go_out_one_by_one_and_each_counts_once() {
         let mut mouth = Mouth::new(Source::Silence, -15.0);
-        mouth.set_codec(Codec::Pcmu, 0, Some(101));
+        mouth.set_codec(Codec::Pcmu, &OpusSettings::default(), 0, Some(101));
         mouth.press("1123#", 5);
         let mut receiver = EventReceiver::new();
         let mut keys = String::new();

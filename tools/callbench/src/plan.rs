@@ -125,8 +125,14 @@ impl CallPlan {
 
     /// Offers this codec only.
     #[must_use]
-    pub fn codec(mut self, codec: Codec) -> Self {
-        self.codecs = vec![codec];
+    pub fn codec(self, codec: Codec) -> Self {
+        self.codecs(&[codec])
+    }
+
+    /// Offers these codecs, in this order.
+    #[must_use]
+    pub fn codecs(mut self, codecs: &[Codec]) -> Self {
+        self.codecs = codecs.to_vec();
         self
     }
 

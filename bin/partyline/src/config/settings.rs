@@ -73,6 +73,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .flag("--sip-listen"),
     setting("sip.external_address", Kind::Text, "The address that callers reach us at, where a router translates ours. It is written into SIP and SDP.")
         .unset("the address that a call came in on", "\"203.0.113.7\""),
+    setting("sip.codecs", Kind::List, "Codecs that callers may use, the one we like best first: \"opus\", \"g722\", \"pcmu\", \"pcma\". A caller gets the first of these among theirs. Opus survives losses best and costs most."),
     setting("sip.calls_max", Kind::Number, "Most calls at once for each VRU, 1 to 100000; further ones are refused with 503."),
     setting("sip.unknown_sources", Kind::Text, "What becomes of calls that belong to no trunk: \"allow\" lets them in to the code prompt, \"challenge\" asks them for the password of a trunk's user, \"refuse\" refuses them. None of them can ever dial out."),
     setting("sip.tls.listen", Kind::List, "Addresses on which calls come in over TLS, such as \"0.0.0.0:5061\". They belong to the VRU that takes `sip.listen`. Calling others over TLS needs one too, as they call back.")

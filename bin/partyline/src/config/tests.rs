@@ -96,6 +96,17 @@ echo = "linetest"
 }
 
 #[test]
+fn codecs_are_in_our_order_and_each_once() {
+    let codecs = |text: &str| loaded(text, &[], &[]).unwrap().config.codecs;
+    assert_eq!(codecs(""), partyline_vru::Codec::ALL);
+    assert_eq!(codecs("sip.codecs = [\"pcma\", \"opus\"]").len(), 2);
+    let wrong = |list: &str| refused(&format!("[sip]\ncodecs = {list}\n"));
+    assert!(wrong("[]").contains("expected one at least"), "{}", wrong("[]"));
+    assert!(wrong("[\"pcmu\", \"pcmu\"]").contains("pcmu is listed twice"));
+    assert!(wrong("[\"g729\"]").contains("expected a codec"), "{}", wrong("[\"g729\"]"));
+}
+
+#[test]
 fn tables_can_come_from_the_environment() {
     let config =
         loaded("", &[("PARTYLINE_MIXER", "[{ id = \"m\", class = \"large\" }]")], &[]).unwrap().config;
@@ -106,7 +117,7 @@ fn tables_can_come_from_the_environment() {
 fn unknown_keys_are_refused_with_their_line_and_the_keys_there_are() {
     assert_eq!(
         refused("[http]\nlisten = \"127.0.0.1:80\"\n[sip]\nport = 5060\n"),
-        "partyline.toml:4: unknown field `port`, expected one of `listen`, `external_address`, `calls_max`, `unknown_sources`, `tls`, `external`\n  | port = 5060"
+        "partyline.toml:4: unknown field `port`, expected one of `listen`, `external_address`, `codecs`, `calls_max`, `unknown_sources`, `tls`, `external`\n  | port = 5060"
     );
     assert!(
         refused("[mixers]\n")

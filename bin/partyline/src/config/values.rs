@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use partyline_conference::{ConferenceCode, MixerClass, MixerId, RoomName, VruId};
-use partyline_vru::MediaSecurity;
+use partyline_vru::{Codec, MediaSecurity};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -328,6 +328,29 @@ impl fmt::Display for Srtp {
 
 impl Spelled for Srtp {
     const EXPECTED: &'static str = "\"refuse\", \"prefer\" or \"require\"";
+}
+
+/// A codec by its name in lower case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CodecWord(pub(crate) Codec);
+
+impl FromStr for CodecWord {
+    type Err = Misspelled;
+
+    fn from_str(text: &str) -> Result<Self, Misspelled> {
+        let codecs = Codec::ALL.into_iter().map(Self);
+        codecs.into_iter().find(|codec| codec.to_string() == text).ok_or(Misspelled)
+    }
+}
+
+impl fmt::Display for CodecWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.name().to_ascii_lowercase())
+    }
+}
+
+impl Spelled for CodecWord {
+    const EXPECTED: &'static str = "a codec: \"opus\", \"g722\", \"pcmu\" or \"pcma\"";
 }
 
 /// A conference code. It is a secret: it is never written back.

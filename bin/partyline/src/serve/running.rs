@@ -160,6 +160,7 @@ fn vru_config(vru: &config::Vru, config: &Config) -> partyline_vru::Config {
         media_security: config.media_security,
         external_addresses: config.external.clone(),
         tls: config.tls.as_ref().filter(|_| vru.has_tls).map(sip_tls),
+        codecs: config.codecs.clone(),
         calls_max: config.calls_max,
         language: config.prompts.language,
         numbers: numbers(config),

@@ -10,6 +10,8 @@ pub mod limiter;
 pub mod mixing;
 pub mod player;
 pub mod resample;
+mod resampler;
+mod sinc;
 pub mod tone;
 pub mod wav;
 
@@ -17,4 +19,5 @@ pub use clip::{Clip, Program, Step};
 pub use dtmf::KeyDetector;
 pub use limiter::Limiter;
 pub use player::{Player, Playing};
+pub use resampler::Resampler;
 pub use wav::WavError;

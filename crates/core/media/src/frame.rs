@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use partyline_codec::Codec;
 use partyline_rtp::HEADER_OCTETS;
 
 /// Samples in a second, of legs and mixes alike.
@@ -19,5 +20,8 @@ pub type Frame = [i16; FRAME_SAMPLES];
 /// A frame of G.711.
 pub(crate) type Payload = [u8; FRAME_SAMPLES];
 
-/// Octets of the packets that legs send.
-pub const PACKET_OCTETS: usize = HEADER_OCTETS + FRAME_SAMPLES;
+/// Octets of the payloads that legs send, at most: Opus at its best.
+pub(crate) const PAYLOAD_OCTETS: usize = Codec::Opus.frame_octets_max();
+
+/// Octets of the packets that legs send, at most.
+pub const PACKET_OCTETS: usize = HEADER_OCTETS + PAYLOAD_OCTETS;

@@ -8,8 +8,9 @@ use partyline_audio::Player;
 use partyline_rtp::{HEADER_OCTETS, NtpTime, Ssrc};
 
 use crate::control::Control;
-use crate::frame::{FRAME, FRAME_SAMPLES, Frame, PACKET_OCTETS, Payload, RATE_HZ};
-use crate::line::{Incoming, LegMedia, Outgoing, Received, StreamStart};
+use crate::frame::{FRAME, FRAME_SAMPLES, Frame, PACKET_OCTETS, RATE_HZ};
+use crate::line::{Incoming, LegMedia, Received, StreamStart};
+use crate::outgoing::Outgoing;
 use crate::overlay::Overlay;
 use crate::play_id::PlayId;
 use crate::reach::Reach;
@@ -119,7 +120,7 @@ impl Leg {
                     reach: Reach::default(),
                     has_collided: false,
                     incoming: Incoming::new(&media),
-                    outgoing: Outgoing::new(*start, media.codec),
+                    outgoing: Outgoing::new(*start, media.codec, &media.details.opus),
                     media,
                     is_bound: false,
                     has_heard: false,
@@ -264,16 +265,8 @@ impl Leg {
         let Line::Connected(session) = &mut self.line else {
             return None;
         };
-        let payload = &mut packet[HEADER_OCTETS..];
         if self.overlay.is_idle() {
-            match downlink {
-                Downlink::Silence => session.media.codec.fill_silence(payload),
-                Downlink::Shared(shared) => payload.copy_from_slice(shared.payload(session.media.codec)),
-                Downlink::Own(frame) => {
-                    session.outgoing.encoder.encode(frame, payload);
-                }
-            }
-            return session.head(packet);
+            return session.send(downlink, packet);
         }
         let mut frame = match downlink {
             Downlink::Silence => [0; FRAME_SAMPLES],
@@ -281,8 +274,7 @@ impl Leg {
             Downlink::Own(frame) => *frame,
         };
         let ended = self.overlay.apply(&mut frame);
-        session.outgoing.encoder.encode(&frame, payload);
-        let octets = session.head(packet);
+        let octets = session.send(Downlink::Own(&frame), packet);
         if let Some(play) = ended {
             self.tell(LegOutput::PlayEnded(play));
         }
@@ -295,21 +287,15 @@ impl Leg {
         if !self.echoes {
             return self.compose(Downlink::Silence, packet);
         }
-        if !self.overlay.is_idle() {
-            let mut frame = [0; FRAME_SAMPLES];
-            self.decode(&mut frame);
-            return self.compose(Downlink::Own(&frame), packet);
+        if self.overlay.is_idle()
+            && let Line::Connected(session) = &mut self.line
+            && let Some(octets) = session.send_back(packet)
+        {
+            return Some(octets);
         }
-        let Line::Connected(session) = &mut self.line else {
-            return None;
-        };
-        let codec = session.media.codec;
-        let payload: &mut Payload = packet.last_chunk_mut().expect("a packet is longer than its payload");
-        match session.incoming.payload() {
-            Some(heard) => *payload = *heard,
-            None => codec.fill_silence(payload),
-        }
-        session.head(packet)
+        let mut frame = [0; FRAME_SAMPLES];
+        self.decode(&mut frame);
+        self.compose(Downlink::Own(&frame), packet)
     }
 
     /// Takes an RTCP datagram; `wall` is the time of the wall clock. One from elsewhere than the caller's address
@@ -419,9 +405,7 @@ impl Session {
             self.reach.moved();
         }
         self.change_keys(&media, has_moved);
-        if self.media.codec != media.codec {
-            self.outgoing.encoder = partyline_codec::Encoder::new(media.codec);
-        }
+        self.outgoing.change(media.codec, &media.details.opus);
         self.media = media;
         self.last_heard = now;
         self.quiet_told = Duration::ZERO;
@@ -508,13 +492,51 @@ impl Session {
         self.media.remote.ip().is_unspecified()
     }
 
-    /// Heads the packet, or lets its time pass where nothing may be sent.
-    fn head(&mut self, packet: &mut [u8; PACKET_OCTETS]) -> Option<usize> {
-        if self.media.sends && !self.has_no_far_side() && self.reach.take() {
-            return Some(self.outgoing.head(self.media.payload_type, packet));
+    const fn may_send(&self) -> bool {
+        self.media.sends && !self.has_no_far_side()
+    }
+
+    /// Makes the packet of this tick, or lets its time pass where nothing may be sent.
+    fn send(&mut self, downlink: Downlink<'_>, packet: &mut [u8; PACKET_OCTETS]) -> Option<usize> {
+        let may_send = self.may_send() && self.reach.take();
+        let octets = if may_send { self.encode(downlink, &mut packet[HEADER_OCTETS..]) } else { 0 };
+        if octets == 0 {
+            self.outgoing.pause(1);
+            return None;
         }
-        self.outgoing.pause(1);
-        None
+        Some(self.outgoing.head(self.media.payload_type, octets, packet))
+    }
+
+    fn encode(&mut self, downlink: Downlink<'_>, payload: &mut [u8]) -> usize {
+        let codec = self.media.codec;
+        match downlink {
+            Downlink::Silence => match codec.silence_octet() {
+                Some(octet) => {
+                    payload[..FRAME_SAMPLES].fill(octet);
+                    FRAME_SAMPLES
+                }
+                None => self.outgoing.encode(&[0; FRAME_SAMPLES], payload),
+            },
+            Downlink::Shared(shared) => match shared.payload(codec) {
+                Some(encoded) => {
+                    payload[..FRAME_SAMPLES].copy_from_slice(encoded);
+                    FRAME_SAMPLES
+                }
+                None => self.outgoing.encode(&shared.frame, payload),
+            },
+            Downlink::Own(frame) => self.outgoing.encode(frame, payload),
+        }
+    }
+
+    /// Sends back what came, octet by octet, where that can be; `None` where it has to be decoded.
+    fn send_back(&mut self, packet: &mut [u8; PACKET_OCTETS]) -> Option<usize> {
+        let (codec, heard) = self.incoming.payload()?;
+        if codec != self.media.codec || !self.may_send() || !self.reach.is_open() {
+            return None;
+        }
+        self.reach.take();
+        packet[HEADER_OCTETS..HEADER_OCTETS + FRAME_SAMPLES].copy_from_slice(heard);
+        Some(self.outgoing.head(self.media.payload_type, FRAME_SAMPLES, packet))
     }
 
     fn report(&self) -> LegReport {

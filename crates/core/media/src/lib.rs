@@ -4,23 +4,25 @@
 //! packets and [`LegOutput`]s come out. **Invariant:** a connected leg makes exactly one packet per tick while
 //! it may send, and nothing allocates per packet or tick.
 
-mod concealment;
 mod control;
 mod frame;
 mod leg;
 mod line;
 mod mix;
+mod outgoing;
 mod overlay;
+mod packets;
 mod play_id;
 mod reach;
 mod report;
 mod shared;
 mod talkers;
 mod transport;
+mod uplink;
 
 pub use frame::{FRAME, FRAME_SAMPLES, Frame, PACKET_OCTETS, RATE_HZ};
 pub use leg::{ControlPacket, Downlink, Leg, LegOutput};
-pub use line::{LegMedia, StreamStart};
+pub use line::{FormatDetails, LegMedia, StreamStart};
 pub use mix::{Attachment, Legs, Mix, MixFull, PROGRAMS_MAX, SeatKey};
 pub use play_id::PlayId;
 pub use report::{LegReport, TheirReport};

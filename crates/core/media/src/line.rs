@@ -1,22 +1,21 @@
-//! The RTP session of a connected leg: what comes in, in order, and what goes out, numbered.
+//! What comes in on a connected leg: packets judged by their source and payload type, keys, sound.
 
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use partyline_codec::{Codec, Decoder, Encoder};
-use partyline_rtp::{
-    Arrival, EventReceiver, Header, JitterBuffer, NtpTime, Packet, Pull, Reception, RtpTime, SenderInfo,
-    SeqNo, SourceLatch, Ssrc, Verdict,
-};
+use partyline_codec::{Codec, OpusSettings};
+use partyline_rtp::{Arrival, EventReceiver, JitterCounters, Packet, Reception, SourceLatch, Verdict};
 
-use crate::concealment::Concealment;
-use crate::frame::{FRAME_SAMPLES, Frame, PACKET_OCTETS, Payload};
+use crate::frame::{FRAME_SAMPLES, Frame, Payload, RATE_HZ};
 use crate::transport::MediaTransport;
+use crate::uplink::Uplink;
 
-/// Comfort noise (RFC 3389): a sign of life without sound.
+/// Comfort noise [RFC 3389 §4], at the clock of every codec but Opus.
 const COMFORT_NOISE: u8 = 13;
-/// Quieter than this, a cut in the sound is not heard.
-const QUIET_DBOV: f32 = -45.0;
+/// Most formats besides the codec that the far side may send.
+const OTHERS_MAX: usize = 3;
+/// Frames that a codec stays at least once packets have chosen it: fewer let a broken sender keep us building decoders.
+const STAY_FRAMES: u32 = 10;
 
 /// The result of offer and answer, as media needs it.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +24,7 @@ pub struct LegMedia {
     pub remote: SocketAddr,
     /// The codec, both ways.
     pub codec: Codec,
-    /// The payload type that we send for it, and that they send.
+    /// The payload type that we send for it; they may send it as that too.
     pub payload_type: u8,
     /// The payload type of telephone-event at the codec's clock rate, if agreed.
     pub event_payload_type: Option<u8>,
@@ -35,6 +34,53 @@ pub struct LegMedia {
     pub receives: bool,
     /// How packets travel.
     pub transport: MediaTransport,
+    /// What is seldom told.
+    pub details: FormatDetails,
+}
+
+/// What of the formats agreed on is seldom other than its default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FormatDetails {
+    /// What the far side wishes of Opus.
+    pub opus: OpusSettings,
+    /// The payload type that they send the codec as, where ours for it is another.
+    pub receive_payload_type: Option<u8>,
+    /// The payload type that they send telephone-event as, where ours for it is another.
+    pub receive_event_payload_type: Option<u8>,
+    /// What else they may send: their answer to our offer named more than one codec.
+    pub others: [Option<(u8, Codec)>; OTHERS_MAX],
+}
+
+/// What a payload type stands for on this leg.
+enum Format {
+    Sound(Codec),
+    Event,
+    ComfortNoise,
+}
+
+impl LegMedia {
+    fn format_of(&self, payload_type: u8) -> Option<Format> {
+        let is = |agreed: Option<u8>| agreed == Some(payload_type);
+        let details = &self.details;
+        // Theirs first: a number of ours may be another format's of theirs.
+        if is(details.receive_payload_type) {
+            return Some(Format::Sound(self.codec));
+        }
+        if is(details.receive_event_payload_type) {
+            return Some(Format::Event);
+        }
+        if let Some((_, codec)) = details.others.iter().flatten().find(|(other, _)| *other == payload_type) {
+            return Some(Format::Sound(*codec));
+        }
+        if payload_type == self.payload_type {
+            Some(Format::Sound(self.codec))
+        } else if is(self.event_payload_type) {
+            Some(Format::Event)
+        } else {
+            (payload_type == COMFORT_NOISE && self.codec.clock_rate_hz() == RATE_HZ)
+                .then_some(Format::ComfortNoise)
+        }
+    }
 }
 
 /// Where a stream that we send begins: three random numbers [RFC 3550 §5.1].
@@ -64,29 +110,24 @@ pub(crate) enum Received {
 pub(crate) struct Incoming {
     latch: SourceLatch,
     pub(crate) reception: Reception,
-    jitter: JitterBuffer,
     events: EventReceiver,
-    decoder: Decoder,
-    concealment: Concealment,
-    payload: Payload,
-    pull: Pull,
-    level_dbov: f32,
+    uplink: Uplink,
+    /// Frames since packets chose another codec.
+    frames_in_codec: u32,
+    /// What jitter buffers before this one have dropped.
+    dropped_before: u64,
     pub(crate) dropped: u64,
 }
 
 impl Incoming {
     pub(crate) fn new(media: &LegMedia) -> Self {
-        let silence = media.codec.silence_octet();
         Self {
             latch: SourceLatch::new(media.remote),
             reception: Reception::new(media.codec.clock_rate_hz()),
-            jitter: JitterBuffer::new(silence),
             events: EventReceiver::new(),
-            decoder: Decoder::new(media.codec),
-            concealment: Concealment::new(silence),
-            payload: [silence; FRAME_SAMPLES],
-            pull: Pull::Idle,
-            level_dbov: partyline_codec::SILENCE_DBOV,
+            uplink: Uplink::new(media.codec, RATE_HZ),
+            frames_in_codec: 0,
+            dropped_before: 0,
             dropped: 0,
         }
     }
@@ -95,14 +136,20 @@ impl Incoming {
     pub(crate) fn change(&mut self, before: &LegMedia, media: &LegMedia) {
         self.latch.signal(media.remote);
         if before.codec != media.codec {
-            let silence = media.codec.silence_octet();
-            self.jitter.set_silence(silence);
-            self.decoder = Decoder::new(media.codec);
-            self.concealment = Concealment::new(silence);
-            self.payload = [silence; FRAME_SAMPLES];
+            self.switch(media.codec);
         }
         if !media.receives {
-            self.jitter.flush();
+            self.uplink.flush();
+        }
+    }
+
+    /// Hears another codec from here on.
+    fn switch(&mut self, codec: Codec) {
+        if self.uplink.codec() != codec {
+            self.dropped_before += dropped_by(self.uplink.counters());
+            self.uplink.switch(codec);
+            self.reception.set_clock_rate(codec.clock_rate_hz());
+            self.frames_in_codec = 0;
         }
     }
 
@@ -125,11 +172,9 @@ impl Incoming {
         let Ok(packet) = Packet::parse(datagram) else {
             return self.drop_one();
         };
-        let is_event = Some(packet.payload_type) == media.event_payload_type;
-        let is_sound = packet.payload_type == media.payload_type;
-        if !is_event && !is_sound && packet.payload_type != COMFORT_NOISE {
+        let Some(format) = media.format_of(packet.payload_type) else {
             return self.drop_one();
-        }
+        };
         let latched = match self.latch.judge(now, source, &packet) {
             Verdict::Latched => Some(source),
             Verdict::Known => None,
@@ -139,14 +184,30 @@ impl Incoming {
         if arrival == Arrival::Started {
             self.events.reset();
         }
-        if is_event && arrival != Arrival::Suspect {
-            if let Some(key) = self.events.handle(packet.timestamp, packet.payload) {
-                return Received::Key { key, latched };
+        match format {
+            Format::Event if arrival != Arrival::Suspect => {
+                if let Some(key) = self.events.handle(packet.timestamp, packet.payload) {
+                    return Received::Key { key, latched };
+                }
             }
-        } else if is_sound && media.receives {
-            self.jitter.insert(arrival, packet.timestamp, packet.payload);
+            Format::Sound(codec) if media.receives => self.hear(arrival, codec, &packet),
+            Format::ComfortNoise if arrival == Arrival::Newest => self.uplink.pause(packet.payload),
+            Format::Event | Format::Sound(_) | Format::ComfortNoise => {}
         }
         Received::Valid { latched }
+    }
+
+    /// Takes a packet of sound. One of another codec that was agreed on switches to it.
+    fn hear(&mut self, arrival: Arrival, codec: Codec, packet: &Packet<'_>) {
+        if codec != self.uplink.codec() {
+            let is_steady = self.frames_in_codec >= STAY_FRAMES || arrival == Arrival::Started;
+            if !is_steady || !matches!(arrival, Arrival::Newest | Arrival::Started) {
+                self.dropped += 1;
+                return;
+            }
+            self.switch(codec);
+        }
+        self.uplink.insert(arrival, packet);
     }
 
     const fn drop_one(&mut self) -> Received {
@@ -156,123 +217,33 @@ impl Incoming {
 
     /// Takes the next frame out of the jitter buffer; how loud it is.
     pub(crate) fn pull(&mut self) -> f32 {
-        let is_quiet = self.level_dbov < QUIET_DBOV;
-        self.pull = self.jitter.pull(&mut self.payload, is_quiet);
-        self.level_dbov = match self.pull {
-            Pull::Whole | Pull::Patched { .. } => {
-                let level_dbov = self.decoder.codec().level_dbov(&self.payload);
-                self.concealment.good(&self.payload, level_dbov);
-                level_dbov
-            }
-            Pull::Missing => self.concealment.missing(),
-            Pull::Idle => {
-                self.concealment.forget();
-                partyline_codec::SILENCE_DBOV
-            }
-        };
-        self.level_dbov
+        self.frames_in_codec = self.frames_in_codec.saturating_add(1);
+        self.uplink.pull()
     }
 
-    /// The frame pulled last, as it came; `None` where there was none.
-    pub(crate) const fn payload(&self) -> Option<&Payload> {
-        match self.pull {
-            Pull::Whole | Pull::Patched { .. } => Some(&self.payload),
-            Pull::Missing | Pull::Idle => None,
-        }
+    /// The frame pulled last, as it came, and its codec; `None` where there was none, or it means nothing by itself.
+    pub(crate) fn payload(&self) -> Option<(Codec, &Payload)> {
+        self.uplink.payload().map(|payload| (self.uplink.codec(), payload))
     }
 
-    /// The frame pulled last as samples, or what stands in for it.
+    /// The frame pulled last as samples, or what stands in for it. It is decoded once, however many ask.
     pub(crate) fn decode(&mut self, frame: &mut Frame) {
-        match self.pull {
-            Pull::Whole | Pull::Patched { .. } => {
-                self.decoder.decode(&self.payload, frame);
-            }
-            Pull::Missing => self.concealment.fill(&mut self.decoder, frame),
-            Pull::Idle => frame.fill(0),
-        }
+        frame.copy_from_slice(&self.uplink.frame()[..FRAME_SAMPLES]);
     }
 
-    pub(crate) const fn depth_ticks(&self) -> u32 {
-        self.jitter.depth_ticks()
+    pub(crate) fn depth_ticks(&self) -> u32 {
+        self.uplink.depth_ticks()
     }
 
-    pub(crate) const fn jitter_counters(&self) -> partyline_rtp::JitterCounters {
-        self.jitter.counters()
+    pub(crate) fn jitter_counters(&self) -> JitterCounters {
+        self.uplink.counters()
     }
 
-    pub(crate) const fn datagrams_dropped(&self) -> u64 {
-        let counters = self.jitter.counters();
-        self.dropped + counters.late + counters.duplicates + counters.refused
+    pub(crate) fn datagrams_dropped(&self) -> u64 {
+        self.dropped + self.dropped_before + dropped_by(self.uplink.counters())
     }
 }
 
-/// The sending side: numbers and times go on without gaps, whatever is sent.
-#[derive(Debug)]
-pub(crate) struct Outgoing {
-    pub(crate) encoder: Encoder,
-    ssrc: Ssrc,
-    sequence: SeqNo,
-    timestamp: RtpTime,
-    /// The next packet is the first after a pause.
-    is_after_pause: bool,
-    pub(crate) packets: u64,
-}
-
-impl Outgoing {
-    pub(crate) const fn new(start: StreamStart, codec: Codec) -> Self {
-        Self {
-            encoder: Encoder::new(codec),
-            ssrc: Ssrc(start.ssrc),
-            // Below the half, so that the first packets may be lost without harm to SRTP [RFC 3711 §3.3.1].
-            sequence: SeqNo(start.sequence & 0x7FFF),
-            timestamp: RtpTime(start.timestamp),
-            is_after_pause: true,
-            packets: 0,
-        }
-    }
-
-    pub(crate) const fn ssrc(&self) -> Ssrc {
-        self.ssrc
-    }
-
-    /// Begins a stream of another name, far from the old one and as random.
-    pub(crate) const fn rename(&mut self) {
-        self.ssrc = Ssrc(self.ssrc.0.wrapping_add(0x9E37_79B9));
-        self.sequence = SeqNo(self.sequence.0 & 0x7FFF);
-        self.is_after_pause = true;
-    }
-
-    /// What a sender report says; `None` before the first packet.
-    pub(crate) fn sender_info(&self, wall: NtpTime) -> Option<SenderInfo> {
-        (self.packets > 0).then_some(SenderInfo {
-            ntp: wall,
-            rtp: self.timestamp,
-            packets: self.packets as u32,
-            octets: (self.packets as u32).wrapping_mul(FRAME_SAMPLES as u32),
-        })
-    }
-
-    /// Lets time pass without a packet.
-    pub(crate) const fn pause(&mut self, frames: u32) {
-        self.timestamp = self.timestamp.plus((FRAME_SAMPLES as u32).wrapping_mul(frames));
-        self.is_after_pause = true;
-    }
-
-    /// Heads a packet whose payload stands there already; its octets.
-    pub(crate) fn head(&mut self, payload_type: u8, packet: &mut [u8; PACKET_OCTETS]) -> usize {
-        let header = Header {
-            marker: self.is_after_pause,
-            payload_type,
-            sequence: self.sequence,
-            timestamp: self.timestamp,
-            ssrc: self.ssrc,
-        };
-        let octets = header.to_bytes();
-        packet[..octets.len()].copy_from_slice(&octets);
-        self.is_after_pause = false;
-        self.sequence = self.sequence.next();
-        self.timestamp = self.timestamp.plus(FRAME_SAMPLES as u32);
-        self.packets += 1;
-        PACKET_OCTETS
-    }
+const fn dropped_by(counters: JitterCounters) -> u64 {
+    counters.late + counters.duplicates + counters.refused
 }

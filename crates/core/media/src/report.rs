@@ -107,6 +107,8 @@ fn share(part: u64, of: u64) -> f32 {
 fn impairment(codec: Codec) -> CodecImpairment {
     match codec {
         Codec::Pcmu | Codec::Pcma => CodecImpairment::G711,
+        Codec::G722 => CodecImpairment::G722,
+        Codec::Opus => CodecImpairment::OPUS,
     }
 }
 

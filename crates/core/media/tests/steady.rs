@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use partyline_audio::{Player, Program, Step};
-use partyline_codec::Codec;
+use partyline_codec::{Codec, Encoder, OpusSettings};
 use partyline_media::{
-    Attachment, FRAME, Leg, LegMedia, Legs, MediaTransport, Mix, PACKET_OCTETS, PlayId, RATE_HZ, SeatKey,
+    Attachment, FRAME, FormatDetails, Leg, LegMedia, Legs, MediaTransport, Mix, PlayId, RATE_HZ, SeatKey,
     StreamStart,
 };
 use partyline_rtp::{Header, RtpTime, SeqNo, Ssrc};
@@ -58,25 +58,42 @@ fn program(seconds: u64) -> Player {
     Player::new(&Program { steps: vec![tone], repeats: false }, RATE_HZ)
 }
 
+/// A stream of packets in a codec, made before anything is counted.
+fn stream(codec: Codec) -> Vec<Vec<u8>> {
+    let mut encoder = Encoder::at_rate(codec, 16_000, &OpusSettings::parse("useinbandfec=1"));
+    let samples: Vec<i16> = (0..encoder.sample_rate_hz() / 50)
+        .map(|n| (6_000.0 * (n as f32 * std::f32::consts::TAU / 40.0).sin()) as i16)
+        .collect();
+    let mut packet = || {
+        let mut payload = [0; 512];
+        let octets = encoder.encode(&samples, &mut payload);
+        payload[..octets].to_vec()
+    };
+    (0..200).map(|_| packet()).collect()
+}
+
 #[test]
 fn a_conference_runs_for_a_minute_without_an_allocation() {
     let start = Instant::now();
     let far = SocketAddr::from(([192, 0, 2, 1], 4_000));
     let mut desk = Desk { legs: Vec::new(), octets: 0 };
     let mut mix = Mix::new(20);
+    let codecs = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
+    let streams: Vec<Vec<Vec<u8>>> = codecs.iter().map(|&codec| stream(codec)).collect();
     for seat in 0..20 {
         let mut leg = Leg::new(StreamStart { ssrc: seat, sequence: 0, timestamp: 0 });
-        let codec = if seat % 3 == 0 { Codec::Pcma } else { Codec::Pcmu };
+        let codec = codecs[seat as usize % 4];
         leg.connect(
             start,
             LegMedia {
                 remote: far,
                 codec,
-                payload_type: codec.static_payload_type(),
+                payload_type: codec.usual_payload_type(),
                 event_payload_type: Some(101),
                 sends: true,
                 receives: true,
                 transport: MediaTransport::default(),
+                details: FormatDetails::default(),
             },
         );
         desk.legs.push(leg);
@@ -88,21 +105,29 @@ fn a_conference_runs_for_a_minute_without_an_allocation() {
     for tick in 0..3_000_u32 {
         let now = start + FRAME * tick;
         for (seat, leg) in desk.legs.iter_mut().enumerate() {
-            let payload = if seat < 6 { [(tick % 90) as u8; 160] } else { [0xD5; 160] };
+            let codec = codecs[seat % 4];
             let header = Header {
                 marker: false,
-                payload_type: if seat % 3 == 0 { 8 } else { 0 },
+                payload_type: codec.usual_payload_type(),
                 sequence: SeqNo(tick as u16),
-                timestamp: RtpTime(tick * 160),
+                timestamp: RtpTime(tick * codec.frame_ticks()),
                 ssrc: Ssrc(seat as u32),
             };
-            let mut packet = [0; PACKET_OCTETS];
-            header.write(&payload, &mut packet).unwrap();
-            leg.receive(now, far, &packet);
+            // Some packets are lost, and some pauses are said to be such.
+            if (tick + seat as u32) % 37 > 1 {
+                let mut packet = [0; 512];
+                let octets = header.write(&streams[seat % 4][tick as usize % 200], &mut packet).unwrap();
+                leg.receive(now, far, &packet[..octets]);
+            } else if tick % 2 == 0 && codec != Codec::Opus {
+                let mut packet = [0; 14];
+                let noise = Header { payload_type: 13, ..header };
+                let octets = noise.write(&[50, 120], &mut packet).unwrap();
+                leg.receive(now, far, &packet[..octets]);
+            }
             while leg.poll_output().is_some() {}
         }
         mix.tick(now, &mut desk);
     }
     assert_eq!(ALLOCATIONS.get(), before);
-    assert_eq!(desk.octets, 3_000 * 20 * PACKET_OCTETS);
+    assert!(desk.octets > 3_000 * 15 * 172);
 }

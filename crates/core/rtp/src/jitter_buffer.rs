@@ -1,8 +1,9 @@
 //! The jitter buffer: takes packets of any length in any order, gives samples in theirs.
 //!
-//! It is a ring with a place for each tick of the RTP clock, so that it plays samples, not packets: any packet
+//! It is a ring with a place for each tick of an 8 kHz clock, so that it plays samples, not packets: any packet
 //! time goes in, any frame comes out, and its delay changes by the tick. It suits payloads of one value a tick:
-//! octets of G.711 or G.722, or decoded samples. It does not decode, conceal or read a clock: each pull *is* the
+//! octets of G.711 or G.722, or the numbers of packets that last many ticks
+//! ([`PacketBuffer`](crate::PacketBuffer)). It does not decode, conceal or read a clock: each pull *is* the
 //! clock, and what is there at the pull decides, so on a clean path it adds no delay at all.
 //! **Invariant:** a tick of a stream is given once, in order; the ring never holds more than
 //! [`CAPACITY_TICKS`].
@@ -17,6 +18,8 @@ use crate::types::RtpTime;
 /// Ticks that fit: half a second at 8 kHz. More would only hold sound too old to be of use.
 pub const CAPACITY_TICKS: usize = TICKS as usize;
 const CAPACITY: u64 = TICKS;
+/// Words of a bit for each tick of the longest frame.
+const FRAME_WORDS: usize = CAPACITY_TICKS / 2 / 64;
 /// A stream that gave nothing for this many pulls is over or pauses: the next packet starts anew.
 const STALLED_PULLS_MAX: u32 = 10;
 /// Where positions begin, so that a stream may go back before its first packet.
@@ -76,6 +79,10 @@ pub struct JitterBuffer<T = u8> {
     phase: Phase,
     playout: Playout,
     counters: JitterCounters,
+    /// Which ticks of the last frame were missing, a bit each.
+    holes: [u64; FRAME_WORDS],
+    /// The first tick of the last frame.
+    frame_tick: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +112,8 @@ impl<T: Copy> JitterBuffer<T> {
             phase: Phase::Waiting,
             playout: Playout::new(),
             counters: JitterCounters::default(),
+            holes: [0; FRAME_WORDS],
+            frame_tick: ORIGIN,
         }
     }
 
@@ -130,6 +139,28 @@ impl<T: Copy> JitterBuffer<T> {
     #[must_use]
     pub const fn depth_ticks(&self) -> u32 {
         (self.end - self.play) as u32
+    }
+
+    /// Whether this tick of the frame pulled last was missing, where the pull was [`Pull::Patched`].
+    #[must_use]
+    pub fn is_hole(&self, tick: usize) -> bool {
+        self.holes.get(tick / 64).is_some_and(|word| word >> (tick % 64) & 1 != 0)
+    }
+
+    /// Where the frame pulled last began: the low 32 bits are the RTP time of what was there.
+    #[must_use]
+    pub const fn frame_tick(&self) -> u64 {
+        self.frame_tick
+    }
+
+    /// The first tick that is there from the next frame on: how many ticks on that is, where it is by the count of
+    /// [`Self::frame_tick`], and its value.
+    #[must_use]
+    pub fn ahead(&self) -> Option<(u32, u64, T)> {
+        let left = self.end - self.play;
+        let empty = self.present.leading_empty(self.play, left);
+        let tick = self.play + empty;
+        (empty < left).then(|| (empty as u32, tick, self.ring[(tick % CAPACITY) as usize]))
     }
 
     /// Takes a payload of one value a tick, as [`Reception`](crate::Reception) judged its packet.
@@ -210,9 +241,11 @@ impl<T: Copy> JitterBuffer<T> {
         let wanted = frame.len() as u64;
         let there = (self.end - self.play).min(wanted);
         let (now, dry) = frame.split_at_mut(there as usize);
+        self.frame_tick = self.play;
         let missing = self.take(now) + dry.len();
         dry.fill(self.silence);
         self.counters.given_ticks += wanted;
+        self.mark_holes(there as usize..frame.len());
         self.counters.missing_ticks += missing as u64;
         if there == wanted {
             self.playout.left(self.depth_ticks());
@@ -323,16 +356,24 @@ impl<T: Copy> JitterBuffer<T> {
             first.copy_from_slice(&self.ring[head]);
             second.copy_from_slice(&self.ring[tail]);
         }
+        self.holes.fill(0);
         if missing > 0 {
-            for (value, tick) in frame.iter_mut().zip(self.play..) {
-                if !self.present.is_set(tick) {
+            for (index, value) in frame.iter_mut().enumerate() {
+                if !self.present.is_set(self.play + index as u64) {
                     *value = self.silence;
+                    self.holes[index / 64] |= 1 << (index % 64);
                 }
             }
         }
         self.present.clear(self.play, len);
         self.play += len;
         missing as usize
+    }
+
+    fn mark_holes(&mut self, ticks: Range<usize>) {
+        for tick in ticks {
+            self.holes[tick / 64] |= 1 << (tick % 64);
+        }
     }
 
     /// Gives up what lies before a tick.

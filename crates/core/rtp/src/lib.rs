@@ -7,6 +7,7 @@ mod event;
 mod jitter_buffer;
 mod latch;
 mod packet;
+mod packet_buffer;
 mod playout;
 mod quality;
 mod reception;
@@ -19,6 +20,7 @@ pub use event::{EventPacket, EventPayload, EventReceiver, KeyPress, event_of_key
 pub use jitter_buffer::{CAPACITY_TICKS, JitterBuffer, JitterCounters, Pull};
 pub use latch::{LatchCounters, SourceLatch, Verdict};
 pub use packet::{Extension, HEADER_OCTETS, Header, Packet, PacketError, is_rtcp};
+pub use packet_buffer::{PacketBuffer, Piece};
 pub use quality::{CodecImpairment, Conditions, Rating};
 pub use reception::{Arrival, Reception, ReceptionReport};
 pub use rtcp::{

@@ -88,6 +88,15 @@ impl Reception {
         Self { clock_rate_hz, current: None, suspect: None, totals: ReceptionReport::default() }
     }
 
+    /// Another codec's clock counts from here on; its jitter is learnt anew.
+    pub fn set_clock_rate(&mut self, clock_rate_hz: u32) {
+        if let (true, Some(stream)) = (clock_rate_hz != self.clock_rate_hz, &mut self.current) {
+            stream.clock.last = None;
+            stream.clock.jitter_ticks = 0.0;
+        }
+        self.clock_rate_hz = clock_rate_hz;
+    }
+
     /// The stream accepted now.
     #[must_use]
     pub fn ssrc(&self) -> Option<Ssrc> {

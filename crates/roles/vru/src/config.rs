@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use partyline_call::{Language, Patience};
+use partyline_codec::Codec;
 use partyline_conference::{ConferenceCode, RoomName, VruId};
 use partyline_rpc::Address;
 use partyline_sip::sdp::MediaSecurity;
@@ -33,6 +34,9 @@ pub struct Config {
     /// Whether callers' media has to be secret.
     #[serde(deserialize_with = "media_security")]
     pub media_security: MediaSecurity,
+    /// Codecs that callers may use, the one we like best first.
+    #[serde(deserialize_with = "codecs")]
+    pub codecs: Vec<Codec>,
     /// Most calls at once; further ones are refused with 503.
     pub calls_max: usize,
     /// Most calls at once that are not confirmed by ACK.
@@ -68,6 +72,7 @@ impl Default for Config {
             tls: None,
             rtp_address: None,
             media_security: MediaSecurity::default(),
+            codecs: Codec::ALL.to_vec(),
             calls_max: 2000,
             half_open_max: 500,
             language: Language::English,
@@ -234,6 +239,13 @@ fn language<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Languag
     let tag = String::deserialize(deserializer)?;
     Language::from_tag(&tag)
         .ok_or_else(|| serde::de::Error::custom(format!("no prompts in language {tag:?}; expected \"en\"")))
+}
+
+fn codecs<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Codec>, D::Error> {
+    let known = |name: &String| Codec::ALL.into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name));
+    let wrong = |name: &String| serde::de::Error::custom(format!("no codec {name:?}"));
+    let names = Vec::<String>::deserialize(deserializer)?;
+    names.iter().map(|name| known(name).ok_or_else(|| wrong(name))).collect()
 }
 
 fn some_language<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Language>, D::Error> {

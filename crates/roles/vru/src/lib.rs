@@ -20,6 +20,7 @@ mod vru;
 
 pub use config::{Config, DialledNumber, ExternalAddress, GuessDefence, SipTls, Waits};
 pub use library::{LibraryError, PromptLibrary};
+pub use partyline_codec::Codec;
 pub use partyline_sip::endpoint::TransportKind;
 pub use partyline_sip::sdp::MediaSecurity;
 pub use partyline_trunk::{Application, SourceNetwork};

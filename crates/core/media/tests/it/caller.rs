@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use partyline_codec::{Codec, Decoder, Encoder};
 use partyline_media::{
-    FRAME, FRAME_SAMPLES, Frame, Leg, LegMedia, LegOutput, Legs, MediaTransport, PACKET_OCTETS, SeatKey,
-    StreamStart,
+    FRAME, FRAME_SAMPLES, FormatDetails, Frame, Leg, LegMedia, LegOutput, Legs, MediaTransport,
+    PACKET_OCTETS, SeatKey, StreamStart,
 };
 use partyline_rtp::{Header, Packet, RtpTime, SeqNo, Ssrc};
 
@@ -20,11 +20,12 @@ pub(crate) fn media(codec: Codec) -> LegMedia {
     LegMedia {
         remote: address(4_000),
         codec,
-        payload_type: codec.static_payload_type(),
+        payload_type: codec.usual_payload_type(),
         event_payload_type: Some(EVENT_PAYLOAD_TYPE),
         sends: true,
         receives: true,
         transport: MediaTransport::default(),
+        details: FormatDetails::default(),
     }
 }
 
@@ -66,7 +67,7 @@ impl Caller {
     pub(crate) fn say(&mut self, samples: &[i16]) {
         let mut payload = vec![0; samples.len()];
         Encoder::new(self.codec).encode(samples, &mut payload);
-        let packet = self.packet(self.codec.static_payload_type(), &payload, samples.len() as u32);
+        let packet = self.packet(self.codec.usual_payload_type(), &payload, samples.len() as u32);
         self.leg.receive(self.now, address(4_000), &packet);
     }
 

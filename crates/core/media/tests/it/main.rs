@@ -7,6 +7,7 @@
 )]
 
 mod caller;
+mod codecs;
 mod leg;
 mod mix;
 mod secret;

@@ -46,6 +46,8 @@ pub struct MediaDescription<'a> {
     /// The port for RTCP where it is not the one after RTP's, and its address if named ([RFC 3605]).
     pub rtcp: Option<(u16, Option<IpAddr>)>,
     rtpmaps: Vec<RtpMap<'a>>,
+    /// Parameters by payload type.
+    fmtps: Vec<(u8, &'a [u8])>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,8 @@ struct RtpMap<'a> {
     payload_type: u8,
     encoding: &'a [u8],
     clock_rate_hz: u32,
+    /// As written; not saying them is 1, and forgiven where a codec has more.
+    channels: Option<u8>,
 }
 
 /// What stands before the first media line and holds for all that do not say otherwise.
@@ -103,6 +107,7 @@ impl<'a> Description<'a> {
                     let crypto = value.strip_prefix(b"crypto:").filter(|_| current.cryptos.len() < LINES_MAX);
                     current.cryptos.extend(crypto);
                     current.rtpmaps.extend(rtpmap(value).filter(|_| current.rtpmaps.len() < RTPMAPS_MAX));
+                    current.fmtps.extend(fmtp(value).filter(|_| current.fmtps.len() < RTPMAPS_MAX));
                     if let Some(slot) = directions.last_mut() {
                         *slot = direction(value).or(*slot);
                     }
@@ -118,19 +123,26 @@ impl<'a> Description<'a> {
 }
 
 impl MediaDescription<'_> {
-    /// The payload type that carries an encoding at a clock rate, if the line lists it; the static ones of
-    /// [RFC 3551] need no `rtpmap`.
+    /// The payload type that carries an encoding at a clock rate with so many channels, if the line lists it; the
+    /// static ones of [RFC 3551] need no `rtpmap`.
     #[must_use]
-    pub fn payload_type(&self, encoding: &str, clock_rate_hz: u32) -> Option<u8> {
+    pub fn payload_type(&self, encoding: &str, clock_rate_hz: u32, channels: u8) -> Option<u8> {
         self.formats.iter().filter_map(|format| payload_type(format)).find(|listed| {
             match self.rtpmaps.iter().find(|map| map.payload_type == *listed) {
                 Some(map) => {
                     map.clock_rate_hz == clock_rate_hz
+                        && map.channels.is_none_or(|theirs| theirs == channels)
                         && map.encoding.eq_ignore_ascii_case(encoding.as_bytes())
                 }
                 None => static_encoding(*listed) == Some((encoding, clock_rate_hz)),
             }
         })
+    }
+
+    /// The parameters of a payload type ([RFC 8866 §6.15]).
+    #[must_use]
+    pub fn parameters(&self, payload_type: u8) -> Option<&[u8]> {
+        self.fmtps.iter().find(|(of, _)| *of == payload_type).map(|(_, parameters)| *parameters)
     }
 }
 
@@ -139,6 +151,7 @@ fn static_encoding(payload_type: u8) -> Option<(&'static str, u32)> {
         0 => Some(("PCMU", 8_000)),
         8 => Some(("PCMA", 8_000)),
         9 => Some(("G722", 8_000)),
+        13 => Some(("CN", 8_000)),
         _ => None,
     }
 }
@@ -170,6 +183,7 @@ fn media_line<'a>(value: &'a [u8], session: &SessionLevel) -> Result<MediaDescri
         rtcp_mux: false,
         rtcp: None,
         rtpmaps: Vec::new(),
+        fmtps: Vec::new(),
     })
 }
 
@@ -207,10 +221,16 @@ fn rtpmap(attribute: &[u8]) -> Option<RtpMap<'_>> {
     let gap = value.iter().position(|byte| *byte == b' ')?;
     let mut parts = value[gap + 1..].trim_ascii().split(|byte| *byte == b'/');
     let (encoding, rate) = (parts.next()?, parts.next()?);
-    // More than one channel is another codec than the one of that name here.
-    if parts.next().is_some_and(|channels| channels != b"1") {
-        return None;
-    }
+    let channels = match parts.next() {
+        Some(digits) => Some(decimal(digits).and_then(|channels| u8::try_from(channels).ok())?),
+        None => None,
+    };
     let clock_rate_hz = decimal(rate).and_then(|rate| u32::try_from(rate).ok())?;
-    Some(RtpMap { payload_type: payload_type(&value[..gap])?, encoding, clock_rate_hz })
+    Some(RtpMap { payload_type: payload_type(&value[..gap])?, encoding, clock_rate_hz, channels })
+}
+
+fn fmtp(attribute: &[u8]) -> Option<(u8, &[u8])> {
+    let value = attribute.strip_prefix(b"fmtp:")?;
+    let gap = value.iter().position(|byte| *byte == b' ')?;
+    Some((payload_type(&value[..gap])?, value[gap + 1..].trim_ascii()))
 }

@@ -5,12 +5,14 @@
 
 mod crypto;
 mod description;
+mod formats;
 mod negotiation;
 
 use std::net::{IpAddr, SocketAddr};
 
 pub use crypto::{CryptoAgreement, CryptoKey, CryptoSuite, KeySeed, MediaSecurity};
 pub use description::{Description, MediaDescription};
+pub use formats::Formats;
 pub use negotiation::{
     Origin, SdpError, agree, answer, answer_as, answer_towards, decline, make_offer, make_offer_as,
 };
@@ -82,12 +84,16 @@ impl Direction {
 /// A codec as SDP names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodecName {
-    /// The encoding name in upper case: `PCMU`, `PCMA`.
+    /// The encoding name as it is registered: `PCMU`, `opus`.
     pub encoding: String,
     /// The RTP clock rate.
     pub clock_rate_hz: u32,
     /// The payload type that we offer it with where we make the offer.
     pub payload_type: u8,
+    /// Channels, as `rtpmap` says them.
+    pub channels: u8,
+    /// Our parameters for it, as `fmtp` says them; none where empty.
+    pub parameters: String,
 }
 
 /// What we can do, from which offers and answers are made.
@@ -117,8 +123,10 @@ pub struct Agreement {
     pub codec: CodecName,
     /// The payload type to send with (theirs).
     pub payload_type: u8,
-    /// The telephone-event payload type at the codec's clock rate.
+    /// The telephone-event payload type to send with (theirs), at the codec's clock rate if they have it at that.
     pub event_payload_type: Option<u8>,
+    /// What else was agreed on of formats.
+    pub formats: Formats,
     /// Which way media flows, seen from us; held by 0.0.0.0 too.
     pub direction: Direction,
     /// The packet time that the other side wants, in ms, if it says.

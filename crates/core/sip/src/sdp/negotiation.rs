@@ -4,16 +4,13 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use super::crypto::{agreed, offered_protocol, taken, write_offered, write_taken};
+use super::formats::{self, Formats};
 use super::{
     Agreement, Capabilities, CodecName, CryptoAgreement, Description, Direction, MediaDescription, Rtcp,
 };
 
-/// The packet time that we ask for, in ms.
-const PTIME_MS: u16 = 20;
-/// The clock rate of telephone-event beside the codecs that are there.
-const EVENT_CLOCK_RATE_HZ: u32 = 8_000;
-/// The payload type that telephone-event is offered with, unless a codec has it: what most equipment uses.
-const EVENT_PAYLOAD_TYPE: u8 = 101;
+/// A codec, the payload type of theirs for it and for telephone-event, and the rest of what was agreed of formats.
+type Chosen = (CodecName, u8, Option<u8>, Formats);
 
 /// Our RTCP may share the port of RTP ([RFC 5761 §5.1.1]).
 const RTCP_MUX: &str = "a=rtcp-mux\r\n";
@@ -79,10 +76,8 @@ pub fn make_offer(capabilities: &Capabilities, direction: Direction) -> Vec<u8> 
 #[must_use]
 pub fn make_offer_as(capabilities: &Capabilities, direction: Direction, origin: Origin) -> Vec<u8> {
     let mut text = session_lines(capabilities.address, origin);
-    let codecs = capabilities.codecs.iter().map(|codec| (codec.payload_type, codec));
-    let event = capabilities.telephone_event.then(|| free_event_payload_type(capabilities));
     let protocol = offered_protocol(capabilities.security);
-    audio_lines(&mut text, capabilities.port, protocol, codecs, event, direction);
+    audio_lines(&mut text, capabilities.port, protocol, formats::offered(capabilities), direction);
     text.push_str(RTCP_MUX);
     write_offered(&mut text, capabilities.security, &capabilities.key_seed);
     text.into_bytes()
@@ -123,7 +118,8 @@ pub fn answer_towards(
     let mut chosen = None;
     for (index, media) in offer.media.iter().enumerate() {
         let crypto = || taken(media.protocol, &media.cryptos, capabilities.security, &capabilities.key_seed);
-        match agreement_on(media, capabilities, crypto) {
+        let chosen_here = || formats::choose(media, capabilities);
+        match agreement_on(media, capabilities, crypto, chosen_here) {
             // Who offers the same secret and plain leaves the choice to us.
             Ok(agreement) if agreement.crypto.is_some() => {
                 chosen = Some((index, agreement));
@@ -139,15 +135,8 @@ pub fn answer_towards(
     let mut text = session_lines(capabilities.address, origin);
     for (index, media) in offer.media.iter().enumerate() {
         if index == chosen {
-            let codecs = [(agreement.payload_type, &agreement.codec)].into_iter();
-            audio_lines(
-                &mut text,
-                capabilities.port,
-                media.protocol,
-                codecs,
-                agreement.event_payload_type,
-                agreement.direction,
-            );
+            let lines = formats::answered(&agreement.codec, agreement.payload_type, &agreement.formats);
+            audio_lines(&mut text, capabilities.port, media.protocol, lines, agreement.direction);
             if agreement.rtcp == Rtcp::Muxed {
                 text.push_str(RTCP_MUX);
             }
@@ -193,21 +182,8 @@ pub fn agree(offer: &[u8], answer: &[u8], capabilities: &Capabilities) -> Result
         return Err(SdpError::NoAudio);
     };
     let crypto = || agreed(theirs.protocol, &theirs.cryptos, capabilities.security, &capabilities.key_seed);
-    let mut agreement = agreement_on(theirs, capabilities, crypto)?;
-    // The first format of an answer that we know is the one that the other side prefers, and will send.
-    let known = |codec: &CodecName| theirs.payload_type(&codec.encoding, codec.clock_rate_hz);
-    let place = |payload_type: u8| {
-        theirs.formats.iter().position(|format| *format == payload_type.to_string().as_bytes())
-    };
-    let preferred = capabilities
-        .codecs
-        .iter()
-        .filter_map(|codec| known(codec).map(|found| (codec, found)))
-        .min_by_key(|(_, found)| place(*found));
-    if let Some((codec, payload_type)) = preferred {
-        agreement.codec = codec.clone();
-        agreement.payload_type = payload_type;
-    }
+    let accepted = || formats::accept(ours, theirs, capabilities);
+    let mut agreement = agreement_on(theirs, capabilities, crypto, accepted)?;
     agreement.direction = agreement.direction.and(ours.direction);
     Ok(agreement)
 }
@@ -217,6 +193,7 @@ fn agreement_on(
     media: &MediaDescription<'_>,
     capabilities: &Capabilities,
     crypto: impl FnOnce() -> Result<Option<CryptoAgreement>, SdpError>,
+    choose: impl FnOnce() -> Result<Chosen, SdpError>,
 ) -> Result<Agreement, SdpError> {
     if media.kind != b"audio" || media.port == 0 {
         return Err(SdpError::NoAudio);
@@ -226,20 +203,15 @@ fn agreement_on(
         .address
         .filter(|address| address.is_ipv4() == capabilities.address.is_ipv4())
         .ok_or(SdpError::NoAddress)?;
-    let (codec, payload_type) = capabilities
-        .codecs
-        .iter()
-        .find_map(|codec| Some((codec, media.payload_type(&codec.encoding, codec.clock_rate_hz)?)))
-        .ok_or(SdpError::NoCodec)?;
-    let event_payload_type =
-        media.payload_type("telephone-event", EVENT_CLOCK_RATE_HZ).filter(|_| capabilities.telephone_event);
+    let (codec, payload_type, event_payload_type, formats) = choose()?;
     // RFC 2543 held a call by the address 0.0.0.0: nothing may be sent there.
     let may_send = Direction::of(!address.is_unspecified(), true);
     Ok(Agreement {
         remote: SocketAddr::new(address, media.port),
-        codec: codec.clone(),
+        codec,
         payload_type,
         event_payload_type,
+        formats,
         direction: media.direction.mirrored().and(may_send),
         ptime_ms: media.ptime_ms,
         rtcp: rtcp_of(media, address),
@@ -256,11 +228,6 @@ fn rtcp_of(media: &MediaDescription<'_>, address: IpAddr) -> Rtcp {
     }
 }
 
-fn free_event_payload_type(capabilities: &Capabilities) -> u8 {
-    let is_free = |candidate: &u8| capabilities.codecs.iter().all(|codec| codec.payload_type != *candidate);
-    (EVENT_PAYLOAD_TYPE..128).chain(96..EVENT_PAYLOAD_TYPE).find(is_free).unwrap_or(EVENT_PAYLOAD_TYPE)
-}
-
 fn session_lines(address: IpAddr, origin: Origin) -> String {
     let family = if address.is_ipv4() { "IP4" } else { "IP6" };
     let Origin { session, version } = origin;
@@ -269,26 +236,17 @@ fn session_lines(address: IpAddr, origin: Origin) -> String {
     )
 }
 
-fn audio_lines<'a>(
+/// Writes a media line with formats and the lines that explain them.
+fn audio_lines(
     text: &mut String,
     port: u16,
     protocol: &[u8],
-    codecs: impl Iterator<Item = (u8, &'a CodecName)>,
-    event: Option<u8>,
+    (listed, explained): (Vec<u8>, String),
     direction: Direction,
 ) {
-    let codecs: Vec<_> = codecs.collect();
     let _ = write!(text, "m=audio {port} {}", String::from_utf8_lossy(protocol));
-    for payload_type in codecs.iter().map(|(payload_type, _)| *payload_type).chain(event) {
+    for payload_type in listed {
         let _ = write!(text, " {payload_type}");
     }
-    text.push_str("\r\n");
-    for (payload_type, codec) in codecs {
-        let _ = write!(text, "a=rtpmap:{payload_type} {}/{}\r\n", codec.encoding, codec.clock_rate_hz);
-    }
-    if let Some(event) = event {
-        let _ =
-            write!(text, "a=rtpmap:{event} telephone-event/{EVENT_CLOCK_RATE_HZ}\r\na=fmtp:{event} 0-15\r\n");
-    }
-    let _ = write!(text, "a=ptime:{PTIME_MS}\r\na={}\r\n", direction.attribute());
+    let _ = write!(text, "\r\n{explained}a={}\r\n", direction.attribute());
 }

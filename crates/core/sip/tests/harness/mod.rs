@@ -64,7 +64,7 @@ pub struct World {
 }
 
 pub fn codec(encoding: &str, payload_type: u8) -> CodecName {
-    CodecName { encoding: encoding.to_owned(), clock_rate_hz: 8_000, payload_type }
+    CodecName::new(encoding, 8_000, payload_type)
 }
 
 pub fn capabilities(port: u16) -> Capabilities {

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use partyline_codec::Codec;
-use partyline_media::{FRAME, LegMedia, MediaTransport, StreamStart};
+use partyline_media::{FRAME, FormatDetails, LegMedia, MediaTransport, StreamStart};
 use partyline_rtp::{Header, RtpTime, SeqNo, Ssrc};
 use partyline_udp::{PlainIo, PortPairs};
 use tokio::sync::{mpsc, oneshot};
@@ -57,6 +57,7 @@ impl Surroundings {
                 sends: true,
                 receives: true,
                 transport: MediaTransport::default(),
+                details: FormatDetails::default(),
             },
         );
         let (sender, events) = mpsc::channel(16);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use partyline_audio::{Program, Step};
 use partyline_codec::Codec;
 use partyline_engine::{
-    Attachment, Engine, EngineConfig, EngineError, LegEvent, LegId, LegMedia, MediaTransport, MixKey,
-    OpenLegError, PlayId, Scheduling, StartError,
+    Attachment, Engine, EngineConfig, EngineError, FormatDetails, LegEvent, LegId, LegMedia, MediaTransport,
+    MixKey, OpenLegError, PlayId, Scheduling, StartError,
 };
 
 use crate::phone::{Call, LOCAL, Phone, engine, eventually};
@@ -201,6 +201,7 @@ async fn a_sender_report_comes_by_the_next_port() {
         sends: true,
         receives: true,
         transport: MediaTransport::default(),
+        details: FormatDetails::default(),
     });
     rtcp.set_read_timeout(Some(crate::phone::CEILING)).unwrap();
     let mut buffer = [0; 1_500];

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should end")]
 
+mod codecs;
 mod commands;
 mod hearing;
 mod phone;

@@ -7,8 +7,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use partyline_audio::level::{level_dbov, tone_level_dbov};
-use partyline_codec::{Codec, Decoder, Encoder};
-use partyline_engine::{Engine, EngineConfig, LegControl, LegEvent, LegMedia, MediaTransport, Scheduling};
+use partyline_codec::{Codec, Decoder, Encoder, OpusSettings};
+use partyline_engine::{
+    Engine, EngineConfig, FormatDetails, LegControl, LegEvent, LegMedia, MediaTransport, Scheduling,
+};
 use partyline_rtp::{Header, KeyPress, Packet, RtpTime, SeqNo, Ssrc};
 use tokio::sync::mpsc;
 
@@ -19,8 +21,8 @@ pub(crate) const CEILING: Duration = Duration::from_secs(20);
 
 const FRAME: Duration = Duration::from_millis(20);
 const EVENT_PAYLOAD_TYPE: u8 = 101;
-/// How many samples are looked at: 400 ms.
-const WINDOW: usize = 3_200;
+/// The rate that telephones talk and listen at, where their codec can.
+const RATE_HZ: u32 = 8_000;
 
 /// An engine with so many threads.
 pub(crate) fn engine(threads: usize) -> Engine {
@@ -71,11 +73,12 @@ impl Phone {
         LegMedia {
             remote: self.address,
             codec: self.codec,
-            payload_type: self.codec.static_payload_type(),
+            payload_type: self.codec.usual_payload_type(),
             event_payload_type: Some(EVENT_PAYLOAD_TYPE),
             sends: true,
             receives: true,
             transport: MediaTransport::default(),
+            details: FormatDetails::default(),
         }
     }
 
@@ -92,7 +95,9 @@ impl Phone {
         self.state.lock().unwrap().samples.clear();
         eventually("a telephone hears packets", || {
             let samples = self.state.lock().unwrap().samples.clone();
-            (samples.len() >= WINDOW).then_some(Sound(samples))
+            let rate_hz = self.codec.rate_for_hz(RATE_HZ);
+            // 400 ms.
+            (samples.len() * 5 >= rate_hz as usize * 2).then_some(Sound { rate_hz, samples })
         })
     }
 
@@ -120,15 +125,18 @@ impl Drop for Phone {
 
 /// What a telephone heard for a while.
 #[derive(Debug)]
-pub(crate) struct Sound(Vec<i16>);
+pub(crate) struct Sound {
+    rate_hz: u32,
+    samples: Vec<i16>,
+}
 
 impl Sound {
     pub(crate) fn tone(&self, frequency_hz: f32) -> f32 {
-        tone_level_dbov(&self.0, 8_000, frequency_hz)
+        tone_level_dbov(&self.samples, self.rate_hz, frequency_hz)
     }
 
     pub(crate) fn level(&self) -> f32 {
-        level_dbov(&self.0)
+        level_dbov(&self.samples)
     }
 }
 
@@ -180,7 +188,9 @@ impl Call {
 }
 
 fn run(codec: Codec, socket: &UdpSocket, state: &Mutex<State>, is_off: &AtomicBool) {
-    let (mut encoder, mut decoder) = (Encoder::new(codec), Decoder::new(codec));
+    let mut encoder = Encoder::at_rate(codec, RATE_HZ, &OpusSettings::default());
+    let mut decoder = Decoder::at_rate(codec, RATE_HZ);
+    let ticks = codec.frame_ticks();
     let (mut sequence, mut timestamp, mut sample) = (SeqNo(7), RtpTime(1_000), 0_u32);
     let mut pressed: Option<KeyPress> = None;
     let mut deadline = Instant::now();
@@ -192,12 +202,12 @@ fn run(codec: Codec, socket: &UdpSocket, state: &Mutex<State>, is_off: &AtomicBo
             (state.tone_hz, key)
         };
         if let Some(key) = key {
-            pressed = KeyPress::new(key, timestamp, 800, 160);
+            pressed = KeyPress::new(key, timestamp, 5 * ticks as u16, ticks as u16);
         }
-        let mut buffer = [0; 172];
+        let mut buffer = [0; 512];
         let header = Header {
             marker: false,
-            payload_type: codec.static_payload_type(),
+            payload_type: codec.usual_payload_type(),
             sequence,
             timestamp,
             ssrc: Ssrc(u32::from(socket.local_addr().unwrap().port())),
@@ -218,19 +228,23 @@ fn run(codec: Codec, socket: &UdpSocket, state: &Mutex<State>, is_off: &AtomicBo
         };
         // Nobody may listen yet, or any more.
         let _ = socket.send(&buffer[..octets.unwrap()]);
-        (sequence, timestamp, sample) = (sequence.next(), timestamp.plus(160), sample + 160);
+        (sequence, timestamp, sample) =
+            (sequence.next(), timestamp.plus(ticks), sample + encoder.sample_rate_hz() / 50);
         deadline = (deadline + FRAME).max(Instant::now());
         hear(socket, &mut decoder, state, deadline);
     }
 }
 
-fn voice(encoder: &mut Encoder, tone_hz: Option<f32>, sample: u32) -> [u8; 160] {
-    let samples: [i16; 160] = std::array::from_fn(|index| {
-        let turns = f64::from(tone_hz.unwrap_or(0.0)) * f64::from(sample + index as u32) / 8_000.0;
+fn voice(encoder: &mut Encoder, tone_hz: Option<f32>, sample: u32) -> Vec<u8> {
+    let rate_hz = encoder.sample_rate_hz();
+    let value = |index: u32| {
+        let turns = f64::from(tone_hz.unwrap_or(0.0)) * f64::from(sample + index) / f64::from(rate_hz);
         (4_000.0 * (turns.fract() * std::f64::consts::TAU).sin()) as i16
-    });
-    let mut payload = [0; 160];
-    encoder.encode(&samples, &mut payload);
+    };
+    let samples: Vec<i16> = (0..rate_hz / 50).map(value).collect();
+    let mut payload = vec![0; encoder.codec().frame_octets_max()];
+    let octets = encoder.encode(&samples, &mut payload);
+    payload.truncate(octets);
     payload
 }
 
@@ -246,7 +260,7 @@ fn hear(socket: &UdpSocket, decoder: &mut Decoder, state: &Mutex<State>, deadlin
             continue;
         };
         let packet = Packet::parse(&buffer[..octets]).unwrap();
-        let mut samples = [0; 160];
+        let mut samples = [0; 960];
         let count = decoder.decode(packet.payload, &mut samples);
         let mut state = state.lock().unwrap();
         let heard =

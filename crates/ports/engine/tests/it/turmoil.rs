@@ -4,7 +4,9 @@ use std::net::UdpSocket;
 
 use partyline_audio::{Program, Step};
 use partyline_codec::Codec;
-use partyline_engine::{Attachment, Engine, LegControl, LegId, LegMedia, MediaTransport, MixKey, PlayId};
+use partyline_engine::{
+    Attachment, Engine, FormatDetails, LegControl, LegId, LegMedia, MediaTransport, MixKey, PlayId,
+};
 
 use crate::phone::{LOCAL, engine, eventually};
 
@@ -50,12 +52,13 @@ fn step(engine: &Engine, dice: &mut Dice, legs: &mut Vec<LegControl>, sink: &Udp
                 leg.play(PlayId(dice.throw(100)), program());
                 leg.connect(LegMedia {
                     remote: sink.local_addr().unwrap(),
-                    codec: if dice.throw(2) == 0 { Codec::Pcmu } else { Codec::Pcma },
+                    codec: Codec::ALL[dice.throw(4) as usize],
                     payload_type: 0,
                     event_payload_type: None,
                     sends: dice.throw(4) > 0,
                     receives: dice.throw(4) > 0,
                     transport: MediaTransport::default(),
+                    details: FormatDetails::default(),
                 });
             }
         }

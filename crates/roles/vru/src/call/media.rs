@@ -2,26 +2,18 @@
 
 use std::net::IpAddr;
 
-use partyline_codec::Codec;
-use partyline_engine::{LegMedia, MasterKey, MediaTransport, Mki, RtcpRoute, SrtpKeys, SrtpSuite};
+use partyline_codec::{Codec, OpusSettings};
+use partyline_engine::{
+    FormatDetails, LegMedia, MasterKey, MediaTransport, Mki, RATE_HZ, RtcpRoute, SrtpKeys, SrtpSuite,
+};
 use partyline_sip::sdp::{
     Agreement, Capabilities, CodecName, CryptoAgreement, CryptoKey, CryptoSuite, Direction, KeySeed,
     MediaSecurity, Rtcp,
 };
 
-const CODECS: [(&str, u8, Codec); 2] = [("PCMU", 0, Codec::Pcmu), ("PCMA", 8, Codec::Pcma)];
-const CLOCK_RATE_HZ: u32 = 8000;
-
-/// What we can do at this address and port.
-pub(crate) fn capabilities(address: IpAddr, port: u16) -> Capabilities {
-    let codecs = CODECS
-        .iter()
-        .map(|(encoding, payload_type, _)| CodecName {
-            encoding: (*encoding).to_owned(),
-            clock_rate_hz: CLOCK_RATE_HZ,
-            payload_type: *payload_type,
-        })
-        .collect();
+/// What we can do at this address and port: these codecs, the one we like best first.
+pub(crate) fn capabilities(address: IpAddr, port: u16, codecs: &[Codec]) -> Capabilities {
+    let codecs = codecs.iter().map(|&codec| name_of(codec)).collect();
     Capabilities {
         address,
         port,
@@ -29,6 +21,39 @@ pub(crate) fn capabilities(address: IpAddr, port: u16) -> Capabilities {
         telephone_event: true,
         security: MediaSecurity::Prefer,
         key_seed: KeySeed::new(rand::random()),
+    }
+}
+
+/// A codec as descriptions name it, with what we wish of who sends it to us.
+fn name_of(codec: Codec) -> CodecName {
+    let parameters = match codec {
+        Codec::Opus => OpusSettings::ours(RATE_HZ).to_string(),
+        Codec::G722 | Codec::Pcmu | Codec::Pcma => String::new(),
+    };
+    CodecName {
+        channels: codec.channels(),
+        parameters,
+        ..CodecName::new(codec.name(), codec.clock_rate_hz(), codec.usual_payload_type())
+    }
+}
+
+/// Our codec of a name.
+fn codec_of(name: &CodecName) -> Option<Codec> {
+    Codec::by_name(&name.encoding, name.clock_rate_hz)
+}
+
+/// What of the formats is seldom other than usual.
+fn details_of(agreement: &Agreement) -> FormatDetails {
+    let formats = &agreement.formats;
+    let mut others = formats.others.iter().filter_map(|name| Some((name.payload_type, codec_of(name)?)));
+    FormatDetails {
+        opus: OpusSettings::parse(&formats.parameters),
+        receive_payload_type: Some(formats.receive_payload_type)
+            .filter(|receive| *receive != agreement.payload_type),
+        receive_event_payload_type: formats
+            .receive_event_payload_type
+            .filter(|receive| Some(*receive) != agreement.event_payload_type),
+        others: std::array::from_fn(|_| others.next()),
     }
 }
 
@@ -44,7 +69,7 @@ pub(crate) fn is_on_hold(agreement: &Agreement, is_first: bool) -> bool {
 
 /// What the leg needs; `None` for a codec that is none of ours.
 pub(crate) fn leg_media(agreement: &Agreement, is_on_hold: bool) -> Option<LegMedia> {
-    let (_, _, codec) = CODECS.iter().find(|(encoding, ..)| *encoding == agreement.codec.encoding)?;
+    let codec = codec_of(&agreement.codec)?;
     let (sends, receives) = match agreement.direction {
         Direction::SendRecv => (true, true),
         Direction::SendOnly => (true, false),
@@ -54,11 +79,12 @@ pub(crate) fn leg_media(agreement: &Agreement, is_on_hold: bool) -> Option<LegMe
     };
     Some(LegMedia {
         remote: agreement.remote,
-        codec: *codec,
+        codec,
         payload_type: agreement.payload_type,
         event_payload_type: agreement.event_payload_type,
         sends: sends && !agreement.remote.ip().is_unspecified(),
         receives,
+        details: details_of(agreement),
         transport: transport(agreement)?,
     })
 }
@@ -95,14 +121,17 @@ fn srtp_keys(crypto: &CryptoAgreement) -> Option<SrtpKeys> {
 
 #[cfg(test)]
 mod tests {
+    use partyline_sip::sdp::Formats;
+
     use super::*;
 
     fn agreement(direction: Direction) -> Agreement {
         Agreement {
             remote: "192.0.2.1:4000".parse().unwrap(),
-            codec: CodecName { encoding: "PCMA".to_owned(), clock_rate_hz: 8000, payload_type: 8 },
+            codec: CodecName::new("PCMA", 8000, 8),
             payload_type: 8,
             event_payload_type: Some(101),
+            formats: Formats { receive_payload_type: 8, ..Formats::default() },
             direction,
             ptime_ms: None,
             rtcp: Rtcp::Port(4001),
@@ -138,7 +167,7 @@ mod tests {
     #[test]
     fn keys_and_the_way_of_rtcp_reach_the_leg() {
         let secret = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 8\r\na=rtcp-mux\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n";
-        let ours = capabilities([192, 0, 2, 9].into(), 5000);
+        let ours = capabilities([192, 0, 2, 9].into(), 5000, &Codec::ALL);
         let (_, agreement) = partyline_sip::sdp::answer(secret.as_bytes(), &ours).unwrap();
         let media = leg_media(&agreement, false).unwrap();
         assert_eq!(media.transport.rtcp, RtcpRoute::Muxed);
@@ -152,7 +181,7 @@ mod tests {
     #[test]
     fn codec_of_others_is_no_media() {
         let mut foreign = agreement(Direction::SendRecv);
-        foreign.codec.encoding = "OPUS".to_owned();
+        foreign.codec.encoding = "iLBC".to_owned();
         assert_eq!(leg_media(&foreign, false), None);
     }
 }

@@ -92,7 +92,8 @@ impl Call {
                 return Some(Fact::Ended(LeaveReason::CallFailed));
             }
         };
-        let mut capabilities = media::capabilities(self.media_address(), leg.0.local_port());
+        let mut capabilities =
+            media::capabilities(self.media_address(), leg.0.local_port(), &self.shared.config.codecs);
         capabilities.security = self.shared.config.media_security;
         let capabilities = preferred(capabilities, self.admitted.trunk.as_deref());
         self.leg = Some(leg);

@@ -195,7 +195,7 @@ async fn by_way(
     };
     let (bind, told) = media_addresses(shared, first.target.remote.ip());
     let (leg, leg_events) = shared.engine.open_leg(bind).map_err(|_| DialEnd::NoRoom)?;
-    let mut capabilities = media::capabilities(told, leg.local_port());
+    let mut capabilities = media::capabilities(told, leg.local_port(), &shared.config.codecs);
     capabilities.security = shared.config.media_security;
     let capabilities = offer::preferred(capabilities, Some(&way.trunk));
     let mut outgoing = OutgoingCall::new(&target, first.target, capabilities);

@@ -42,7 +42,7 @@ mod tests {
         let mut settings: TrunkSettings = toml::from_str("name = \"a\"\nsources = [\"192.0.2.1\"]").unwrap();
         settings.codecs = of_trunk.to_vec();
         let trunk = settings.check().unwrap();
-        let ours = capabilities([127, 0, 0, 1].into(), 4000);
+        let ours = capabilities([127, 0, 0, 1].into(), 4000, &partyline_codec::Codec::ALL);
         preferred(ours, Some(&trunk)).codecs.into_iter().map(|codec| codec.encoding).collect()
     }
 
@@ -50,5 +50,6 @@ mod tests {
     fn trunk_decides_which_codecs_and_in_which_order() {
         assert_eq!(codecs(&[Codec::Pcma, Codec::Pcmu]), ["PCMA", "PCMU"]);
         assert_eq!(codecs(&[Codec::Pcma]), ["PCMA"]);
+        assert_eq!(codecs(&[Codec::G722, Codec::Opus]), ["G722", "opus"]);
     }
 }

@@ -44,7 +44,7 @@ impl Conference {
             room: None,
             events: EventReceiver::new(),
             reception: Reception::new(8000),
-            buffer: JitterBuffer::new(Codec::Pcmu.silence_octet()),
+            buffer: JitterBuffer::new(0xFF),
             sequence: 0,
         });
     }

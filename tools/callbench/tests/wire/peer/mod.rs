@@ -215,11 +215,7 @@ impl Shell {
 }
 
 fn capabilities(address: SocketAddr) -> Capabilities {
-    let codec = |codec: Codec| CodecName {
-        encoding: codec.name().to_owned(),
-        clock_rate_hz: 8000,
-        payload_type: codec.static_payload_type(),
-    };
+    let codec = |codec: Codec| CodecName::new(codec.name(), 8000, codec.usual_payload_type());
     Capabilities {
         address: address.ip(),
         port: address.port(),

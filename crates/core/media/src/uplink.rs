@@ -1,0 +1,290 @@
+//! What a caller says, as frames at the rate of the mix: jitter buffer, decoder, concealment, comfort noise, resampling.
+//!
+//! G.711 is decoded only where somebody asks for the samples, because its loudness is read from the octets; a codec
+//! with a memory is decoded frame by frame, whether or not anybody listens. **Invariant:** a frame is made once,
+//! however many ask for it, and nothing allocates once the uplink is built.
+
+use partyline_audio::Resampler;
+use partyline_audio::level::level_dbov;
+use partyline_audio::mixing::GainRamp;
+use partyline_codec::{Codec, ComfortNoise, Decoder, SILENCE_DBOV};
+use partyline_rtp::{Arrival, JitterBuffer, JitterCounters, Packet, Pull};
+
+use crate::frame::{FRAME_SAMPLES, Payload};
+use crate::packets::Packets;
+
+/// Quieter than this, a cut in the sound is not heard.
+const QUIET_DBOV: f32 = -45.0;
+/// How much quieter each frame missing in a row is than the last one that came, in dB; then there is silence. The
+/// concealment of the codecs fades like this.
+const FADES_DB: [f32; 3] = [0.5, 3.5, 10.5];
+/// How long the first sound after a change of codecs takes to come up, in frames of the mix's rate per so many.
+const SOFT_PART: usize = 8;
+
+/// One caller's sound on its way in.
+#[derive(Debug)]
+pub(crate) struct Uplink {
+    source: Source,
+    decoder: Decoder,
+    resampler: Option<Resampler>,
+    comfort: ComfortNoise,
+    /// The far side has said that it pauses, and what the pause sounds like.
+    is_in_pause: bool,
+    pull: Pull,
+    level_dbov: f32,
+    good_level_dbov: f32,
+    missing: usize,
+    /// The frame at the decoder's rate, and at the mix's.
+    coded: Box<[i16]>,
+    frame: Box<[i16]>,
+    is_made: bool,
+    /// A frame was passed over since the decoder was last asked: it no longer knows what was heard last.
+    is_stale: bool,
+    is_silent: bool,
+    /// The end of what was heard in another codec before this one.
+    farewell: Option<Box<[i16]>>,
+}
+
+/// The jitter buffer, by what packets can be kept as.
+#[derive(Debug)]
+enum Source {
+    /// An octet is a tick: payloads are cut and joined anywhere.
+    Octets { jitter: Box<JitterBuffer>, payload: Payload },
+    /// Packets stay whole.
+    Packets(Box<Packets>),
+}
+
+impl Uplink {
+    /// An uplink in this codec to a mix of this rate.
+    pub(crate) fn new(codec: Codec, rate_hz: u32) -> Self {
+        let decoder = Decoder::at_rate(codec, rate_hz);
+        let coded_hz = decoder.sample_rate_hz();
+        let samples = |rate_hz: u32| vec![0; (rate_hz / 50) as usize].into_boxed_slice();
+        let source = if codec.is_octet_a_tick() {
+            let silence = codec.silence_octet().unwrap_or(0);
+            Source::Octets { jitter: Box::new(JitterBuffer::new(silence)), payload: [silence; FRAME_SAMPLES] }
+        } else {
+            Source::Packets(Box::new(Packets::new(codec, coded_hz)))
+        };
+        Self {
+            source,
+            decoder,
+            resampler: (coded_hz != rate_hz)
+                .then(|| Resampler::new(coded_hz, rate_hz, (coded_hz / 50) as usize)),
+            comfort: ComfortNoise::new(),
+            is_in_pause: false,
+            pull: Pull::Idle,
+            level_dbov: SILENCE_DBOV,
+            good_level_dbov: SILENCE_DBOV,
+            missing: FADES_DB.len(),
+            coded: samples(coded_hz),
+            frame: samples(rate_hz),
+            is_made: true,
+            is_stale: false,
+            is_silent: true,
+            farewell: None,
+        }
+    }
+
+    /// The codec.
+    pub(crate) const fn codec(&self) -> Codec {
+        self.decoder.codec()
+    }
+
+    /// Goes on in another codec. What was heard last dies away under what comes.
+    pub(crate) fn switch(&mut self, codec: Codec) {
+        let rate_hz = (self.frame.len() * 50) as u32;
+        let is_heard = self.is_made && !self.is_stale && !self.is_silent;
+        let before = std::mem::replace(self, Self::new(codec, rate_hz));
+        if is_heard {
+            self.farewell = Some(before.end());
+        }
+    }
+
+    /// One frame more, which fades out.
+    fn end(mut self) -> Box<[i16]> {
+        self.decoder.conceal(&mut self.coded);
+        self.to_mix_rate();
+        GainRamp::at(1.0).apply(&mut self.frame, 0.0, 1.0);
+        self.frame
+    }
+
+    /// Takes a packet of this codec.
+    pub(crate) fn insert(&mut self, arrival: Arrival, packet: &Packet<'_>) {
+        match &mut self.source {
+            Source::Octets { jitter, .. } => jitter.insert(arrival, packet.timestamp, packet.payload),
+            Source::Packets(packets) => packets.insert(arrival, packet),
+        }
+    }
+
+    /// Takes a packet of comfort noise: from here on what does not come is a pause [RFC 3389 §4].
+    pub(crate) fn pause(&mut self, payload: &[u8]) {
+        self.comfort.describe(payload);
+        self.is_in_pause = true;
+    }
+
+    /// Forgets what is buffered.
+    pub(crate) fn flush(&mut self) {
+        match &mut self.source {
+            Source::Octets { jitter, .. } => jitter.flush(),
+            Source::Packets(packets) => packets.flush(),
+        }
+    }
+
+    /// 8,000ths of a second that are buffered.
+    pub(crate) fn depth_ticks(&self) -> u32 {
+        match &self.source {
+            Source::Octets { jitter, .. } => jitter.depth_ticks(),
+            Source::Packets(packets) => packets.depth_ticks(),
+        }
+    }
+
+    /// What the jitter buffer has done.
+    pub(crate) fn counters(&self) -> JitterCounters {
+        match &self.source {
+            Source::Octets { jitter, .. } => jitter.counters(),
+            Source::Packets(packets) => packets.counters(),
+        }
+    }
+
+    /// Takes the next frame out of the jitter buffer; how loud it is.
+    pub(crate) fn pull(&mut self) -> f32 {
+        let is_quiet = self.level_dbov < QUIET_DBOV;
+        self.is_stale |= !std::mem::replace(&mut self.is_made, false);
+        self.pull = match &mut self.source {
+            Source::Octets { jitter, payload } => jitter.pull(payload, is_quiet),
+            Source::Packets(packets) => packets.pull(is_quiet),
+        };
+        if self.is_there() {
+            (self.is_in_pause, self.missing) = (false, 0);
+        } else {
+            self.missing = (self.missing + 1).min(FADES_DB.len() + 1);
+        }
+        self.level_dbov = self.level();
+        if self.is_there() {
+            self.good_level_dbov = self.level_dbov;
+        }
+        self.level_dbov
+    }
+
+    fn is_there(&self) -> bool {
+        matches!(self.pull, Pull::Whole | Pull::Patched { .. })
+    }
+
+    /// How loud the frame pulled last is, decoded only where nothing else tells.
+    fn level(&mut self) -> f32 {
+        let by_octets = match &self.source {
+            Source::Octets { payload, .. } => self.codec().level_dbov(payload),
+            Source::Packets(_) => None,
+        };
+        match by_octets {
+            Some(level_dbov) if self.farewell.is_none() => match self.pull {
+                Pull::Whole | Pull::Patched { .. } => level_dbov,
+                Pull::Missing | Pull::Idle if self.is_in_pause => self.comfort.level_dbov(),
+                Pull::Missing => FADES_DB
+                    .get(self.missing - 1)
+                    .map_or(SILENCE_DBOV, |fade| (self.good_level_dbov - fade).max(SILENCE_DBOV)),
+                Pull::Idle => SILENCE_DBOV,
+            },
+            Some(_) | None => {
+                self.make();
+                level_dbov(&self.frame)
+            }
+        }
+    }
+
+    /// The frame pulled last as it came, where it came whole and means something by itself.
+    pub(crate) fn payload(&self) -> Option<&Payload> {
+        match &self.source {
+            Source::Octets { payload, .. } if self.codec().silence_octet().is_some() && self.is_there() => {
+                Some(payload)
+            }
+            Source::Octets { .. } | Source::Packets(_) => None,
+        }
+    }
+
+    /// The frame pulled last as samples at the rate of the mix, or what stands in for it.
+    pub(crate) fn frame(&mut self) -> &[i16] {
+        self.make();
+        &self.frame
+    }
+
+    fn make(&mut self) {
+        if std::mem::replace(&mut self.is_made, true) {
+            return;
+        }
+        if std::mem::take(&mut self.is_stale) {
+            self.decoder.forget();
+            self.resampler.iter_mut().for_each(Resampler::forget);
+        }
+        let was_silent = std::mem::replace(&mut self.is_silent, false);
+        match (&mut self.source, self.pull) {
+            (_, Pull::Missing | Pull::Idle) if self.is_in_pause => {
+                // At the mix's rate, so that all of it is heard.
+                self.comfort.fill(&mut self.frame);
+                return self.soften();
+            }
+            (Source::Packets(packets), Pull::Idle) if packets.is_pausing() => {
+                self.decoder.conceal(&mut self.coded)
+            }
+            (_, Pull::Idle) => {
+                self.is_silent = true;
+                self.coded.fill(0);
+                if !was_silent {
+                    self.decoder.forget();
+                    self.comfort.hush();
+                }
+            }
+            (Source::Packets(packets), Pull::Whole | Pull::Patched { .. } | Pull::Missing) => {
+                packets.decode(&mut self.decoder, &mut self.coded);
+            }
+            (Source::Octets { payload, .. }, Pull::Whole) => {
+                self.decoder.decode(payload, &mut self.coded);
+            }
+            (Source::Octets { .. }, Pull::Missing) => self.decoder.conceal(&mut self.coded),
+            (Source::Octets { jitter, payload }, Pull::Patched { .. }) => {
+                patch(jitter, payload, &mut self.decoder, &mut self.coded);
+            }
+        }
+        self.to_mix_rate();
+        self.soften();
+    }
+
+    fn to_mix_rate(&mut self) {
+        match &mut self.resampler {
+            Some(resampler) => {
+                resampler.process(&self.coded, &mut self.frame);
+            }
+            None => self.frame.copy_from_slice(&self.coded),
+        }
+    }
+
+    /// After a change of codecs: what comes comes up under the end of what was.
+    fn soften(&mut self) {
+        if let Some(farewell) = self.farewell.take() {
+            let soft = self.frame.len() / SOFT_PART;
+            GainRamp::at(0.0).apply(&mut self.frame[..soft], 1.0, 1.0);
+            for (sample, &before) in self.frame.iter_mut().zip(&farewell) {
+                *sample = sample.saturating_add(before);
+            }
+        }
+    }
+}
+
+/// Decodes the parts of a frame that came and makes up the holes between them.
+fn patch(jitter: &JitterBuffer, payload: &Payload, decoder: &mut Decoder, samples: &mut [i16]) {
+    let per_octet = samples.len() / payload.len();
+    let mut at = 0;
+    while at < payload.len() {
+        let is_hole = jitter.is_hole(at);
+        let end =
+            (at + 1..payload.len()).find(|&tick| jitter.is_hole(tick) != is_hole).unwrap_or(payload.len());
+        let piece = &mut samples[at * per_octet..end * per_octet];
+        if is_hole {
+            decoder.conceal(piece);
+        } else {
+            decoder.decode(&payload[at..end], piece);
+        }
+        at = end;
+    }
+}
