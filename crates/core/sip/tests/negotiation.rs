@@ -31,6 +31,7 @@ fn an_answer_names_one_codec_and_the_events() {
     a=rtpmap:96 telephone-event/8000
     a=fmtp:96 0-15
     a=ptime:20
+    a=maxptime:60
     a=sendrecv
     ");
     assert_eq!(
