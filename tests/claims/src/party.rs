@@ -117,21 +117,6 @@ impl Party {
         Ok(phone)
     }
 
-    /// Calls the conferencing number by a plan shaped by `shape`, and keys a code.
-    ///
-    /// # Errors
-    /// When nobody answers.
-    pub async fn key_code_with(
-        &self,
-        code: &str,
-        shape: impl FnOnce(CallPlan) -> CallPlan,
-    ) -> anyhow::Result<Phone> {
-        let keyed = |plan: CallPlan| shape(plan.digits(format!("{code}#")));
-        let phone = self.call_with(&self.server.uri("conference"), keyed).await?;
-        phone.call.wait_answered().await?;
-        Ok(phone)
-    }
-
     /// Dials a room's code directly.
     ///
     /// # Errors

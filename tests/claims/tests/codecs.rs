@@ -1,7 +1,5 @@
 //! Callers with different telephones in one conference: Opus, G.722 and G.711, negotiated by SIP.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
-
 use callbench::Codec;
 use partyline_claims::{Party, all_hear_each_other};
 

@@ -1,7 +1,6 @@
 //! What each codec costs: `cargo test --release -p partyline-codec --test cost -- --ignored --nocapture`.
 //!
 //! CPU time of this thread for a 20 ms frame, the best of five runs, so that others on the machine disturb least.
-#![expect(clippy::print_stdout, reason = "it prints figures, and does nothing else")]
 #![expect(clippy::disallowed_methods, reason = "it measures time")]
 
 use std::time::Instant;

@@ -1,7 +1,5 @@
 //! G.722 against sums of what an independent implementation made of the same sound, and against itself.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should end")]
-
 use partyline_codec::{Codec, Decoder, Encoder, level_dbov_of_samples};
 use proptest::prelude::*;
 

@@ -101,10 +101,10 @@ impl Uplink {
         }
     }
 
-    /// One frame more, which fades out.
+    /// One frame more, which fades out: the farewell to a codec.
     fn end(mut self) -> Box<[i16]> {
         self.decoder.conceal(&mut self.coded);
-        self.to_mix_rate();
+        self.resample();
         GainRamp::at(1.0).apply(&mut self.frame, 0.0, 1.0);
         self.frame
     }
@@ -246,11 +246,11 @@ impl Uplink {
                 patch(jitter, payload, &mut self.decoder, &mut self.coded);
             }
         }
-        self.to_mix_rate();
+        self.resample();
         self.soften();
     }
 
-    fn to_mix_rate(&mut self) {
+    fn resample(&mut self) {
         match &mut self.resampler {
             Some(resampler) => {
                 resampler.process(&self.coded, &mut self.frame);
