@@ -112,7 +112,7 @@ fn rewritten(mut writer: Writer, headers: &Headers<'_>, body: &[u8]) -> Vec<u8> 
 }
 
 fn codec(encoding: &str, payload_type: u8) -> CodecName {
-    CodecName { encoding: encoding.to_owned(), clock_rate_hz: 8_000, payload_type }
+    CodecName::new(encoding, 8_000, payload_type)
 }
 
 /// What the user of a fuzzed endpoint can do.
