@@ -57,6 +57,7 @@ fn a_secret_leg_runs_for_a_minute_without_an_allocation() {
                 sends: true,
                 receives: true,
                 transport: MediaTransport { rtcp: RtcpRoute::Muxed, keys: Some(Box::new(keys)) },
+                details: partyline_media::FormatDetails::default(),
             },
         );
         let before = ALLOCATIONS.get();
