@@ -82,7 +82,7 @@ async fn answered_call_brings_a_tone_and_is_hung_up_after_its_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn media_flows_before_the_answer_where_the_peer_wants_it() {
     let peer = Callee::new().await;
-    let cluster = start(vec![trunk("peer", &peer, 1, "")]);
+    let cluster = start(vec![trunk("peer", &peer, 1, "")]).await;
     let calling = call(&cluster);
     let invite = peer.asked("INVITE").await;
     let media = UdpSocket::bind("127.0.0.1:0").await.unwrap();
