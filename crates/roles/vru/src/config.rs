@@ -29,6 +29,8 @@ pub struct Config {
     /// Calls over TLS.
     #[serde(skip)]
     pub tls: Option<SipTls>,
+    /// Name servers for the names of trunks and registrars; none means those of the system.
+    pub nameservers: Vec<SocketAddr>,
     /// The local address of media; `None` takes that of the socket the call came in on.
     pub rtp_address: Option<IpAddr>,
     /// Whether callers' media has to be secret.
@@ -70,6 +72,7 @@ impl Default for Config {
             external_address: None,
             external_addresses: Vec::new(),
             tls: None,
+            nameservers: Vec::new(),
             rtp_address: None,
             media_security: MediaSecurity::default(),
             codecs: Codec::ALL.to_vec(),

@@ -13,6 +13,7 @@ mod config;
 mod guard;
 mod lease;
 mod library;
+mod locator;
 mod proxies;
 mod sip;
 mod trunks;

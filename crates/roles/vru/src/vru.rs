@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::guard::Guard;
 use crate::lease;
 use crate::library::PromptLibrary;
+use crate::locator::Locator;
 use crate::proxies::{Mixers, Proxies};
 use crate::sip::{
     Addressing, BoundSip, Door, Gate, Lag, NewCall, SipAddress, SipCommands, SipSettings, SipTask, TakeCall,
@@ -112,6 +113,7 @@ impl Vru {
         let shared = Arc::new(Shared {
             addresses: addresses.clone(),
             addressing: Arc::clone(&addressing),
+            locator: Locator::new(&config.nameservers),
             engine,
             store,
             library,
@@ -133,7 +135,7 @@ impl Vru {
             errands.spawn(tls.clone().keep(config.looks_every));
         }
         let door = Door { sockets, tls, addressing, gate: Gate::new(lease.clone(), lag) };
-        let (task, sip) = SipTask::new(door, settings(&shared.config), take_calls(&shared));
+        let (task, sip) = SipTask::new(door, settings(&shared), take_calls(&shared));
         let sip_task = tokio::spawn(task.run(closer.clone()));
         errands.spawn(watch_trunks(Arc::clone(&shared), sip.clone()));
         errands.spawn(keep_registered(Arc::clone(&shared), sip.clone()));
@@ -215,8 +217,10 @@ impl Drop for Vru {
     }
 }
 
-fn settings(config: &Config) -> SipSettings {
+fn settings(shared: &Shared) -> SipSettings {
+    let config = &shared.config;
     SipSettings {
+        locator: shared.locator.clone(),
         user_agent: concat!("Partyline/", env!("CARGO_PKG_VERSION")).to_owned(),
         calls_max: config.calls_max,
         half_open_max: config.half_open_max,

@@ -38,6 +38,7 @@ use crate::attempts::Attempts;
 use crate::config::Config;
 use crate::guard::Guard;
 use crate::library::PromptLibrary;
+use crate::locator::Locator;
 use crate::proxies::{Mixers, Proxies};
 use crate::sip::{Addressing, NewCall, SipAddress, SipCommands, leave_reason, now, sleep_until};
 use crate::trunks::{Admitted, Peers, admit};
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) addresses: Vec<SipAddress>,
     pub(crate) addressing: Arc<Addressing>,
+    pub(crate) locator: Locator,
     pub(crate) engine: Engine,
     pub(crate) store: Arc<dyn StoreReader>,
     pub(crate) library: PromptLibrary,

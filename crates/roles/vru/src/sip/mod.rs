@@ -22,6 +22,7 @@ use partyline_sip::endpoint::{
     EndpointCounters, Listen, OutgoingCall, Output, Registration, RegistrationEvent, RegistrationKey,
     TransportKind,
 };
+use partyline_sip::locate::{Located, Reachable};
 use partyline_sip::rules::{DialogRules, Network};
 use partyline_sip::sdp::{Agreement, Capabilities};
 use partyline_tls::PeerIdentity;
@@ -30,6 +31,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::locator::Locator;
 use inbox::{Inbox, InboxSender, Waiting};
 use streams::{Peer, Stream, Streams};
 
@@ -64,6 +66,7 @@ pub(crate) enum SipInput {
     Connected { connection: ConnectionId, local: SocketAddr },
     Bytes { connection: ConnectionId, bytes: Vec<u8> },
     Disconnected { connection: ConnectionId },
+    Located { call: CallKey, targets: Vec<Located> },
 }
 
 #[derive(Debug)]
@@ -216,6 +219,7 @@ pub(crate) struct SipTask {
     door: Door,
     /// Calls that came in and are not answered, which is what tells many from few.
     setups: HashSet<CallKey>,
+    locator: Locator,
 }
 
 /// What stands between the sockets and the endpoint.
@@ -260,6 +264,7 @@ impl SipTask {
             take_call,
             door,
             setups: HashSet::new(),
+            locator: config.locator,
         };
         (task, handle)
     }
@@ -309,6 +314,7 @@ impl SipTask {
                 self.streams.forget(connection);
                 self.endpoint.handle_disconnected(now, connection);
             }
+            SipInput::Located { call, targets } => self.endpoint.handle_located(now, call, &targets),
         }
     }
 
@@ -419,12 +425,20 @@ impl SipTask {
                     self.streams.connect(connection, peer, self.door.tls.clone(), sender, closer);
                 }
                 Output::Disconnect { connection } => self.streams.close(connection),
-                // Contacts of redirections that are no addresses are passed over.
-                Output::Locate { call, .. } => self.endpoint.handle_located(now(), call, &[]),
+                Output::Locate { call, uri } => self.locate(call, uri, sender.clone()),
                 Output::Registration(key, event) => self.registration_event(key, event),
                 Output::Call(key, event) => self.call_event(key, event),
             }
         }
+    }
+
+    /// Looks up where a call is sent on to. There are at most as many look-ups as calls, and each has its end.
+    fn locate(&self, call: CallKey, uri: String, inputs: InboxSender) {
+        let (locator, reachable) = (self.locator.clone(), reachable(self.door.sockets.addresses()));
+        tokio::spawn(async move {
+            let targets = locator.locate(&uri, &reachable).await.unwrap_or_default();
+            let _ = inputs.send(SipInput::Located { call, targets }).await;
+        });
     }
 
     fn call_event(&mut self, key: CallKey, event: CallEvent) {
@@ -466,10 +480,23 @@ impl SipTask {
 /// Settings of the endpoint.
 #[derive(Debug, Clone)]
 pub(crate) struct SipSettings {
+    pub(crate) locator: Locator,
     pub(crate) user_agent: String,
     pub(crate) calls_max: usize,
     pub(crate) half_open_max: usize,
     pub(crate) trusted: Vec<Network>,
+}
+
+/// What can be reached from these addresses.
+pub(crate) fn reachable(addresses: &[SipAddress]) -> Reachable {
+    let mut transports: Vec<TransportKind> = Vec::new();
+    for address in addresses {
+        if !transports.contains(&address.transport) {
+            transports.push(address.transport);
+        }
+    }
+    let has = |is_family: fn(&SocketAddr) -> bool| addresses.iter().any(|address| is_family(&address.local));
+    Reachable { transports, by_ipv4: has(SocketAddr::is_ipv4), by_ipv6: has(SocketAddr::is_ipv6) }
 }
 
 /// The time as the brains have it; the runtime's, so that tests can hold it.

@@ -19,7 +19,7 @@ use tracing::info;
 use super::load::LoadPlace;
 use super::{names, offer};
 use crate::call::{Shared, media};
-use crate::sip::{PlacedCall, SipCommands};
+use crate::sip::{PlacedCall, SipCommands, reachable};
 
 /// A number to call.
 #[derive(Debug, Clone)]
@@ -180,12 +180,12 @@ async fn by_way(
 ) -> Result<OutCall, DialEnd> {
     let place = shared.peers.loads.take(&way.trunk, "out").map_err(|_| DialEnd::TrunkFull)?;
     let out = way.dial_out();
-    let reachable = names::reachable(&shared.addresses);
+    let reachable = reachable(&shared.addresses);
     let mut located = Vec::new();
     let mut target = None;
     for host in &out.hosts {
         let uri = names::uri(&way.number, host, out.transport);
-        if let Ok(found) = names::locate(&uri, &reachable).await {
+        if let Ok(found) = shared.locator.locate(&uri, &reachable).await {
             located.extend(found);
             target.get_or_insert(uri);
         }

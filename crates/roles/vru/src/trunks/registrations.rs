@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use super::names;
 use crate::call::Shared;
-use crate::sip::{RegistrationEvents, SipCommands};
+use crate::sip::{RegistrationEvents, SipCommands, reachable};
 
 /// Until a registrar that was not found is looked for again.
 const FIND_AGAIN: Duration = Duration::from_secs(30);
@@ -164,9 +164,9 @@ async fn begin(
     registration: &Registration,
 ) -> RegistrationEvents {
     let uri = names::uri("", &registration.registrar, registration.transport);
-    let reachable = names::reachable(&shared.addresses);
+    let reachable = reachable(&shared.addresses);
     loop {
-        let begun = match names::locate(&uri, &reachable).await {
+        let begun = match shared.locator.locate(&uri, &reachable).await {
             Ok(located) if !located.is_empty() => {
                 let wanted = Wanted {
                     registrar: names::uri("", &registration.registrar, None),
