@@ -11,9 +11,8 @@ use tokio::sync::broadcast;
 
 use crate::records::{
     Attempt, ConferenceFilter, ConferenceRecord, InterfaceServerLease, MixerLease, NewRoom, Retention,
-    RoomChanges, RoomSummary, VruLease,
+    RoomChanges, RoomSummary, StoredTrunk, VruLease,
 };
-use crate::trunks::StoredTrunk;
 
 /// The database did not do what was asked.
 #[derive(Debug, thiserror::Error)]

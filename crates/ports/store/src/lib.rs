@@ -40,7 +40,6 @@ pub use keys::{LookupKey, LookupKeys, LookupKeysError};
 pub use open::OpenError;
 pub use records::{
     Attempt, ConfereeRecord, ConferenceFilter, ConferenceRecord, InterfaceServerLease, MixerLease, NewRoom,
-    Retention, RoomChanges, RoomSummary, VruLease,
+    Retention, RoomChanges, RoomSummary, StoredTrunk, VruLease,
 };
 pub use sqlite::SqliteStore;
-pub use trunks::StoredTrunk;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use partyline_conference::{
     Announce, AttemptId, CallQuality, ConfereeId, ConferenceCode, ConferenceId, EntryPolicy, Epoch,
     HostLeaves, HostPin, InterfaceServerId, LockScope, MixId, MixerClass, MixerId, Order, Refusal, Role,
-    Room, RoomId, RoomName, ServiceName, Timestamp, VruId,
+    Room, RoomId, RoomName, ServiceName, Timestamp, TrunkName, VruId,
 };
+use partyline_trunk::{DocumentError, TrunkSettings};
 
 /// A room that is to be made. The account is the default one.
 #[derive(Debug, Clone)]
@@ -225,4 +226,15 @@ impl Default for Retention {
             commands: Some(DAY * 30),
         }
     }
+}
+
+/// A trunk as the store has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTrunk {
+    /// Its name.
+    pub name: TrunkName,
+    /// The trunk; an error where the row does not read, which is no matter to the others.
+    pub settings: Result<TrunkSettings, DocumentError>,
+    /// When it was last changed.
+    pub changed_at: Timestamp,
 }

@@ -23,10 +23,10 @@ use crate::pin::Pins;
 use crate::quality::NoteQuality;
 use crate::records::{
     Attempt, ConferenceFilter, ConferenceRecord, InterfaceServerLease, MixerLease, NewRoom, Retention,
-    RoomChanges, RoomSummary, VruLease,
+    RoomChanges, RoomSummary, StoredTrunk, VruLease,
 };
 use crate::rooms::HashedCode;
-use crate::trunks::{self, DeleteTrunk, PutTrunk, StoredTrunk, TrunkWrite};
+use crate::trunks::{self, DeleteTrunk, PutTrunk, TrunkWrite};
 use crate::writer::Writer;
 use crate::{commit, events, history, leases, leftovers, rooms, snapshot, views};
 

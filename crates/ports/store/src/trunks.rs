@@ -2,24 +2,14 @@
 
 use async_trait::async_trait;
 use partyline_conference::{Timestamp, TrunkName};
-use partyline_trunk::{DocumentError, TrunkSettings};
+use partyline_trunk::TrunkSettings;
 
 use crate::contract::StoreError;
 use crate::db::{Connection, Row, values};
+use crate::records::StoredTrunk;
 use crate::writer::Write;
 
 const TRUNK: &str = "trunk";
-
-/// A trunk as the store has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredTrunk {
-    /// Its name.
-    pub name: TrunkName,
-    /// The trunk; an error where the row does not read, which is no matter to the others.
-    pub settings: Result<TrunkSettings, DocumentError>,
-    /// When it was last changed.
-    pub changed_at: Timestamp,
-}
 
 /// Which change a write is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,6 +14,8 @@ mod guard;
 mod lease;
 mod library;
 mod locator;
+mod media;
+mod outgoing;
 mod proxies;
 mod sip;
 mod trunks;
@@ -21,13 +23,11 @@ mod vru;
 
 pub use config::{Config, DialledNumber, ExternalAddress, GuessDefence, SipTls, Waits};
 pub use library::{LibraryError, PromptLibrary};
+pub use outgoing::{Dial, DialEnd, DialProgress, Dialler, TestCall, TestReport, TestSound};
 pub use partyline_codec::Codec;
 pub use partyline_sip::endpoint::TransportKind;
 pub use partyline_sip::sdp::MediaSecurity;
 pub use partyline_trunk::{Application, SourceNetwork};
 pub use sip::SipAddress;
-pub use trunks::{
-    Dial, DialEnd, DialProgress, Dialler, RegistrationState, TestCall, TestReport, TestSound, TrunkOrigin,
-    TrunkStatus,
-};
+pub use trunks::{RegistrationState, TrunkOrigin, TrunkStatus};
 pub use vru::{Counters, StartError, Vru};

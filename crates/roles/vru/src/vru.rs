@@ -23,12 +23,13 @@ use crate::guard::Guard;
 use crate::lease;
 use crate::library::PromptLibrary;
 use crate::locator::Locator;
+use crate::outgoing::{Dialler, keep_registered};
 use crate::proxies::{Mixers, Proxies};
 use crate::sip::{
     Addressing, BoundSip, Door, Gate, Lag, NewCall, SipAddress, SipCommands, SipSettings, SipTask, TakeCall,
     TlsSide,
 };
-use crate::trunks::{Dialler, Peers, TrunkStatus, keep_registered};
+use crate::trunks::{Peers, TrunkStatus};
 
 /// For calls to end, and for the CMS to hear of it, when the VRU is stopped.
 const GOODBYE_MAX: Duration = Duration::from_secs(3);

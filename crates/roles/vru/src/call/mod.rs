@@ -8,7 +8,6 @@
 mod attendance;
 mod checks;
 mod line_test;
-pub(crate) mod media;
 mod mix_link;
 mod quality;
 mod service;
@@ -39,6 +38,7 @@ use crate::config::Config;
 use crate::guard::Guard;
 use crate::library::PromptLibrary;
 use crate::locator::Locator;
+use crate::media;
 use crate::proxies::{Mixers, Proxies};
 use crate::sip::{Addressing, NewCall, SipAddress, SipCommands, leave_reason, now, sleep_until};
 use crate::trunks::{Admitted, Peers, admit};
@@ -76,7 +76,7 @@ pub(crate) type Place = Arc<OwnedSemaphorePermit>;
 pub(crate) async fn run(shared: Arc<Shared>, new: NewCall, place: Place) {
     let _counted = Counted::new();
     let call_id = new.incoming.call_id.clone();
-    let Some(admitted) = admit(&shared, &new).await else { return };
+    let Some(admitted) = admit(&shared.peers, shared.config.waits.store(), &new).await else { return };
     let trunk = admitted.trunk.as_ref().map_or("none", |trunk| trunk.name.as_str());
     let peer = new.peer.as_ref().map(|peer| peer.domains()).unwrap_or_default();
     info!(call = %call_id, source = %new.incoming.source, trunk, ?peer, "a call comes in");

@@ -13,7 +13,8 @@ use tracing::{info, warn};
 
 use super::attendance::{Attendance, Attendee};
 use super::line_test::TestStream;
-use super::{Call, TestLink, media};
+use super::{Call, TestLink};
+use crate::media;
 use crate::sip::{RETRY_AFTER, now};
 use crate::trunks::preferred;
 

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use partyline_sip::auth::{DigestCredentials, DigestHash, Secret, Verdict as Judgement};
 use partyline_sip::endpoint::{Because, CallKey, IncomingCall};
@@ -9,7 +10,6 @@ use partyline_trunk::{Admission, CallSource, Limit, Trunk, Trunks, User};
 use tracing::{info, warn};
 
 use super::{LoadPlace, Peers};
-use crate::call::Shared;
 use crate::guard::{Source, Verdict};
 use crate::sip::{NewCall, SipCommands, now};
 
@@ -76,9 +76,8 @@ enum Fate {
 }
 
 /// Lets a call in, or answers it: challenged and refused ones are over by that.
-pub(crate) async fn admit(shared: &Shared, new: &NewCall) -> Option<Admitted> {
-    let peers = &shared.peers;
-    peers.read_once(shared.config.waits.store()).await;
+pub(crate) async fn admit(peers: &Peers, store_wait: Duration, new: &NewCall) -> Option<Admitted> {
+    peers.read_once(store_wait).await;
     let tls_peers = new.peer.as_ref().map(|peer| peer.domains()).unwrap_or_default();
     match peers.fate(&new.incoming, &tls_peers) {
         Fate::LetIn(admitted) => Some(admitted),

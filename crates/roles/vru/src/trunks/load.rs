@@ -11,7 +11,7 @@ use crate::sip::now;
 
 /// The loads of all trunks; one entry for each trunk that has had a call.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Loads(Arc<Mutex<HashMap<TrunkName, Load>>>);
+pub(crate) struct Loads(Arc<Mutex<HashMap<TrunkName, Load>>>);
 
 #[derive(Debug, Default)]
 struct Load {
@@ -28,7 +28,7 @@ pub(crate) struct LoadPlace {
 
 impl Loads {
     /// Takes a place.
-    pub(super) fn take(&self, trunk: &Trunk, way: &'static str) -> Result<LoadPlace, Limit> {
+    pub(crate) fn take(&self, trunk: &Trunk, way: &'static str) -> Result<LoadPlace, Limit> {
         let mut loads = self.0.lock();
         let load = loads.entry(trunk.name.clone()).or_default();
         trunk.takes_call(now(), load.calls, &mut load.rate)?;
@@ -41,12 +41,12 @@ impl Loads {
     }
 
     /// How many calls a trunk has.
-    pub(super) fn calls(&self, name: &TrunkName) -> usize {
+    pub(crate) fn calls(&self, name: &TrunkName) -> usize {
         self.0.lock().get(name).map_or(0, |load| load.calls)
     }
 
     /// Forgets trunks that are no more and have no calls.
-    pub(super) fn forget_gone(&self, trunks: &Trunks) {
+    pub(crate) fn forget_gone(&self, trunks: &Trunks) {
         self.0.lock().retain(|name, load| load.calls > 0 || trunks.named(name).is_some());
     }
 }

@@ -1,18 +1,15 @@
-//! Trunks at work: which of them a call belongs to, and calls that go out through them.
+//! Trunks at work: which of them a call belongs to, and how they stand.
 //!
 //! The rules are those of `partyline-trunk`; here they meet the store, which tells of trunks made by command, the
 //! clock, and the SIP endpoint.
 //!
 //! **Invariant:** a call is let in by the trunks as they were read last; a store that can't be read changes nothing.
 
-mod dial;
 mod gate;
 mod load;
-mod names;
 mod offer;
 mod refusals;
-mod registrations;
-mod test_call;
+mod states;
 mod watch;
 
 use std::sync::Arc;
@@ -27,16 +24,13 @@ use crate::guard::Guard;
 use crate::sip::now;
 use load::Loads;
 use refusals::Refusals;
-use registrations::States;
 
 pub(crate) use gate::{Admitted, admit};
 pub(crate) use load::LoadPlace;
 pub(crate) use offer::preferred;
-pub(crate) use registrations::keep_registered;
+pub(crate) use states::States;
 
-pub use dial::{Dial, DialEnd, DialProgress};
-pub use registrations::RegistrationState;
-pub use test_call::{Dialler, TestCall, TestReport, TestSound};
+pub use states::RegistrationState;
 pub use watch::{TrunkOrigin, TrunkStatus};
 
 /// What the calls of a VRU share of trunks.
@@ -45,9 +39,9 @@ pub(crate) struct Peers {
     /// Those of the settings.
     fixed: Vec<Trunk>,
     /// Those of the settings and of the store, once the store was read or its time was up.
-    current: channel::Sender<Known>,
-    loads: Loads,
-    registrations: States,
+    pub(crate) current: channel::Sender<Known>,
+    pub(crate) loads: Loads,
+    pub(crate) registrations: States,
     verifier: Mutex<Verifier>,
     /// Counts wrong passwords; apart from wrong codes, as datagrams can come from forged addresses.
     guard: Mutex<Guard>,
@@ -57,7 +51,7 @@ pub(crate) struct Peers {
 /// The trunks as they were read last.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
-    trunks: Arc<Trunks>,
+    pub(crate) trunks: Arc<Trunks>,
     /// Those of the store that were left out, and why.
     left_out: Arc<Vec<TrunkStatus>>,
     /// The store's version; `None` until it was read.

@@ -36,7 +36,7 @@ mod tests {
     use partyline_trunk::{Codec, TrunkSettings};
 
     use super::*;
-    use crate::call::media::capabilities;
+    use crate::media::capabilities;
 
     fn codecs(of_trunk: &[Codec]) -> Vec<String> {
         let mut settings: TrunkSettings = toml::from_str("name = \"a\"\nsources = [\"192.0.2.1\"]").unwrap();

@@ -16,10 +16,11 @@ use partyline_trunk::{DialNumber, DialRight, NoRight, Outcome, Trunk, Way};
 use tokio::sync::mpsc;
 use tracing::info;
 
-use super::load::LoadPlace;
-use super::{names, offer};
-use crate::call::{Shared, media};
+use super::names;
+use crate::call::Shared;
+use crate::media;
 use crate::sip::{PlacedCall, SipCommands, reachable};
+use crate::trunks::{LoadPlace, preferred};
 
 /// A number to call.
 #[derive(Debug, Clone)]
@@ -197,7 +198,7 @@ async fn by_way(
     let (leg, leg_events) = shared.engine.open_leg(bind).map_err(|_| DialEnd::NoRoom)?;
     let mut capabilities = media::capabilities(told, leg.local_port(), &shared.config.codecs);
     capabilities.security = shared.config.media_security;
-    let capabilities = offer::preferred(capabilities, Some(&way.trunk));
+    let capabilities = preferred(capabilities, Some(&way.trunk));
     let mut outgoing = OutgoingCall::new(&target, first.target, capabilities);
     let caller = dial.caller.as_ref().or(out.caller_number.as_ref());
     outgoing.from_user = caller.map_or_else(String::new, |number| number.as_str().to_owned());
