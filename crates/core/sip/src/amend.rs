@@ -14,6 +14,8 @@ pub(crate) struct Amendment<'a> {
     pub(crate) cseq: Option<u32>,
     /// The Contact.
     pub(crate) contact: Option<&'a str>,
+    /// The lines of a session timer, in the place of those that are there.
+    pub(crate) session: Option<&'a str>,
     /// Lines of credentials, in the place of those that are there.
     pub(crate) credentials: Option<&'a [u8]>,
 }
@@ -37,8 +39,10 @@ pub(crate) fn amended(request: &[u8], amendment: Amendment<'_>) -> Vec<u8> {
                 let cseq = amendment.cseq.map(|cseq| format!("{cseq} {}", String::from_utf8_lossy(method)));
                 replaced(&mut bytes, line, name, cseq);
                 bytes.extend_from_slice(amendment.credentials.unwrap_or_default());
+                bytes.extend_from_slice(amendment.session.unwrap_or_default().as_bytes());
             }
             b"Contact" => replaced(&mut bytes, line, name, amendment.contact.map(str::to_owned)),
+            b"Session-Expires" | b"Min-SE" if amendment.session.is_some() => {}
             b"Authorization" | b"Proxy-Authorization" if amendment.credentials.is_some() => {}
             _ => bytes.extend_from_slice(line),
         }
@@ -86,6 +90,7 @@ mod tests {
             via: Some("3"),
             cseq: Some(7),
             contact: Some("<sip:y>"),
+            session: None,
             credentials: Some(b"Authorization: new\r\n"),
         };
         let changed = amended(REQUEST, amendment);

@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::message::decimal;
 
@@ -19,13 +20,40 @@ pub enum Reliability {
     WhenSupported,
 }
 
+/// How long a call stays up without a sign of life ([RFC 4028]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionRules {
+    /// What we ask for.
+    pub expires: Duration,
+    /// The least that we accept: less would be a flood of refreshes. The RFC wants 90 s or more; tests take less.
+    pub min: Duration,
+}
+
+impl Default for SessionRules {
+    fn default() -> Self {
+        Self { expires: Duration::from_secs(1_800), min: Duration::from_secs(90) }
+    }
+}
+
 /// All of it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DialogRules {
     /// Reliable provisional responses.
     pub reliability: Reliability,
+    /// Session timers; `None` for none.
+    pub session: Option<SessionRules>,
     /// Who may say who calls, and is bound by the total of half-open calls only: one's own trunks and proxies.
     pub trusted: Vec<Network>,
+}
+
+impl Default for DialogRules {
+    fn default() -> Self {
+        Self {
+            reliability: Reliability::default(),
+            session: Some(SessionRules::default()),
+            trusted: Vec::new(),
+        }
+    }
 }
 
 /// A range of addresses: `192.0.2.0/24`, `2001:db8::/32`, or a single one.

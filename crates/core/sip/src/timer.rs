@@ -57,6 +57,10 @@ pub enum Timer {
     Reliable1xx,
     /// Wait for the PRACK of one.
     AwaitPrack,
+    /// A session is to be refreshed by us ([RFC 4028 §10]).
+    RefreshSession,
+    /// A session that nobody has refreshed is over.
+    SessionExpires,
     /// Wait before a re-INVITE that crossed one of theirs is tried again ([RFC 3261 §14.1]).
     Glare,
     /// The longest call.

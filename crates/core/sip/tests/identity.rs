@@ -189,7 +189,7 @@ fn options_tells_what_is_true() {
             Some("INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK")
         );
         assert!(header(&answer, "Accept").unwrap().contains("application/sdp"));
-        assert_eq!(header(&answer, "Supported").as_deref(), Some("100rel"));
+        assert_eq!(header(&answer, "Supported").as_deref(), Some("100rel, timer"));
     }
 }
 

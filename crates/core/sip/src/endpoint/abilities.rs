@@ -13,6 +13,9 @@ pub(super) const BODIES: [&str; 4] = [SDP, "multipart/mixed", "application/dtmf-
 /// Reliable provisional responses ([RFC 3262]).
 pub(super) const RELIABLE: &str = "100rel";
 
+/// Session timers ([RFC 4028]).
+pub(super) const TIMER: &str = "timer";
+
 /// What this endpoint can do, by its rules.
 #[derive(Debug)]
 pub(super) struct Abilities {
@@ -41,6 +44,9 @@ impl Abilities {
         if rules.reliability != Reliability::Never {
             methods.push(Method::Prack);
             extensions.push(RELIABLE);
+        }
+        if rules.session.is_some() {
+            extensions.push(TIMER);
         }
         let names: Vec<_> = methods.iter().map(|method| String::from_utf8_lossy(method.as_bytes())).collect();
         Self {
@@ -72,9 +78,10 @@ mod tests {
         let mut rules = DialogRules::default();
         let usual = Abilities::of(&rules);
         assert_eq!(usual.allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK");
-        assert_eq!(usual.supported, "100rel");
+        assert_eq!(usual.supported, "100rel, timer");
         rules.reliability = Reliability::Never;
+        rules.session = None;
         let plain = Abilities::of(&rules);
-        assert!(!plain.allows(Method::Prack) && !plain.supports(b"100rel"));
+        assert!(!plain.allows(Method::Prack) && !plain.supports(b"100rel") && !plain.supports(b"timer"));
     }
 }

@@ -32,13 +32,19 @@ pub(super) struct Anew<'a> {
     pub(super) is_next: bool,
     pub(super) uri: Option<&'a [u8]>,
     pub(super) contact: Option<&'a str>,
+    /// The session timer that is asked for, as whole lines.
+    pub(super) session: Option<&'a str>,
 }
 
 impl User {
     /// The call that the request belongs to.
     pub(super) const fn call(self) -> Option<CallKey> {
         match self {
-            Self::Invite(call) | Self::Reoffer(call) | Self::Bye(call) | Self::Prack(call, _) => Some(call),
+            Self::Invite(call)
+            | Self::Reoffer(call)
+            | Self::Bye(call)
+            | Self::Prack(call, _)
+            | Self::Refresh(call) => Some(call),
             Self::Register(_) | Self::Nobody => None,
         }
     }
@@ -129,10 +135,22 @@ impl Endpoint {
         let Some(sent) = sent else { return false };
         match (response.status, user) {
             (401 | 407, _) => self.show_credentials(now, user, response, &sent),
-            (_, User::Invite(key)) => self.goes_elsewhere(now, key, response, &sent),
-            (_, User::Reoffer(_) | User::Bye(_) | User::Prack(..) | User::Register(_) | User::Nobody) => {
-                false
+            (422, User::Invite(_) | User::Reoffer(_) | User::Refresh(_)) => {
+                let Some(wish) = self.raised_wish(user, response) else { return false };
+                let anew =
+                    Anew { path: sent.path, is_next: true, uri: None, contact: None, session: Some(&wish) };
+                self.send_anew(now, user, &sent.request, anew)
             }
+            (_, User::Invite(key)) => self.goes_elsewhere(now, key, response, &sent),
+            (
+                _,
+                User::Reoffer(_)
+                | User::Bye(_)
+                | User::Prack(..)
+                | User::Refresh(_)
+                | User::Register(_)
+                | User::Nobody,
+            ) => false,
         }
     }
 
@@ -147,7 +165,7 @@ impl Endpoint {
         if keyring.learn(&response.headers).is_err() {
             return false;
         }
-        let anew = Anew { path: sent.path, is_next: true, uri: None, contact: None };
+        let anew = Anew { path: sent.path, is_next: true, uri: None, contact: None, session: None };
         self.send_anew(now, user, &sent.request, anew)
     }
 
@@ -161,8 +179,8 @@ impl Endpoint {
         let cseq = anew.is_next.then(|| self.next_cseq(user)).flatten();
         let branch = self.tokens.branch();
         let via = self.via(&path, &branch);
-        let Anew { uri, contact, .. } = anew;
-        let amendment = Amendment { uri, via: Some(&via), cseq, contact, credentials: Some(b"") };
+        let Anew { uri, contact, session, .. } = anew;
+        let amendment = Amendment { uri, via: Some(&via), cseq, contact, session, credentials: Some(b"") };
         let request = amended(request, amendment);
         let opening = ClientOpening { branch: &branch, method: parsed.method, path, request, user };
         let opened = self.ask(now, opening);
@@ -193,7 +211,15 @@ impl Endpoint {
             (User::Prack(_, place), Phase::Outgoing(outgoing)) => {
                 outgoing.early.get(place).map(|early| early.dialog.remote_tag.clone())
             }
-            (User::Invite(_) | User::Prack(..) | User::Bye(_) | User::Register(_) | User::Nobody, _) => None,
+            (
+                User::Invite(_)
+                | User::Prack(..)
+                | User::Refresh(_)
+                | User::Bye(_)
+                | User::Register(_)
+                | User::Nobody,
+                _,
+            ) => None,
         };
         if let Some((dialog, _)) = remote_tag.and_then(|tag| call.side(&tag)) {
             dialog.local_cseq += 1;
@@ -227,6 +253,12 @@ impl Endpoint {
                     sent.cseq = cseq.unwrap_or(sent.cseq);
                 }
             }
+            User::Refresh(key) => {
+                if let Some(sent) = self.calls.of(key).and_then(|call| call.refresh.as_mut()) {
+                    sent.transaction = opened.transaction;
+                    sent.cseq = cseq.unwrap_or(sent.cseq);
+                }
+            }
             User::Bye(_) | User::Prack(..) | User::Register(_) | User::Nobody => {}
         }
     }
@@ -236,7 +268,12 @@ impl Endpoint {
         self.falls_back_to_datagrams(now, expired)
             || match expired.user {
                 User::Invite(key) => self.goes_on(now, key, &expired.sent),
-                User::Reoffer(_) | User::Bye(_) | User::Prack(..) | User::Register(_) | User::Nobody => false,
+                User::Reoffer(_)
+                | User::Bye(_)
+                | User::Prack(..)
+                | User::Refresh(_)
+                | User::Register(_)
+                | User::Nobody => false,
             }
     }
 
@@ -256,7 +293,7 @@ impl Endpoint {
         self.shunned.add(now, Target { transport: TransportKind::Tcp, remote: path.remote }, None);
         let path = Path { remote: path.remote, ..plain };
         let request = request.clone();
-        let anew = Anew { path, is_next: false, uri: None, contact: None };
+        let anew = Anew { path, is_next: false, uri: None, contact: None, session: None };
         self.send_anew(now, expired.user, &request, anew)
     }
 }

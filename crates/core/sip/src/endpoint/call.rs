@@ -31,6 +31,13 @@ pub(super) struct Call {
     pub(super) reliable: Option<Box<Reliable>>,
     /// Whether the other side takes UPDATE.
     pub(super) allows_update: bool,
+    /// The session timer that runs, or is asked for.
+    pub(super) session_timer: Option<SessionTimer>,
+    /// The interval that they want at least, where that is more than ours, and how often we gave way.
+    pub(super) raised_session: Duration,
+    pub(super) raises: u8,
+    /// A refresh that is not answered.
+    pub(super) refresh: Option<Underway>,
     /// The source that it counts as half-open for.
     pub(super) half_open_from: Option<IpAddr>,
     /// Whether its user was told that it is over; what is left is to say so to the other side.
@@ -137,6 +144,13 @@ pub(super) struct Reoffer {
     pub(super) tries: u8,
 }
 
+/// How long a session lasts without refresh, and who sees to it ([RFC 4028]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SessionTimer {
+    pub(super) interval: Duration,
+    pub(super) we_refresh: bool,
+}
+
 /// A request of ours that is not answered.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Underway {
@@ -173,6 +187,10 @@ impl Call {
             effort: None,
             reliable: None,
             allows_update: false,
+            session_timer: None,
+            raised_session: Duration::ZERO,
+            raises: 0,
+            refresh: None,
             half_open_from: None,
             is_over: false,
         }

@@ -293,7 +293,7 @@ impl Endpoint {
         if let Some(call) = self.calls.of(key) {
             call.dialog.contact.clone_from(&contact);
         }
-        let anew = Anew { path, is_next: uri.is_some(), uri, contact: Some(&contact) };
+        let anew = Anew { path, is_next: uri.is_some(), uri, contact: Some(&contact), session: None };
         let is_sent = self.send_anew(now, User::Invite(key), request, anew);
         if is_sent {
             self.wire.timers.arm(Owner::Call(key), Timer::C, now + RINGING_MAX);

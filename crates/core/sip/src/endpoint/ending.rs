@@ -116,6 +116,8 @@ impl Endpoint {
     pub(super) fn call_timeout(&mut self, now: Instant, key: CallKey, timer: Timer) {
         match timer {
             Timer::Glare => self.reoffer_again(now, key),
+            Timer::RefreshSession => self.refresh(now, key),
+            Timer::SessionExpires => self.session_expired(now, key),
             Timer::Reliable1xx => self.reliable_again(now, key),
             Timer::AwaitPrack => self.prack_missed(now, key),
             Timer::Accepted2xx => self.accept_again(now, key),
@@ -171,6 +173,7 @@ impl Endpoint {
             User::Reoffer(call) => self.reoffer_unanswered(now, call),
             User::Bye(call) => self.forget(call),
             User::Register(key) => self.register_unanswered(now, key),
+            User::Refresh(call) => self.session_expired(now, call),
             User::Nobody | User::Prack(..) => {}
         }
     }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::call::{Accepting, Call, Incoming, Phase, Unacked};
 use super::provisional::lists;
 use super::receive::Asked;
+use super::refresh::session_for;
 use super::reply::{Reply, because_lines, response_path};
 use super::screen::description;
 use super::session::Session;
@@ -63,6 +64,7 @@ impl Endpoint {
         let session = Session::new(self.tokens.number());
         let mut call = Call::new(dialog, asked.transaction, Phase::Incoming(Box::new(incoming)), session);
         call.reliable = self.reliable_for(asked.request);
+        call.session_timer = session_for(self.config.rules.session, asked.request).ok().flatten();
         call.allows_update = lists(&asked.request.headers, HeaderName::Allow, "UPDATE");
         call.half_open_from = Some(source_of(source.remote.ip()));
         let key = self.calls.draw_key();
@@ -104,6 +106,7 @@ impl Endpoint {
         if let Some(Err(SdpError::Malformed)) = offer.map(Description::parse) {
             return Err(Reply::because(400, "Malformed Session Description"));
         }
+        session_for(self.config.rules.session, asked.request)?;
         let mut replaces = asked.request.headers.all(HeaderName::Replaces);
         if let Some(value) = replaces.next() {
             return Err(if replaces.next().is_some() {
@@ -192,7 +195,8 @@ impl Endpoint {
         let (tag, contact) = (call.dialog.local_tag.clone(), call.dialog.contact.clone());
         call.session.is_agreed = ours.is_none();
         let mut reply = Reply { body: description, ..Reply::new(200) }.with("Contact", &contact);
-        reply = reply.with("Supported", &self.abilities.supported);
+        let timer = call.session_timer;
+        reply = reply.with("Supported", &self.abilities.supported).with_session(timer);
         reply.lines.extend_from_slice(head.record_routes());
         let response = self.written(&head, &reply, Some(&tag));
         self.transactions.respond(&mut self.wire, now, transaction, 200, response.clone());
@@ -214,6 +218,7 @@ impl Endpoint {
             self.wire.timers.disarm(owner, timer);
         }
         self.wire.timers.arm(owner, Timer::Longest, now + CALL_MAX);
+        self.session_runs(now, key, timer);
         self.await_ack(now, key);
     }
 

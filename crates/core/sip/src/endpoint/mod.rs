@@ -13,6 +13,7 @@ mod incoming;
 mod outgoing;
 mod provisional;
 mod receive;
+mod refresh;
 mod registering;
 mod reoffer;
 mod reply;
@@ -57,6 +58,8 @@ enum User {
     Bye(CallKey),
     /// A registration of ours.
     Register(RegistrationKey),
+    /// A refresh of a call's session.
+    Refresh(CallKey),
     /// The acknowledgement of a reliable response, to one of the callees of a call.
     Prack(CallKey, usize),
     /// Nobody waits: CANCEL, the BYE of a superfluous fork.

@@ -92,6 +92,7 @@ impl Endpoint {
             .header("Allow", &[self.abilities.allow.as_bytes()]);
         writer.header("User-Agent", &[self.config.user_agent.as_bytes()]).header("Accept", &[SDP.as_bytes()]);
         writer.header("Supported", &[self.abilities.supported.as_bytes()]);
+        writer.lines(self.session_wish(None).as_bytes());
         let request = writer.end(offer.as_deref().map(|offer| (SDP, offer)));
         let key = self.calls.draw_key();
         let opening =
@@ -234,6 +235,7 @@ impl Endpoint {
             self.leave(now, key, &Because::default());
             return;
         }
+        self.session_granted(now, key, response);
         match outcome {
             Ok(agreement) => self.wire.tell(key, CallEvent::Answered(agreement)),
             Err(why) => {

@@ -176,6 +176,7 @@ impl Endpoint {
             Heard::Tell(User::Reoffer(call)) => self.reoffer_heard(now, call, source, response),
             Heard::Tell(User::Bye(call)) => self.forget(call),
             Heard::Tell(User::Register(key)) => self.register_heard(now, key, response),
+            Heard::Tell(User::Refresh(call)) => self.refresh_heard(now, call, source, response),
             Heard::Tell(User::Nobody | User::Prack(..)) | Heard::Absorbed => {}
             Heard::Stray => self.stray_response(now, response),
         }

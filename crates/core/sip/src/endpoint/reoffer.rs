@@ -20,7 +20,8 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(10);
 
 /// With whom the media of a call can be changed now, if at all: one offer at a time, in either direction.
 fn changeable(call: &Call) -> Option<Vec<u8>> {
-    let is_free = call.unacked.is_none() && call.reoffer.is_none();
+    let is_refreshing = call.refresh.is_some_and(|sent| sent.is_invite);
+    let is_free = call.unacked.is_none() && call.reoffer.is_none() && !is_refreshing;
     let side = match &call.phase {
         Phase::Up { .. } => Some(&call.dialog),
         Phase::Incoming(incoming) => {
@@ -76,13 +77,15 @@ impl Endpoint {
         let offer = wanted.offer.clone();
         call.reoffer = Some(wanted);
         let Some(path) = self.way_to(now, &dialog) else { return false };
+        let session = if is_invite { self.session_wish(Some(key)) } else { String::new() };
         let branch = self.tokens.branch();
         let method = if is_invite { Method::Invite } else { Method::Update };
         let mut writer = dialog.request(method, dialog.local_cseq, &self.via(&path, &branch));
         writer
             .header("Contact", &[dialog.contact.as_bytes()])
             .header("Allow", &[self.abilities.allow.as_bytes()])
-            .header("Supported", &[self.abilities.supported.as_bytes()]);
+            .header("Supported", &[self.abilities.supported.as_bytes()])
+            .lines(session.as_bytes());
         writer.header("User-Agent", &[self.config.user_agent.as_bytes()]).header("Accept", &[SDP.as_bytes()]);
         let request = writer.end(Some((SDP, &offer)));
         let opening = ClientOpening { branch: &branch, method, path, request, user: User::Reoffer(key) };
@@ -134,6 +137,7 @@ impl Endpoint {
             let Some(call) = self.calls.of(key).filter(|_| wanted.is_some()) else { return };
             call.phase = Phase::Up { ack };
             self.wire.timers.disarm(Owner::Call(key), Timer::C);
+            self.session_granted(now, key, response);
         }
         if let Some(wanted) = wanted {
             self.reoffer_agreed(now, key, wanted, response);
@@ -213,8 +217,9 @@ impl Endpoint {
     pub(super) fn expect_answers_end(&mut self, now: Instant, key: CallKey) {
         let Some(call) = self.calls.of(key) else { return };
         let reoffered = call.reoffer.take().and_then(|wanted| wanted.sent).filter(|sent| sent.is_invite);
-        let reoffered = reoffered.map(|sent| sent.transaction);
-        for invite in [Some(call.invite), reoffered].into_iter().flatten() {
+        let refreshed = call.refresh.take().filter(|sent| sent.is_invite);
+        let [reoffered, refreshed] = [reoffered, refreshed].map(|sent| sent.map(|sent| sent.transaction));
+        for invite in [Some(call.invite), reoffered, refreshed].into_iter().flatten() {
             self.transactions.expect_end(&mut self.wire, now, invite);
         }
     }
@@ -222,7 +227,7 @@ impl Endpoint {
 
 /// How long to wait before another try, where the refusal invites to one: a glare, or an offer of theirs that is open
 /// there ([RFC 3261 §14.1], [RFC 3311 §5.3]).
-fn retry_wait(response: &Response<'_>, is_ours: bool, drawn: u64) -> Option<Duration> {
+pub(super) fn retry_wait(response: &Response<'_>, is_ours: bool, drawn: u64) -> Option<Duration> {
     let retry_after = response.headers.first(HeaderName::RetryAfter);
     let digits = retry_after.and_then(|value| value.split(|byte| !byte.is_ascii_digit()).next());
     match response.status {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::call::{Phase, Unacked};
 use super::receive::Asked;
+use super::refresh::session_for;
 use super::reply::{Reply, response_path};
 use super::screen::{description, is_media_type};
 use super::{Because, CallEnd, CallEvent, CallKey, Endpoint};
@@ -147,6 +148,8 @@ impl Endpoint {
         self.follow(key, asked);
         let Some(call) = self.calls.of(key) else { return };
         let reply = Reply::new(200).with_sdp(description).with("Contact", &call.dialog.contact);
+        let timer = session_for(self.config.rules.session, asked.request).ok().flatten();
+        let reply = reply.with_session(timer);
         let response = self.written(&asked.head, &reply, None);
         self.transactions.respond(&mut self.wire, now, asked.transaction, 200, response.clone());
         let path = response_path(asked.request, asked.source);
@@ -164,6 +167,7 @@ impl Endpoint {
             });
         }
         self.await_ack(now, key);
+        self.session_runs(now, key, timer);
         if let Some(agreement) = agreement {
             self.tell_media(key, asked.request.core.from.tag().unwrap_or_default(), agreement);
         }
@@ -183,6 +187,7 @@ impl Endpoint {
     /// The description that answers an offer within the call; where there is none, one that makes ours.
     fn renegotiate(&mut self, key: CallKey, asked: &Asked<'_, '_>) -> Result<Renegotiated, Reply> {
         let offer = description(asked.request)?;
+        session_for(self.config.rules.session, asked.request)?;
         self.may_renegotiate(key, asked)?;
         let tag = asked.request.core.from.tag().unwrap_or_default();
         let side = self.calls.of(key).and_then(|call| call.side(tag));
@@ -206,7 +211,8 @@ impl Endpoint {
         let tag = asked.request.core.from.tag().unwrap_or_default();
         let is_update = asked.request.method == Method::Update;
         let call = self.calls.of(key).ok_or_else(|| Reply::new(481))?;
-        let is_crossed = call.reoffer.as_ref().is_some_and(|wanted| wanted.sent.is_some());
+        let is_refreshing = call.refresh.is_some_and(|sent| sent.is_invite);
+        let is_crossed = is_refreshing || call.reoffer.as_ref().is_some_and(|wanted| wanted.sent.is_some());
         let (is_open, is_agreed) = call
             .side(tag)
             .map_or((false, false), |(_, session)| (session.open_offer.is_some(), session.is_agreed));
@@ -232,7 +238,8 @@ impl Endpoint {
 
     /// UPDATE: like a re-INVITE with an offer, but answered at once ([RFC 3311 §5.2]).
     fn handle_update(&mut self, now: Instant, key: CallKey, asked: &Asked<'_, '_>) {
-        let reply = match description(asked.request) {
+        let session = session_for(self.config.rules.session, asked.request);
+        let reply = match session.and_then(|_| description(asked.request)) {
             Err(refusal) => Err(refusal),
             Ok(None) => Ok(None),
             Ok(Some(_)) => self.renegotiate(key, asked).map(Some),
@@ -242,12 +249,17 @@ impl Endpoint {
             Ok(outcome) => {
                 self.follow(key, asked);
                 let Some(call) = self.calls.of(key) else { return };
-                let mut reply = Reply::new(200).with("Contact", &call.dialog.contact);
+                let is_up = matches!(call.phase, Phase::Up { .. });
+                let reply = Reply::new(200).with("Contact", &call.dialog.contact);
+                let timer = session_for(self.config.rules.session, asked.request).ok().flatten();
+                let timer = timer.filter(|_| is_up);
+                let mut reply = reply.with_session(timer);
                 let agreement = outcome.and_then(|renegotiated| {
                     reply.body = Some(renegotiated.description);
                     renegotiated.agreement
                 });
                 self.reply(now, asked, &reply);
+                self.session_runs(now, key, timer);
                 if let Some(agreement) = agreement {
                     self.tell_media(key, asked.request.core.from.tag().unwrap_or_default(), agreement);
                 }
