@@ -27,6 +27,7 @@ fn secret(socket: &UdpSocket) -> LegMedia {
         sends: true,
         receives: true,
         transport: MediaTransport { rtcp: RtcpRoute::Muxed, keys: Some(Box::new(keys)) },
+        details: partyline_engine::FormatDetails::default(),
     }
 }
 
