@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use partyline_audio::Player;
+use partyline_audio::{KeyDetector, Player};
 use partyline_rtp::{HEADER_OCTETS, NtpTime, Ssrc};
 
 use crate::control::Control;
@@ -22,6 +22,8 @@ use crate::transport::{RtcpRoute, Secrecy};
 const OUTPUTS_MAX: usize = 16;
 /// How long no packet comes before that is told, and how often it is told again.
 const QUIET_STEP: Duration = Duration::from_secs(1);
+/// A frame that is quieter holds no key: weaker tones count for none, and a frame may begin with a pause.
+const TONE_MIN_DBOV: f32 = -45.0;
 
 /// What a leg wants told or done.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,6 +32,8 @@ pub enum LegOutput {
     FirstPacket,
     /// A key was pressed, counted once.
     Key(char),
+    /// A key was heard as a tone.
+    Tone(char),
     /// A program came to its end.
     PlayEnded(PlayId),
     /// No packet has come for this long while it was expected.
@@ -96,6 +100,11 @@ struct Session {
     /// Another stream had the name of ours, and ours was given another. Once: who sends us our own packets back would
     /// take any name.
     has_collided: bool,
+    /// Keys in the sound, and whether there were any.
+    tones: KeyDetector,
+    has_toned: bool,
+    /// Whether the telephone has sent a telephone-event.
+    has_sent_events: bool,
 }
 
 impl Leg {
@@ -127,6 +136,9 @@ impl Leg {
                     last_heard: now,
                     quiet_told: Duration::ZERO,
                     control: Control::default(),
+                    tones: KeyDetector::new(),
+                    has_toned: false,
+                    has_sent_events: false,
                 };
                 self.line = Line::Connected(Box::new(session));
             }
@@ -233,21 +245,39 @@ impl Leg {
             self.tell(LegOutput::FirstPacket);
         }
         if let Some(key) = key {
+            self.heard_event();
             self.tell(LegOutput::Key(key));
+        }
+    }
+
+    fn heard_event(&mut self) {
+        if let Line::Connected(session) = &mut self.line {
+            session.has_sent_events = true;
         }
     }
 
     /// Takes the caller's next frame; how loud it is in dBov. Once per tick, before anything is composed.
     pub fn pull(&mut self, now: Instant) -> f32 {
+        self.pull_frame(now, false)
+    }
+
+    fn pull_frame(&mut self, now: Instant, is_alone: bool) -> f32 {
         let Line::Connected(session) = &mut self.line else {
             return partyline_codec::SILENCE_DBOV;
         };
-        let level_dbov = session.incoming.pull();
+        let mut level_dbov = session.incoming.pull();
+        let tone = session.hear_tones(level_dbov, is_alone);
+        if session.tones.is_down() {
+            level_dbov = partyline_codec::SILENCE_DBOV;
+        }
         if let Some(quiet) = session.quiet(now) {
             if std::mem::replace(&mut session.is_bound, false) {
                 self.tell(LegOutput::Unbind);
             }
             self.tell(LegOutput::Quiet(quiet));
+        }
+        if let Some(key) = tone {
+            self.tell(LegOutput::Tone(key));
         }
         level_dbov
     }
@@ -256,7 +286,13 @@ impl Leg {
     pub fn decode(&mut self, frame: &mut Frame) {
         match &mut self.line {
             Line::Idle(_) => frame.fill(0),
-            Line::Connected(session) => session.incoming.decode(frame),
+            Line::Connected(session) => {
+                session.incoming.decode(frame);
+                // What is a key is not for others' ears.
+                if session.tones.is_down() {
+                    frame.fill(0);
+                }
+            }
         }
     }
 
@@ -283,7 +319,7 @@ impl Leg {
 
     /// A whole tick of a leg in no mix: its player, or its echo, or silence.
     pub fn tick_alone(&mut self, now: Instant, packet: &mut [u8; PACKET_OCTETS]) -> Option<usize> {
-        self.pull(now);
+        self.pull_frame(now, true);
         if !self.echoes {
             return self.compose(Downlink::Silence, packet);
         }
@@ -397,6 +433,25 @@ impl Leg {
 }
 
 impl Session {
+    /// Listens for keys in the sound: always where the telephone has no telephone-events, else while it is in no mix and
+    /// has sent none, and from the first tone on.
+    fn hear_tones(&mut self, level_dbov: f32, is_alone: bool) -> Option<char> {
+        let has_no_events = self.media.event_payload_type.is_none();
+        if !(has_no_events || self.has_toned || (is_alone && !self.has_sent_events)) {
+            if self.tones.is_down() {
+                self.tones = KeyDetector::new();
+            }
+            return None;
+        }
+        if level_dbov < TONE_MIN_DBOV {
+            self.tones.hear_silence(FRAME_SAMPLES);
+            return None;
+        }
+        let key = self.tones.hear(&self.incoming.frame()[..FRAME_SAMPLES]);
+        self.has_toned |= key.is_some();
+        key
+    }
+
     /// Takes what was agreed anew; whether the source is open again.
     fn change(&mut self, now: Instant, media: LegMedia) -> bool {
         let has_moved = self.has_moved(&media);

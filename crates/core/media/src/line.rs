@@ -228,7 +228,12 @@ impl Incoming {
 
     /// The frame pulled last as samples, or what stands in for it. It is decoded once, however many ask.
     pub(crate) fn decode(&mut self, frame: &mut Frame) {
-        frame.copy_from_slice(&self.uplink.frame()[..FRAME_SAMPLES]);
+        frame.copy_from_slice(&self.frame()[..FRAME_SAMPLES]);
+    }
+
+    /// The same, where it stands.
+    pub(crate) fn frame(&mut self) -> &[i16] {
+        self.uplink.frame()
     }
 
     pub(crate) fn depth_ticks(&self) -> u32 {

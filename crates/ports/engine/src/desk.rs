@@ -100,6 +100,7 @@ impl<Io: MediaIo> Desk<Io> {
                 LegOutput::Unbind => self.io.disconnect(slot.socket),
                 LegOutput::FirstPacket
                 | LegOutput::Key(_)
+                | LegOutput::Tone(_)
                 | LegOutput::PlayEnded(_)
                 | LegOutput::Quiet(_)
                 | LegOutput::FirstMixedAudio => {}

@@ -137,6 +137,7 @@ pub(crate) const fn event_of(output: LegOutput) -> Option<LegEvent> {
     match output {
         LegOutput::FirstPacket => Some(LegEvent::FirstPacket),
         LegOutput::Key(key) => Some(LegEvent::Key(key)),
+        LegOutput::Tone(key) => Some(LegEvent::Tone(key)),
         LegOutput::PlayEnded(play) => Some(LegEvent::PlayEnded(play)),
         LegOutput::Quiet(quiet) => Some(LegEvent::Quiet(quiet)),
         LegOutput::FirstMixedAudio => Some(LegEvent::FirstMixedAudio),

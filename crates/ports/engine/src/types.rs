@@ -52,6 +52,8 @@ pub enum LegEvent {
     FirstPacket,
     /// A key was pressed, counted once.
     Key(Key),
+    /// A key was heard as a tone. The same press may come as `Key` too.
+    Tone(Key),
     /// A program came to its end (not told when it was stopped or replaced).
     PlayEnded(PlayId),
     /// No RTP has come for this long while it was expected; told about once a second, from 1 s on.

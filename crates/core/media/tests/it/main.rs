@@ -11,3 +11,4 @@ mod codecs;
 mod leg;
 mod mix;
 mod secret;
+mod tones;

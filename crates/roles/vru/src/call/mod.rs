@@ -392,6 +392,7 @@ impl Call {
         match event {
             LegEvent::FirstPacket => None,
             LegEvent::Key(key) => self.key_pressed(key, KeySource::TelephoneEvent),
+            LegEvent::Tone(key) => self.key_pressed(key, KeySource::Tone),
             LegEvent::PlayEnded(play) => Some(Fact::PlayEnded(PlayNumber(play.0))),
             LegEvent::Quiet(quiet_for) => Some(Fact::Quiet(quiet_for)),
             LegEvent::FirstMixedAudio => {
