@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partyline_audio::{Program, Step};
-use partyline_call::{Cue, Prompt, Script};
+use partyline_call::{Cue, KeySource, Keys, Prompt, Script};
 use partyline_conference::TrunkName;
 use partyline_engine::{LegEvent, PlayId};
 use partyline_sip::endpoint::CallEvent;
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::dial::{Dial, DialEnd, DialProgress, OutCall, dial};
 use crate::call::Shared;
-use crate::sip::SipCommands;
+use crate::sip::{SipCommands, now};
 
 /// The test tone: what line tests use.
 const TONE_HZ: f32 = 1004.0;
@@ -117,12 +117,13 @@ impl Dialler {
         let end = began + lasts;
         let mut keys = String::new();
         let mut they_hung_up = false;
+        let mut presses = Keys::default();
         loop {
-            let key = tokio::select! {
+            let (key, source) = tokio::select! {
                 () = tokio::time::sleep_until(end) => break,
                 () = self.shared.goodbye.cancelled() => break,
                 event = call.events.recv() => match event {
-                    Some(CallEvent::Key(key)) => key,
+                    Some(CallEvent::Key(key)) => (key, KeySource::Info),
                     Some(CallEvent::Ended(_)) | None => {
                         they_hung_up = true;
                         break;
@@ -140,7 +141,8 @@ impl Dialler {
                     ) => continue,
                 },
                 event = call.leg_events.recv() => match event {
-                    Some(LegEvent::Key(key)) => key,
+                    Some(LegEvent::Key(key)) => (key, KeySource::TelephoneEvent),
+                    Some(LegEvent::Tone(key)) => (key, KeySource::Tone),
                     Some(
                         LegEvent::FirstPacket
                         | LegEvent::PlayEnded(_)
@@ -151,7 +153,7 @@ impl Dialler {
                     None => break,
                 },
             };
-            if keys.len() < KEYS_MAX {
+            if keys.len() < KEYS_MAX && presses.counts(now(), key, source) {
                 keys.push(key);
             }
         }
