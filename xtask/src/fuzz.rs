@@ -2,10 +2,13 @@
 //!
 //! What a run finds that reaches new code stays in fuzz/working, out of the repository; `--minimise` brings the inputs
 //! of it that are worth their weight into the committed corpus, which `cargo xtask test` replays.
+//!
+//! The targets are built with overflow checks and debug assertions, but with no sanitizer of addresses: what they call
+//! is safe Rust, in which there is little for one to find, and with one they do a seventh of the inputs in the same time.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -22,6 +25,12 @@ const INPUT_MAX: usize = 4_096;
 const MEMORY_MAX_MB: usize = 2_048;
 /// How long one input may take, in seconds: the machine may be busy with other things.
 const INPUT_SECONDS_MAX: usize = 30;
+/// How the targets are built; see above.
+const SANITIZER: [&str; 2] = ["--sanitizer", "none"];
+/// Most inputs of a target that are committed, the seeds that have a name left out.
+const INPUTS_MAX: usize = 400;
+/// What the kernel counts CPU time in; user space has always been told hundredths of a second.
+const TICKS_PER_SECOND: u64 = 100;
 /// Inputs that were found are called by their hash.
 const HASH_LENGTH: usize = 40;
 /// Where the runs are written down.
@@ -88,16 +97,33 @@ fn ensure() -> anyhow::Result<()> {
 struct Outcome {
     executions: String,
     features: String,
+    /// User and system time of the fuzzer: on a machine that does other things it had less of it than of minutes.
+    cpu_seconds: u64,
     finding: Option<String>,
+}
+
+fn nightly_cargo_fuzz(deed: &str) -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly", "cargo", "fuzz", deed]).args(SANITIZER);
+    // Cargo names the compiler that runs this task, and the package that it is: neither is meant for the fuzzer's.
+    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO");
+    command.current_dir(run::root().join("fuzz"));
+    command
+}
+
+/// CPU time that the processes that this one waited for took, with those that they waited for.
+fn cpu_ticks_of_children() -> anyhow::Result<u64> {
+    let stat = fs::read_to_string("/proc/self/stat").context("/proc/self/stat")?;
+    // After the name, which is in brackets and may hold spaces: the state is field 3, cutime and cstime are 16 and 17.
+    let (_, fields) = stat.rsplit_once(')').context("a process has a name")?;
+    let ticks = fields.split_whitespace().skip(13).take(2).map(str::parse::<u64>);
+    Ok(ticks.collect::<Result<Vec<_>, _>>()?.iter().sum())
 }
 
 /// `cargo fuzz run` on the working corpus and the committed one; libFuzzer's own options behind.
 fn cargo_fuzz(target: &str, corpora: &[&Path], options: &[String]) -> anyhow::Result<(bool, String)> {
-    let mut command = Command::new("rustup");
-    command.args(["run", "nightly", "cargo", "fuzz", "run", target]).args(corpora);
-    command.arg("--").args(options).current_dir(run::root().join("fuzz"));
-    // Cargo names the compiler that runs this task, and the package that it is: neither is meant for the fuzzer's.
-    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO");
+    let mut command = nightly_cargo_fuzz("run");
+    command.arg(target).args(corpora).arg("--").args(options);
     let done = command.stdout(Stdio::inherit()).stderr(Stdio::piped()).output().context("cargo fuzz")?;
     Ok((done.status.success(), String::from_utf8_lossy(&done.stderr).into_owned()))
 }
@@ -119,12 +145,20 @@ fn fuzz(target: &str, minutes: u32) -> anyhow::Result<Outcome> {
         format!("-rss_limit_mb={MEMORY_MAX_MB}"),
         format!("-timeout={INPUT_SECONDS_MAX}"),
         "-print_final_stats=1".to_owned(),
+        // Its weighing of inputs costs more than the shorter ones of the inputs themselves.
+        "-entropic=0".to_owned(),
     ];
     let dictionary = run::root().join(format!("fuzz/dictionaries/{target}.dict"));
     if dictionary.is_file() {
         options.push(format!("-dict={}", dictionary.display()));
     }
+    let built = nightly_cargo_fuzz("build").arg(target).status().context("cargo fuzz build")?;
+    if !built.success() {
+        bail!("{target} could not be built");
+    }
+    let before = cpu_ticks_of_children()?;
     let (succeeded, said) = cargo_fuzz(target, &[&working, &committed], &options)?;
+    let cpu_seconds = (cpu_ticks_of_children()? - before) / TICKS_PER_SECOND;
     let executions = value_after(&said, "stat::number_of_executed_units:");
     let Some(executions) = executions else {
         bail!("{target} did not run:\n{}", last_lines(&said, 30));
@@ -135,7 +169,7 @@ fn fuzz(target: &str, minutes: u32) -> anyhow::Result<Outcome> {
         run::say(&last_lines(&said, 60));
         input
     });
-    Ok(Outcome { executions, features: features.unwrap_or("?").to_owned(), finding })
+    Ok(Outcome { executions, features: features.unwrap_or("?").to_owned(), cpu_seconds, finding })
 }
 
 /// The word that follows a label.
@@ -157,22 +191,29 @@ fn note(target: &str, minutes: u32, outcome: &Outcome) -> anyhow::Result<()> {
     };
     let date = said("date", &["--utc", "+%Y-%m-%d %H:%M"])?;
     let commit = said("git", &["rev-parse", "--short", "HEAD"])?;
-    let path = run::root().join(LOG);
-    let mut log = fs::read_to_string(&path).with_context(|| LOG.to_owned())?;
-    let Outcome { executions, features, finding } = outcome;
+    let Outcome { executions, features, cpu_seconds, finding } = outcome;
     let finding = finding.as_deref().map_or("none", |input| input.rsplit('/').next().unwrap_or(input));
-    writeln!(log, "| {date} | {commit} | {target} | {minutes} | {executions} | {features} | {finding} |")?;
-    fs::write(&path, log).with_context(|| LOG.to_owned())
+    let line = format!(
+        "| {date} | {commit} | {target} | {minutes} | {cpu_seconds} | {executions} | {features} | {finding} |\n"
+    );
+    // In one write at the end: several runs may be at it.
+    let mut log =
+        fs::OpenOptions::new().append(true).open(run::root().join(LOG)).with_context(|| LOG.to_owned())?;
+    log.write_all(line.as_bytes()).with_context(|| LOG.to_owned())
 }
 
-/// Replaces the committed corpus by the fewest inputs that reach what it and the working one reach.
+/// Replaces the committed corpus by the fewest inputs that reach the code that it and the working one reach. How often
+/// each piece of code runs is left out: that tells ten times as many inputs apart, which matters to the search only.
 fn minimise(target: &str) -> anyhow::Result<()> {
     let (working, committed) = folders(target)?;
     let fewest = run::root().join("fuzz/working").join(format!("{target}.fewest"));
     let _ = fs::remove_dir_all(&fewest);
     fs::create_dir_all(&fewest)?;
-    let (succeeded, said) =
-        cargo_fuzz(target, &[&fewest, &committed, &working], &["-set_cover_merge=1".to_owned()])?;
+    let (succeeded, said) = cargo_fuzz(
+        target,
+        &[&fewest, &committed, &working],
+        &["-set_cover_merge=1", "-use_counters=0"].map(str::to_owned),
+    )?;
     if !succeeded {
         bail!("{target} could not be minimised:\n{}", last_lines(&said, 30));
     }
@@ -186,15 +227,21 @@ fn minimise(target: &str) -> anyhow::Result<()> {
             seeds.insert(fs::read(path)?);
         }
     }
-    let mut brought = 0;
+    let mut found = Vec::new();
     for entry in fs::read_dir(&fewest)? {
         let path = entry?.path();
-        if !seeds.contains(&fs::read(&path)?) {
-            fs::copy(&path, committed.join(path.file_name().context("a file's name")?))?;
-            brought += 1;
+        let input = fs::read(&path)?;
+        if !seeds.contains(&input) {
+            found.push((input, path));
         }
     }
+    // Should there be too many, the short ones stay.
+    found.sort_by_key(|(input, _)| input.len());
+    let brought = found.len().min(INPUTS_MAX);
+    for (input, path) in &found[..brought] {
+        fs::write(committed.join(path.file_name().context("a file's name")?), input)?;
+    }
     fs::remove_dir_all(&fewest)?;
-    run::say(&format!("{target}: {} seeds and {brought} inputs beside them", seeds.len()));
+    run::say(&format!("{target}: {} seeds and {brought} of {} inputs beside them", seeds.len(), found.len()));
     Ok(())
 }

@@ -1,15 +1,20 @@
 //! Cutting messages out of a byte stream ([RFC 3261 §18.3], keep-alives of [RFC 5626 §3.5.1]).
 
 use super::limits::{BODY_MAX, HEAD_MAX};
-use super::parse::head_length_from;
+use super::parse::{Searched, head_length_from};
 use super::{HeaderName, decimal, trim};
 
 /// What has come on a stream and is not yet read.
+///
+/// What is taken costs as much as it is long, and what comes is looked at once, however it is dealt out: neither line
+/// ends without number nor a head that comes byte by byte make work for anybody but their sender.
 #[derive(Debug, Default)]
 pub struct StreamBuffer {
     bytes: Vec<u8>,
-    /// Where the line begins that was not whole when last looked at; nothing before it is looked at again.
-    searched: usize,
+    /// How much of it is taken; it goes when more comes.
+    taken: usize,
+    /// How far the head of the message in front has been looked at.
+    searched: Searched,
     /// Lengths of head and body of the message in front, once its head is there.
     lengths: Option<(usize, usize)>,
 }
@@ -29,51 +34,56 @@ pub enum Frame {
 impl StreamBuffer {
     /// Adds what came.
     pub fn push(&mut self, bytes: &[u8]) {
+        self.bytes.drain(..self.taken);
+        self.taken = 0;
         self.bytes.extend_from_slice(bytes);
     }
 
     /// Takes the next frame; `None` until more comes.
     pub fn next_frame(&mut self) -> Option<Frame> {
-        loop {
-            if self.bytes.starts_with(b"\r\n\r\n") {
-                self.bytes.drain(..4);
-                return Some(Frame::KeepAlive);
-            }
-            // A single line end is the answer to a keep-alive of ours, or the start of one that is not all here.
-            let stray = usize::from(self.bytes.starts_with(b"\n"))
-                + 2 * usize::from(
-                    self.bytes.starts_with(b"\r\n") && self.bytes.len() > 2 && self.bytes[2] != b'\r',
-                );
-            if stray == 0 {
-                break;
-            }
-            self.bytes.drain(..stray);
+        let frame = self.take_frame();
+        if self.taken == self.bytes.len() {
+            // An idle connection keeps no memory.
+            self.bytes = Vec::new();
+            self.taken = 0;
         }
-        if self.bytes.starts_with(b"\r") && self.bytes.len() < 4 {
-            return None;
+        frame
+    }
+
+    fn take_frame(&mut self) -> Option<Frame> {
+        // A single line end is the answer to a keep-alive of ours, or the start of one that is not all here.
+        loop {
+            match self.waiting() {
+                [b'\r', b'\n', b'\r', b'\n', ..] => {
+                    self.taken += 4;
+                    return Some(Frame::KeepAlive);
+                }
+                [b'\r'] | [b'\r', b'\n'] | [b'\r', b'\n', b'\r'] => return None,
+                [b'\n', ..] => self.taken += 1,
+                [b'\r', b'\n', other, ..] if *other != b'\r' => self.taken += 2,
+                _ => break,
+            }
         }
         let Some((head, body)) = self.lengths() else {
-            let is_too_long = self.bytes.len() > HEAD_MAX;
-            return is_too_long.then(|| Frame::Broken(self.take_all()));
+            let is_too_long = self.waiting().len() > HEAD_MAX;
+            return is_too_long.then(|| Frame::Broken(self.take(usize::MAX)));
         };
         if body > BODY_MAX {
-            let mut broken = self.take_all();
-            broken.truncate(head);
+            let broken = self.waiting()[..head].to_vec();
+            self.take(usize::MAX);
             return Some(Frame::Broken(broken));
         }
-        if self.bytes.len() < head + body {
-            return None;
-        }
-        let rest = self.bytes.split_off(head + body);
-        let message = self.take_all();
-        self.bytes = rest;
-        Some(Frame::Message(message))
+        (self.waiting().len() >= head + body).then(|| Frame::Message(self.take(head + body)))
+    }
+
+    fn waiting(&self) -> &[u8] {
+        &self.bytes[self.taken..]
     }
 
     /// Lengths of head and body; a body whose length is not told is too long. `None` until the head is whole.
     fn lengths(&mut self) -> Option<(usize, usize)> {
         if self.lengths.is_none() {
-            let head = match head_length_from(&self.bytes, self.searched) {
+            let head = match head_length_from(&self.bytes[self.taken..], self.searched) {
                 Ok(head) => head,
                 Err(searched) => {
                     self.searched = searched;
@@ -81,15 +91,22 @@ impl StreamBuffer {
                 }
             };
             if head <= HEAD_MAX {
-                self.lengths = Some((head, content_length(&self.bytes[..head]).unwrap_or(usize::MAX)));
+                self.lengths = Some((head, content_length(&self.waiting()[..head]).unwrap_or(usize::MAX)));
             }
         }
         self.lengths
     }
 
-    fn take_all(&mut self) -> Vec<u8> {
-        (self.searched, self.lengths) = (0, None);
-        std::mem::take(&mut self.bytes)
+    /// Takes so many bytes, or all.
+    fn take(&mut self, length: usize) -> Vec<u8> {
+        (self.searched, self.lengths) = (Searched::default(), None);
+        if self.taken == 0 && length >= self.bytes.len() {
+            return std::mem::take(&mut self.bytes);
+        }
+        let waiting = self.waiting();
+        let taken = waiting[..length.min(waiting.len())].to_vec();
+        self.taken += taken.len();
+        taken
     }
 }
 
@@ -147,5 +164,28 @@ mod tests {
         let mut stream = StreamBuffer::default();
         stream.push(&vec![b'x'; HEAD_MAX + 1]);
         assert!(matches!(stream.next_frame(), Some(Frame::Broken(_))));
+    }
+
+    #[test]
+    fn a_line_that_comes_byte_by_byte_is_looked_at_once() {
+        let mut stream = StreamBuffer::default();
+        for byte in b"A sip:x SIP/2.0\r\nX: 123456789" {
+            stream.push(&[*byte]);
+            assert_eq!(stream.next_frame(), None);
+            assert_eq!(stream.searched.looked_at(), stream.bytes.len());
+        }
+        stream.push(b"\r\nl: 0\r\n\r\n");
+        assert!(matches!(stream.next_frame(), Some(Frame::Message(_))));
+    }
+
+    /// Each of them taken from the front of a vector would move all the others.
+    #[test]
+    fn line_ends_without_number_are_taken_for_what_they_weigh() {
+        let mut stream = StreamBuffer::default();
+        stream.push(&[b'\n'; 4 << 20]);
+        assert_eq!(stream.next_frame(), None);
+        stream.push(&b"\r\n\r\n".repeat(1 << 20));
+        assert_eq!(std::iter::from_fn(|| stream.next_frame()).count(), 1 << 20);
+        assert_eq!(stream.bytes.capacity(), 0, "what is taken is no longer kept");
     }
 }

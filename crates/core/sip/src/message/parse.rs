@@ -119,20 +119,37 @@ pub fn unfolded(bytes: &[u8]) -> Cow<'_, [u8]> {
 
 /// Length of start line and headers with the empty line that ends them.
 fn head_length(bytes: &[u8]) -> Option<usize> {
-    head_length_from(bytes, 0).ok()
+    head_length_from(bytes, Searched::default()).ok()
 }
 
-/// The same, searched from the beginning of a line; `Err` says where the line begins that has no end yet.
-pub(super) fn head_length_from(bytes: &[u8], searched: usize) -> Result<usize, usize> {
-    let mut line_start = searched;
-    while let Some(length) = bytes[line_start..].iter().position(|byte| *byte == b'\n') {
-        let line = &bytes[line_start..line_start + length];
-        if line_start > 0 && (line.is_empty() || line == b"\r") {
-            return Ok(line_start + length + 1);
-        }
-        line_start += length + 1;
+/// How far a head was looked at that is not all there.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Searched {
+    /// Where the line begins that has no end yet.
+    line_start: usize,
+    /// No line end is between there and here.
+    looked_at: usize,
+}
+
+#[cfg(test)]
+impl Searched {
+    pub(super) fn looked_at(self) -> usize {
+        self.looked_at
     }
-    Err(line_start)
+}
+
+/// The length of a head, of which some may have been looked at before; `Err` says how far that is now.
+pub(super) fn head_length_from(bytes: &[u8], searched: Searched) -> Result<usize, Searched> {
+    let Searched { mut line_start, mut looked_at } = searched;
+    while let Some(length) = bytes[looked_at..].iter().position(|byte| *byte == b'\n') {
+        let line_end = looked_at + length;
+        let line = &bytes[line_start..line_end];
+        if line_start > 0 && (line.is_empty() || line == b"\r") {
+            return Ok(line_end + 1);
+        }
+        (line_start, looked_at) = (line_end + 1, line_end + 1);
+    }
+    Err(Searched { line_start, looked_at: bytes.len() })
 }
 
 /// Reads one message, [`unfolded`] before: a datagram, or a frame cut from a stream.
