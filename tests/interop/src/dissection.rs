@@ -44,6 +44,8 @@ impl Dissection {
     pub fn fields(&self, filter: &str, fields: &[&str]) -> anyhow::Result<Vec<Vec<String>>> {
         let mut tshark = Command::new("tshark");
         tshark.arg("-r").arg(self.captured.path()).args(["-n", "-Y", filter, "-T", "fields"]);
+        // Over TCP it knows SIP by its port alone; baresip has one of its own.
+        tshark.args(["-d", "tcp.port==5062,sip"]);
         tshark.args(["-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=|"]);
         tshark.args(fields.iter().flat_map(|field| ["-e", field]));
         let output = tshark.output().context("tshark could not be started (Debian package tshark)")?;

@@ -1,4 +1,4 @@
-//! Kamailio: a proxy in front of the server, that stays in every dialog by Record-Route.
+//! Kamailio: a proxy in front of the server, that stays in every dialog by Record-Route; or a provider's registrar.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -21,6 +21,19 @@ pub enum Forwarding {
     To(SocketAddr, &'static str),
     /// Sends it to these in turn, and to another one where the first does not take it.
     Among(Vec<SocketAddr>),
+    /// Sends it to who has registered, and has shown this user's password in this digest algorithm.
+    Registered(Subscriber),
+}
+
+/// Who may register.
+#[derive(Debug, Clone, Copy)]
+pub struct Subscriber {
+    /// The number or name.
+    pub user: &'static str,
+    /// The password.
+    pub password: &'static str,
+    /// The digest algorithm, `MD5` or `SHA-256`.
+    pub algorithm: &'static str,
 }
 
 /// A running Kamailio on a loopback address of its own, on UDP and TCP.
@@ -124,30 +137,60 @@ impl Drop for Kamailio {
     }
 }
 
-fn configuration(local: Ipv4Addr, forwarding: &Forwarding, folder: &Path) -> String {
+/// What differs from one forwarding to another.
+struct Parts {
+    modules: String,
+    /// What is done with requests of no dialog first.
+    first: &'static str,
+    /// How a call's next hop is found.
+    choice: String,
+    /// More routes.
+    routes: &'static str,
+}
+
+fn parts(forwarding: &Forwarding, folder: &Path) -> Parts {
     let folder = folder.display();
-    let (modules, choice) = match forwarding {
-        Forwarding::To(server, transport) => {
-            (String::new(), format!("$du = \"sip:{server};transport={transport}\";"))
-        }
-        Forwarding::Among(_) => (
-            format!(
+    match forwarding {
+        Forwarding::To(server, transport) => Parts {
+            modules: String::new(),
+            first: "",
+            choice: format!("$du = \"sip:{server};transport={transport}\";"),
+            routes: "",
+        },
+        Forwarding::Among(_) => Parts {
+            modules: format!(
                 "loadmodule \"dispatcher.so\"\nmodparam(\"dispatcher\", \"list_file\", \"{folder}/dispatcher.list\")\n\
                  modparam(\"dispatcher\", \"xavp_dst\", \"_dsdst_\")\nmodparam(\"dispatcher\", \"flags\", 2)\n\
                  modparam(\"dispatcher\", \"ds_ping_interval\", 1)\nmodparam(\"dispatcher\", \"ds_probing_mode\", 1)\n\
                  modparam(\"dispatcher\", \"ds_ping_method\", \"OPTIONS\")\n"
             ),
-            "if (!ds_select_dst(\"1\", \"4\")) { sl_send_reply(\"503\", \"Nobody there\"); exit; }\n\
-             t_on_failure(\"NEXT\");"
+            first: "",
+            choice: "if (!ds_select_dst(\"1\", \"4\")) { sl_send_reply(\"503\", \"Nobody there\"); exit; }\n\
+                     t_on_failure(\"NEXT\");"
                 .to_owned(),
-        ),
-    };
-    let next = if modules.is_empty() {
-        ""
-    } else {
-        "failure_route[NEXT] {\n if (t_is_canceled()) { exit; }\n\
-         if (t_check_status(\"503\") || t_branch_timeout()) { if (ds_next_dst()) { t_relay(); exit; } }\n}\n"
-    };
+            routes: "failure_route[NEXT] {\n if (t_is_canceled()) { exit; }\n\
+                     if (t_check_status(\"503\") || t_branch_timeout()) { if (ds_next_dst()) { t_relay(); exit; } }\n}\n",
+        },
+        Forwarding::Registered(Subscriber { user, password, algorithm }) => Parts {
+            modules: format!(
+                "loadmodule \"auth.so\"\nloadmodule \"usrloc.so\"\nloadmodule \"registrar.so\"\n\
+                 modparam(\"auth\", \"algorithm\", \"{algorithm}\")\nmodparam(\"usrloc\", \"db_mode\", 0)\n\
+                 modparam(\"auth\", \"qop\", \"auth\")\n\
+                 route[REGISTER] {{\n\
+                 if ($tU != \"{user}\" || !pv_www_authenticate(\"provider.example\", \"{password}\", \"0\")) {{\n\
+                 www_challenge(\"provider.example\", \"1\"); exit;\n }}\n\
+                 save(\"location\"); exit;\n}}\n"
+            ),
+            first: "if (is_method(\"REGISTER\")) { route(REGISTER); }",
+            choice: "if (!lookup(\"location\")) { sl_send_reply(\"404\", \"Not Registered\"); exit; }"
+                .to_owned(),
+            routes: "",
+        },
+    }
+}
+
+fn configuration(local: Ipv4Addr, forwarding: &Forwarding, folder: &Path) -> String {
+    let Parts { modules, first, choice, routes } = parts(forwarding, folder);
     format!(
         "#!KAMAILIO\ndebug=2\nlog_stderror=yes\nfork=yes\nchildren=2\ntcp_children=2\nauto_aliases=no\ndns=no\n\
          rev_dns=no\ndns_srv_lb=no\nlisten=udp:{local}:5060\nlisten=tcp:{local}:5060\ntcp_source_ipv4={local}\nmpath=\"{MODULES}\"\n\
@@ -160,6 +203,6 @@ fn configuration(local: Ipv4Addr, forwarding: &Forwarding, folder: &Path) -> Str
          if (has_totag()) {{\n if (loose_route()) {{ t_relay(); exit; }}\n\
          if (is_method(\"ACK\")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}\n\
          sl_send_reply(\"404\", \"Not Here\"); exit;\n }}\n\
-         t_check_trans();\nrecord_route();\n{choice}\nt_relay();\n}}\n{next}"
+         {first}\nt_check_trans();\nrecord_route();\n{choice}\nt_relay();\n}}\n{routes}"
     )
 }

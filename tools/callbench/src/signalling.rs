@@ -243,7 +243,7 @@ impl Signalling {
                     }
                 }
                 Output::SendStream { connection, bytes } => self.send_stream(connection, bytes),
-                Output::Connect { connection, transport, remote, server_name } => {
+                Output::Connect { connection, transport, remote, server_name, .. } => {
                     let name = (transport == TransportKind::Tls).then_some(server_name);
                     self.streams.connect(connection, remote, name);
                 }

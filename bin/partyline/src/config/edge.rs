@@ -3,14 +3,16 @@
 use std::net::{IpAddr, SocketAddr};
 
 use partyline_tls::{CertificateSource, ClientCertificates, Trust};
-use partyline_vru::ExternalAddress;
+use partyline_vru::{Codec, DigestHash, ExternalAddress};
 
 use super::Problems;
 use super::file::{self, File};
-use super::values::ClientRule;
+use super::values::{ClientRule, CodecWord, DigestWord};
 
 /// More networks with an address of their own are a slip.
 const EXTERNAL_MAX: usize = 64;
+/// More name servers are asked for nothing.
+const NAMESERVERS_MAX: usize = 8;
 /// The folder of a certificate of our own making, within the data folder.
 const OWN_CERTIFICATE: &str = "sip-tls";
 
@@ -119,4 +121,49 @@ fn own_names(file: &File) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+pub(super) fn nameservers(file: &File, problems: &mut Problems<'_>) -> Vec<SocketAddr> {
+    let servers: Vec<_> = file.sip.nameservers.iter().map(|server| server.0).collect();
+    if servers.len() > NAMESERVERS_MAX {
+        problems.add(
+            "sip.nameservers",
+            format!("{} name servers; at most {NAMESERVERS_MAX} are allowed", servers.len()),
+        );
+    }
+    for server in &servers {
+        if server.ip().is_unspecified() || server.ip().is_multicast() || server.port() == 0 {
+            problems.add(
+                "sip.nameservers",
+                format!("{server} can't be asked; expected an address and a port, such as \"192.0.2.53:53\""),
+            );
+        }
+    }
+    servers
+}
+
+pub(super) fn codecs(file: &File, problems: &mut Problems<'_>) -> Vec<Codec> {
+    let codecs: Vec<Codec> = file.sip.codecs.iter().map(|codec| codec.0.0).collect();
+    if codecs.is_empty() {
+        problems.add("sip.codecs", "nobody can be heard without a codec; expected one at least");
+    }
+    for (place, codec) in codecs.iter().enumerate() {
+        if codecs[..place].contains(codec) {
+            problems.add("sip.codecs", format!("{} is listed twice", CodecWord(*codec)));
+        }
+    }
+    codecs
+}
+
+pub(super) fn digests(file: &File, problems: &mut Problems<'_>) -> Vec<DigestHash> {
+    let digests: Vec<DigestHash> = file.sip.digests.iter().map(|digest| digest.0.0).collect();
+    if digests.is_empty() {
+        problems.add("sip.digests", "nobody can show a password without an algorithm; expected one at least");
+    }
+    for (place, digest) in digests.iter().enumerate() {
+        if digests[..place].contains(digest) {
+            problems.add("sip.digests", format!("{} is listed twice", DigestWord(*digest)));
+        }
+    }
+    digests
 }

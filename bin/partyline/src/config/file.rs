@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use partyline_conference::{MixerClass, MixerId, VruId};
 use partyline_trunk::{TrunkSettings, UnknownSources};
-use partyline_vru::{Codec, MediaSecurity, SourceNetwork};
+use partyline_vru::{CODECS_LIKED, DIGESTS_LIKED, MediaSecurity, SourceNetwork};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::values::{
-    Application, ClientRule, Code, CodecWord, Count, Language, Limit, LogFilter, LogFormat, PortRange, Room,
-    Span, Srtp, Text,
+    Application, ClientRule, Code, CodecWord, Count, DigestWord, Language, Limit, LogFilter, LogFormat,
+    PortRange, Room, Span, Srtp, Text,
 };
 
 /// The whole file.
@@ -69,7 +69,9 @@ pub(crate) struct Sip {
     pub(crate) listen: Vec<Text<SocketAddr>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) external_address: Option<Text<IpAddr>>,
+    pub(crate) nameservers: Vec<Text<SocketAddr>>,
     pub(crate) codecs: Vec<Text<CodecWord>>,
+    pub(crate) digests: Vec<Text<DigestWord>>,
     pub(crate) calls_max: Count<1, 100_000>,
     pub(crate) unknown_sources: UnknownSources,
     pub(crate) tls: SipTls,
@@ -82,7 +84,9 @@ impl Default for Sip {
         Self {
             listen: vec![Text(SocketAddr::from(([0, 0, 0, 0], 5060)))],
             external_address: None,
-            codecs: Codec::ALL.map(|codec| Text(CodecWord(codec))).to_vec(),
+            nameservers: Vec::new(),
+            digests: DIGESTS_LIKED.map(|digest| Text(DigestWord(digest))).to_vec(),
+            codecs: CODECS_LIKED.map(|codec| Text(CodecWord(codec))).to_vec(),
             calls_max: Count::of::<2000>(),
             unknown_sources: UnknownSources::default(),
             tls: SipTls::default(),

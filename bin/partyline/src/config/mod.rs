@@ -25,7 +25,7 @@ use partyline_conference::{ConferenceCode, InterfaceServerId, MixerClass, MixerI
 use partyline_store::Retention;
 use partyline_telemetry::LogConfig;
 use partyline_trunk::{Trunk, UnknownSources};
-use partyline_vru::{Codec, ExternalAddress, MediaSecurity, SourceNetwork};
+use partyline_vru::{Codec, DigestHash, ExternalAddress, MediaSecurity, SourceNetwork};
 
 pub(crate) use layers::{ConfigError, FlagValue, Inputs, Origin, Origins};
 
@@ -51,7 +51,9 @@ pub(crate) struct Config {
     pub(crate) external_address: Option<IpAddr>,
     pub(crate) external: Vec<ExternalAddress>,
     pub(crate) tls: Option<edge::SipTls>,
+    pub(crate) nameservers: Vec<SocketAddr>,
     pub(crate) codecs: Vec<Codec>,
+    pub(crate) digests: Vec<DigestHash>,
     pub(crate) calls_max: usize,
     pub(crate) guess_defence: GuessDefence,
     pub(crate) rtp_ports: PortRange,
@@ -164,7 +166,9 @@ fn check(file: &File, origins: &Origins, environment: &[(String, String)]) -> Re
         external_address: external_address(file, &mut problems),
         external: edge::external(file, &mut problems),
         tls: edge::tls(file, &mut problems),
-        codecs: codecs(file, &mut problems),
+        nameservers: edge::nameservers(file, &mut problems),
+        codecs: edge::codecs(file, &mut problems),
+        digests: edge::digests(file, &mut problems),
         calls_max: file.sip.calls_max.number() as usize,
         guess_defence: guess_defence(file, &mut problems),
         rtp_ports: file.rtp.ports.0,
@@ -205,19 +209,6 @@ fn external_address(file: &File, problems: &mut Problems<'_>) -> Option<IpAddr> 
         );
     }
     Some(address)
-}
-
-fn codecs(file: &File, problems: &mut Problems<'_>) -> Vec<Codec> {
-    let codecs: Vec<Codec> = file.sip.codecs.iter().map(|codec| codec.0.0).collect();
-    if codecs.is_empty() {
-        problems.add("sip.codecs", "nobody can be heard without a codec; expected one at least");
-    }
-    for (place, codec) in codecs.iter().enumerate() {
-        if codecs[..place].contains(codec) {
-            problems.add("sip.codecs", format!("{} is listed twice", values::CodecWord(*codec)));
-        }
-    }
-    codecs
 }
 
 fn guess_defence(file: &File, problems: &mut Problems<'_>) -> GuessDefence {

@@ -73,6 +73,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .flag("--sip-listen"),
     setting("sip.external_address", Kind::Text, "The address that callers reach us at, where a router translates ours. It is written into SIP and SDP.")
         .unset("the address that a call came in on", "\"203.0.113.7\""),
+    setting("sip.digests", Kind::List, "Algorithms in which callers may show a password, the one we like best first: \"sha-256\", \"md5\". Some old telephones give up where anything but MD5 is offered: `[\"md5\"]` lets them in."),
+    setting("sip.nameservers", Kind::List, "Name servers, each with its port, that know where trunks, registrars and the contacts of redirections are (NAPTR, SRV, A, AAAA).")
+        .unset("those of the system", "[\"192.0.2.53:53\"]"),
     setting("sip.codecs", Kind::List, "Codecs that callers may use, the one we like best first: \"opus\", \"g722\", \"pcmu\", \"pcma\". A caller gets the first of these among theirs. Opus survives losses best and costs most."),
     setting("sip.calls_max", Kind::Number, "Most calls at once for each VRU, 1 to 100000; further ones are refused with 503."),
     setting("sip.unknown_sources", Kind::Text, "What becomes of calls that belong to no trunk: \"allow\" lets them in to the code prompt, \"challenge\" asks them for the password of a trunk's user, \"refuse\" refuses them. None of them can ever dial out."),

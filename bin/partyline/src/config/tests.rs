@@ -98,7 +98,7 @@ echo = "linetest"
 #[test]
 fn codecs_are_in_our_order_and_each_once() {
     let codecs = |text: &str| loaded(text, &[], &[]).unwrap().config.codecs;
-    assert_eq!(codecs(""), partyline_vru::Codec::ALL);
+    assert_eq!(codecs(""), partyline_vru::CODECS_LIKED);
     assert_eq!(codecs("sip.codecs = [\"pcma\", \"opus\"]").len(), 2);
     let wrong = |list: &str| refused(&format!("[sip]\ncodecs = {list}\n"));
     assert!(wrong("[]").contains("expected one at least"), "{}", wrong("[]"));
@@ -117,7 +117,7 @@ fn tables_can_come_from_the_environment() {
 fn unknown_keys_are_refused_with_their_line_and_the_keys_there_are() {
     assert_eq!(
         refused("[http]\nlisten = \"127.0.0.1:80\"\n[sip]\nport = 5060\n"),
-        "partyline.toml:4: unknown field `port`, expected one of `listen`, `external_address`, `codecs`, `calls_max`, `unknown_sources`, `tls`, `external`\n  | port = 5060"
+        "partyline.toml:4: unknown field `port`, expected one of `listen`, `external_address`, `nameservers`, `codecs`, `digests`, `calls_max`, `unknown_sources`, `tls`, `external`\n  | port = 5060"
     );
     assert!(
         refused("[mixers]\n")
@@ -364,4 +364,29 @@ fn each_network_has_an_external_address_that_can_be_called() {
         refused("[[sip.external]]\nnetworks = []\naddress = \"203.0.113.9\"\n")
             .starts_with("partyline.toml:2: sip.external[0].networks")
     );
+}
+
+#[test]
+fn name_servers_are_addresses_with_ports() {
+    let servers = [("PARTYLINE_SIP__NAMESERVERS", "192.0.2.53:53,[2001:db8::53]:5353")];
+    let config = loaded("", &servers, &[]).unwrap().config;
+    assert_eq!(
+        config.nameservers,
+        ["192.0.2.53:53".parse().unwrap(), "[2001:db8::53]:5353".parse().unwrap()]
+    );
+    for nonsense in ["0.0.0.0:53", "192.0.2.53:0", "192.0.2.53", "dns.example"] {
+        let error = refused(&format!("[sip]\nnameservers = [\"{nonsense}\"]\n"));
+        assert!(error.contains("partyline.toml:2"), "{nonsense}: {error}");
+    }
+}
+
+#[test]
+fn passwords_are_shown_by_the_algorithms_that_are_listed() {
+    let digests = |text: &str| loaded(text, &[], &[]).unwrap().config.digests;
+    assert_eq!(digests(""), partyline_vru::DIGESTS_LIKED);
+    assert_eq!(digests("sip.digests = [\"md5\"]"), [partyline_vru::DigestHash::Md5]);
+    let wrong = |list: &str| refused(&format!("[sip]\ndigests = {list}\n"));
+    assert!(wrong("[]").contains("expected one at least"), "{}", wrong("[]"));
+    assert!(wrong("[\"md5\", \"md5\"]").contains("md5 is listed twice"));
+    assert!(wrong("[\"sha-1\"]").contains("expected a digest algorithm"), "{}", wrong("[\"sha-1\"]"));
 }

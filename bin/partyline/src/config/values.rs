@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use partyline_conference::{ConferenceCode, MixerClass, MixerId, RoomName, VruId};
-use partyline_vru::{Codec, MediaSecurity};
+use partyline_vru::{Codec, DIGESTS_LIKED, DigestHash, MediaSecurity};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -351,6 +351,29 @@ impl fmt::Display for CodecWord {
 
 impl Spelled for CodecWord {
     const EXPECTED: &'static str = "a codec: \"opus\", \"g722\", \"pcmu\" or \"pcma\"";
+}
+
+/// A hash of digest authentication by its token in lower case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DigestWord(pub(crate) DigestHash);
+
+impl FromStr for DigestWord {
+    type Err = Misspelled;
+
+    fn from_str(text: &str) -> Result<Self, Misspelled> {
+        let known = DIGESTS_LIKED.into_iter().map(Self);
+        known.into_iter().find(|digest| digest.to_string() == text).ok_or(Misspelled)
+    }
+}
+
+impl fmt::Display for DigestWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.token().to_ascii_lowercase())
+    }
+}
+
+impl Spelled for DigestWord {
+    const EXPECTED: &'static str = "a digest algorithm: \"sha-256\" or \"md5\"";
 }
 
 /// A conference code. It is a secret: it is never written back.

@@ -161,6 +161,8 @@ fn vru_config(vru: &config::Vru, config: &Config) -> partyline_vru::Config {
         external_addresses: config.external.clone(),
         tls: config.tls.as_ref().filter(|_| vru.has_tls).map(sip_tls),
         codecs: config.codecs.clone(),
+        digests: config.digests.clone(),
+        nameservers: config.nameservers.clone(),
         calls_max: config.calls_max,
         language: config.prompts.language,
         numbers: numbers(config),

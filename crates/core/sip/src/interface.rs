@@ -1,6 +1,6 @@
 //! The words between an endpoint and its shell: settings, what to do, what happened, what can't be done.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::auth::{Credentials, DigestCredentials};
@@ -146,6 +146,8 @@ pub enum Output {
         connection: ConnectionId,
         /// TCP or TLS.
         transport: TransportKind,
+        /// From this address, any port of it: others know us by it.
+        local: IpAddr,
         /// To.
         remote: SocketAddr,
         /// TLS: the name or address that the other side's certificate has to bear ([RFC 5922 §4]).

@@ -167,7 +167,8 @@ impl Wire {
         self.opened += 1;
         let (transport, remote, server_name) = key;
         self.keep(now, connection, path, server_name.clone());
-        self.outputs.push_back(Output::Connect { connection, transport, remote, server_name });
+        let local = path.local.ip();
+        self.outputs.push_back(Output::Connect { connection, transport, local, remote, server_name });
         Some(Path { connection: Some(connection), ..path })
     }
 

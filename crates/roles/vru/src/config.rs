@@ -8,10 +8,18 @@ use partyline_call::{Language, Patience};
 use partyline_codec::Codec;
 use partyline_conference::{ConferenceCode, RoomName, VruId};
 use partyline_rpc::Address;
+use partyline_sip::auth::DigestHash;
 use partyline_sip::sdp::MediaSecurity;
 use partyline_tls::{CertificateSource, ClientCertificates, Trust};
 use partyline_trunk::{Application, SourceNetwork, Trunk, UnknownSources};
 use serde::Deserialize;
+
+/// The codecs that callers may use, the one that we like best first, where no setting says otherwise. Mixes run at
+/// 8 kHz: a wideband codec costs more, and brings nothing but Opus's patience with losses.
+pub const CODECS_LIKED: [Codec; 4] = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
+
+/// The hashes in which callers may show a password, the one that we like best first, where no setting says otherwise.
+pub const DIGESTS_LIKED: [DigestHash; 2] = [DigestHash::Sha256, DigestHash::Md5];
 
 /// Settings of a VRU. Parsed once; what it holds can't be wrong.
 #[derive(Debug, Clone, Deserialize)]
@@ -39,6 +47,9 @@ pub struct Config {
     /// Codecs that callers may use, the one we like best first.
     #[serde(deserialize_with = "codecs")]
     pub codecs: Vec<Codec>,
+    /// The hashes in which callers may show a password, the one we like best first.
+    #[serde(skip)]
+    pub digests: Vec<DigestHash>,
     /// Most calls at once; further ones are refused with 503.
     pub calls_max: usize,
     /// Most calls at once that are not confirmed by ACK.
@@ -75,8 +86,8 @@ impl Default for Config {
             nameservers: Vec::new(),
             rtp_address: None,
             media_security: MediaSecurity::default(),
-            // Mixes run at 8 kHz: a wideband codec costs more and brings nothing but Opus's patience with losses.
-            codecs: vec![Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus],
+            codecs: CODECS_LIKED.to_vec(),
+            digests: DIGESTS_LIKED.to_vec(),
             calls_max: 2000,
             half_open_max: 500,
             language: Language::English,

@@ -21,10 +21,13 @@ mod sip;
 mod trunks;
 mod vru;
 
-pub use config::{Config, DialledNumber, ExternalAddress, GuessDefence, SipTls, Waits};
+pub use config::{
+    CODECS_LIKED, Config, DIGESTS_LIKED, DialledNumber, ExternalAddress, GuessDefence, SipTls, Waits,
+};
 pub use library::{LibraryError, PromptLibrary};
 pub use outgoing::{Dial, DialEnd, DialProgress, Dialler, TestCall, TestReport, TestSound};
 pub use partyline_codec::Codec;
+pub use partyline_sip::auth::DigestHash;
 pub use partyline_sip::endpoint::TransportKind;
 pub use partyline_sip::sdp::MediaSecurity;
 pub use partyline_trunk::{Application, SourceNetwork};

@@ -420,8 +420,8 @@ impl SipTask {
                     self.door.sockets.send(local, remote, &bytes);
                 }
                 Output::SendStream { connection, bytes } => self.streams.send(connection, bytes),
-                Output::Connect { connection, transport, remote, server_name } => {
-                    let peer = Peer { transport, remote, server_name };
+                Output::Connect { connection, transport, local, remote, server_name } => {
+                    let peer = Peer { transport, local, remote, server_name };
                     self.streams.connect(connection, peer, self.door.tls.clone(), sender, closer);
                 }
                 Output::Disconnect { connection } => self.streams.close(connection),

@@ -1,14 +1,14 @@
 //! SIP over TCP and TLS: one task per connection, with a bounded queue of what it is to send.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use partyline_sip::endpoint::{ConnectionId, TransportKind};
 use partyline_tls::PeerIdentity;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsStream;
 use tokio_util::sync::CancellationToken;
@@ -36,9 +36,21 @@ pub(crate) enum Stream {
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) transport: TransportKind,
+    /// Our address.
+    pub(super) local: IpAddr,
     pub(super) remote: SocketAddr,
     /// The name that its certificate has to bear.
     pub(super) server_name: String,
+}
+
+impl Peer {
+    async fn stream(&self) -> std::io::Result<TcpStream> {
+        let socket = if self.remote.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        if !self.local.is_unspecified() {
+            socket.bind(SocketAddr::new(self.local, 0))?;
+        }
+        socket.connect(self.remote).await
+    }
 }
 
 /// The open connections. How many there may be, and for how long unused, the endpoint says.
@@ -140,7 +152,7 @@ async fn open(
     queued: mpsc::Receiver<Vec<u8>>,
 ) {
     let remote = peer.remote;
-    let stream = match tokio::time::timeout(CONNECT_MAX, TcpStream::connect(remote)).await {
+    let stream = match tokio::time::timeout(CONNECT_MAX, peer.stream()).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             debug!(%remote, %error, "no connection");

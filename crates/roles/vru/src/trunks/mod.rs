@@ -69,7 +69,8 @@ impl Peers {
             }
         }
         let known = Known { trunks: Arc::new(trunks), ..Known::default() };
-        let verifier = VerifierConfig::new(REALM, rand::random());
+        let verifier =
+            VerifierConfig { hashes: config.digests.clone(), ..VerifierConfig::new(REALM, rand::random()) };
         Self {
             unknown_sources: config.unknown_sources,
             fixed: config.trunks.clone(),
