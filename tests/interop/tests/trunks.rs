@@ -9,7 +9,7 @@ use partyline_claims::{ServerPlan, all_hear_each_other, loopback_of_my_own};
 use partyline_interop::{BaresipPlan, Forwarding, Kamailio, PEER_HZ, Subscriber, Trial};
 
 const NUMBER: &str = "18005551234";
-const PASSWORD: &str = "correct horse";
+const PASSWORD: &str = "correct-horse";
 /// How long a state may take to be seen; far above what it needs.
 const CEILING: Duration = Duration::from_secs(30);
 
@@ -79,7 +79,7 @@ async fn a_registration_with_a_wrong_password_is_told_to_the_operator() {
     let registrar = loopback_of_my_own();
     let subscriber = Subscriber { user: NUMBER, password: PASSWORD, algorithm: "MD5" };
     let _kamailio = Kamailio::start(registrar, &Forwarding::Registered(subscriber)).unwrap();
-    let trial = trial(provider(registrar, "wrong horse")).await;
+    let trial = trial(provider(registrar, "wrong-horse")).await;
     trial.is_strangers(registrar);
     wait_registration(&trial, "refused with 401").await;
     let sent = trial.finish().await.unwrap();
