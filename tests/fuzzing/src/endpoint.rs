@@ -28,6 +28,8 @@ const HEARD_MAX: usize = 32;
 const OUTPUTS_MAX: usize = 2_000;
 /// Most timers that run out until nothing is left; a call of a day that is refreshed now and then has some hundreds.
 const TIMERS_MAX: usize = 100_000;
+/// Most that an endpoint remembers of those who are gone.
+const REMEMBERED_MAX: usize = 512;
 /// What transactions of so few deeds may keep.
 const BYTES_MAX: usize = DEEDS_MAX * 80_000;
 
@@ -325,6 +327,8 @@ impl Rig {
         let left = self.endpoint.counters();
         assert_eq!((left.calls, left.half_open), (0, 0), "{left:?}");
         assert_eq!((left.transactions, left.transaction_bytes, left.connections), (0, 0, 0), "{left:?}");
+        assert_eq!(left.entries, 0, "{left:?}");
+        assert!(left.remembered <= REMEMBERED_MAX, "{left:?}");
         assert!(self.calls.values().all(|is_over| *is_over), "a call was never told to be over");
     }
 }

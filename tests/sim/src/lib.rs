@@ -6,7 +6,7 @@
 //! mixers and VRUs die. A small [`model`] says who should be with whom, and is compared after every commit with the
 //! store, and once all has calmed down with the legs in the mixes.
 //!
-//! Beside it, phones and a server speak SIP over a network that loses, doubles and reorders.
+//! Beside it, a phone and servers speak SIP over a network that loses, doubles and reorders, forks and sends on.
 //!
 //! **Invariant:** a run is a function of its seed.
 
@@ -19,6 +19,7 @@ mod calls;
 mod chance;
 mod check;
 mod event;
+mod exchange;
 mod faults;
 mod mixers;
 mod model;
@@ -29,5 +30,6 @@ mod telephony;
 mod vru;
 mod world;
 
+pub use exchange::Exchange;
 pub use telephony::{CallsReport, run_calls};
 pub use world::{Report, run};

@@ -1,44 +1,48 @@
-//! SIP over a network that loses, doubles and reorders: callers' phones and a server, both on the real core.
+//! SIP over a network that loses, doubles and reorders: a phone that makes many calls and three servers, all on the real
+//! core, and what stands between them.
 //!
-//! There is no model but the contract: whatever the network does, every call that was begun ends, once, at both
-//! sides, by a pair of ends that the RFC has; while it lasts both sides agree who sends; no call is told of twice, and
-//! nothing is left of any.
+//! There is no model but the contract: whatever the network does, every call that was begun ends, once, at all its
+//! sides, by ends that the RFC has and that fit each other; while it lasts its sides agree who sends; no call is told
+//! of twice, and nothing is left of any. Where a machine dies the others find out by their session timers.
 
-mod pair;
+mod middle;
+mod network;
+mod plan;
+mod talk;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use partyline_sip::endpoint::{
-    Because, CallEvent, CallKey, Endpoint, EndpointConfig, Listen, OutgoingCall, Output, Target,
-    TransportKind,
-};
-use partyline_sip::rules::{DialogRules, Reliability};
-use partyline_sip::sdp::{Capabilities, CodecName, Direction, KeySeed, MediaSecurity};
+use partyline_sip::endpoint::{Because, CallEvent, CallKey, Endpoint, IncomingCall, Output};
+use partyline_sip::sdp::Direction;
 
 use crate::chance::Chance;
-use pair::Pair;
+use middle::{Letter, MIDDLE, Middle};
+use network::Network;
+pub(crate) use network::at;
+use plan::{Doorkeeper, Way};
+pub(crate) use plan::{capabilities, plain_endpoint};
+use talk::{Run, Talk};
 
-/// The network is bad until then.
-const STORM: Duration = Duration::from_secs(40);
 /// By then each change has come through or ended its call: what both sides know is the same.
 const CALM: Duration = Duration::from_secs(160);
-/// By then every timer of every transaction has run out.
-const END: Duration = Duration::from_secs(400);
+/// By then every timer of every transaction has run out, and of every call that only rings.
+const END: Duration = Duration::from_secs(600);
 
-const PHONES: usize = 0;
-const SERVER: usize = 1;
+const PHONE: usize = 0;
+/// The phone, and the servers.
+const PORTS: [u16; 4] = [5_070, 5_060, 5_061, 5_062];
 
 /// What the calls of a run came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallsReport {
-    /// Calls that phones began.
+    /// Calls that the phone began.
     pub begun: usize,
-    /// Of these, calls that the server was told of.
+    /// Calls that servers were told of; a forked one comes to several.
     pub came: usize,
-    /// Calls that phones heard answered.
+    /// Calls that the phone heard answered.
     pub answered: usize,
     /// Changes of the media that were told of.
     pub changed: usize,
@@ -46,42 +50,41 @@ pub struct CallsReport {
     pub lasting: usize,
     /// Datagrams that were lost.
     pub lost: u64,
+    /// How often each method and status was sent.
+    pub said: BTreeMap<String, usize>,
 }
 
 enum Step {
     Datagram {
-        to: usize,
+        from: SocketAddr,
+        to: SocketAddr,
         bytes: Vec<u8>,
     },
     Begin,
-    Answer(CallKey),
-    Reject(CallKey),
+    Progress(usize, CallKey),
+    Answer(usize, CallKey),
+    Reject(usize, CallKey, u16),
     HangUp(usize, CallKey),
     Reoffer(usize, CallKey, Direction),
+    Located(CallKey, String),
     /// All is calm: look at the calls that are up, and end them.
     Look,
-}
-
-/// How bad the network is while it is.
-struct Weather {
-    lost_percent: u64,
-    doubled_percent: u64,
-    slowest_ms: u64,
 }
 
 struct Line {
     chance: Chance,
     origin: Instant,
     now: Duration,
-    ends: [Endpoint; 2],
-    addresses: [SocketAddr; 2],
+    ends: Vec<Endpoint>,
+    middle: Middle,
+    doorkeeper: Doorkeeper,
     heap: BinaryHeap<Reverse<(Duration, u64)>>,
     steps: BTreeMap<u64, Step>,
     scheduled: u64,
-    weather: Weather,
-    pairs: Vec<Pair>,
-    /// Which pair a call of an end belongs to.
-    known: [BTreeMap<CallKey, usize>; 2],
+    network: Network,
+    talks: Vec<Talk>,
+    /// Which talk, and which side of it, a call of an end is.
+    known: BTreeMap<(usize, CallKey), (usize, usize)>,
     report: CallsReport,
     failure: Option<String>,
 }
@@ -116,43 +119,30 @@ pub fn run_calls(seed: u64) -> Result<CallsReport, String> {
     line.check_the_end()
 }
 
+fn servers() -> Vec<SocketAddr> {
+    PORTS[1..].iter().map(|port| at(*port)).collect()
+}
+
 impl Line {
     fn draw(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
-        let addresses = [5070, 5060].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        let reliabilities = [Reliability::Never, Reliability::WhenRequired, Reliability::WhenSupported];
-        let rules = DialogRules { reliability: *chance.pick(&reliabilities), ..DialogRules::default() };
-        let ends = addresses.map(|address| {
-            let mut end_seed = [0; 32];
-            end_seed[..16].copy_from_slice(&chance.bits().to_le_bytes());
-            Endpoint::new(EndpointConfig {
-                user_agent: "sim".to_owned(),
-                listens: vec![Listen { transport: TransportKind::Udp, local: address, advertised: address }],
-                calls_max: 100,
-                half_open_max: 100,
-                half_open_per_source_max: 100,
-                rules: rules.clone(),
-                seed: end_seed,
-                ..EndpointConfig::default()
-            })
-        });
-        let weather = Weather {
-            lost_percent: chance.below(31),
-            doubled_percent: chance.below(31),
-            slowest_ms: 2 + chance.below(1_500),
-        };
+        let origin = Instant::now();
+        let network = Network::draw(&mut chance, &PORTS.map(at));
+        let has_cut = network.has_cut();
+        let ends = PORTS.iter().map(|port| plan::endpoint(&mut chance, at(*port), has_cut)).collect();
         let mut line = Self {
             chance,
-            origin: Instant::now(),
+            origin,
             now: Duration::ZERO,
             ends,
-            addresses,
+            middle: Middle::new(servers()),
+            doorkeeper: Doorkeeper::new(origin),
             heap: BinaryHeap::new(),
             steps: BTreeMap::new(),
             scheduled: 0,
-            weather,
-            pairs: Vec::new(),
-            known: Default::default(),
+            network,
+            talks: Vec::new(),
+            known: BTreeMap::new(),
             report: CallsReport::default(),
             failure: None,
         };
@@ -174,81 +164,114 @@ impl Line {
         self.steps.insert(self.scheduled, step);
     }
 
+    fn soon(&mut self, from_ms: u64, to_ms: u64, step: Step) {
+        let at = self.now + self.chance.between_ms(from_ms, to_ms);
+        self.at(at, step);
+    }
+
+    /// What a user does to a call may come too late for it; then the answer is that there is none.
     fn take(&mut self, step: Step) {
         let now = self.instant();
         match step {
-            Step::Datagram { to, bytes } => {
-                let (local, remote) = (self.addresses[to], self.addresses[1 - to]);
-                self.ends[to].handle_datagram(now, local, remote, &bytes);
-            }
+            Step::Datagram { from, to, bytes } => self.deliver(from, to, &bytes),
             Step::Begin => self.begin(),
-            // The call may be over by now; then the answer is that there is none.
-            Step::Answer(call) => {
-                if let Ok(Some(agreed)) = self.ends[SERVER].answer(now, call, &capabilities(4000)) {
-                    self.with_pair(SERVER, call, |pair| pair.agree(SERVER, agreed.direction));
+            Step::Progress(end, call) => {
+                if let Ok(Some(agreed)) = self.ends[end].progress(now, call, &capabilities(4_000)) {
+                    self.with_talk(end, call, |talk, side| talk.agree(side, agreed.direction));
                 }
             }
-            Step::Reject(call) => {
-                if self.ends[SERVER].reject(now, call, 486, &Because::default()).is_ok() {
-                    self.with_pair(SERVER, call, |pair| pair.act(SERVER));
+            Step::Answer(end, call) => {
+                let Ok(agreed) = self.ends[end].answer(now, call, &capabilities(4_000)) else { return };
+                self.with_talk(end, call, |talk, side| {
+                    talk.is_answered(side);
+                    agreed.iter().for_each(|agreed| talk.agree(side, agreed.direction));
+                });
+            }
+            Step::Reject(end, call, status) => {
+                if self.ends[end].reject(now, call, status, &Because::default()).is_ok() {
+                    self.with_talk(end, call, Talk::act);
                 }
             }
             Step::HangUp(end, call) => {
                 if self.ends[end].hang_up(now, call, &Because::default()).is_ok() {
-                    self.with_pair(end, call, |pair| pair.act(end));
+                    self.with_talk(end, call, Talk::act);
                 }
             }
             Step::Reoffer(end, call, direction) => {
-                let ours = capabilities(if end == PHONES { 6000 } else { 4000 });
+                let ours = capabilities(if end == PHONE { 6_000 } else { 4_000 });
                 let _ = self.ends[end].reoffer(now, call, &ours, direction);
+            }
+            Step::Located(call, uri) => {
+                self.ends[PHONE].handle_located(now, call, &plan::located(&uri, &servers()));
             }
             Step::Look => self.look(),
         }
     }
 
-    /// What both sides know of a call is the same; then one of them hangs up.
-    fn look(&mut self) {
-        for pair in 0..self.pairs.len() {
-            let Some(up) = self.pairs[pair].up() else { continue };
-            match up {
-                Ok(calls) => {
-                    self.report.lasting += 1;
-                    let end = usize::from(self.chance.percent(50));
-                    let at = self.now + self.chance.between_ms(0, 5_000);
-                    self.at(at, Step::HangUp(end, calls[end]));
-                }
-                Err(why) => self.fail(why),
+    fn deliver(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        let now = self.instant();
+        if let Some(end) = PORTS.iter().position(|port| at(*port) == to) {
+            self.ends[end].handle_datagram(now, to, from, bytes);
+        } else if to == MIDDLE {
+            for Letter { to, bytes, sure } in self.middle.handle(&mut self.chance, from, bytes) {
+                self.send(MIDDLE, to, &bytes, sure);
             }
         }
     }
 
-    fn with_pair<T>(&mut self, end: usize, call: CallKey, change: impl FnOnce(&mut Pair) -> T) -> Option<T> {
-        let pair = self.known[end].get(&call).and_then(|pair| self.pairs.get_mut(*pair))?;
-        Some(change(pair))
+    /// What both sides know of a call is the same; then one of them hangs up.
+    fn look(&mut self) {
+        for number in 0..self.talks.len() {
+            if self.network.has_cut() {
+                // Somebody is gone without a word; by now the session timers of the others have told them.
+                let is_dead = |end: usize| self.network.is_cut(at(PORTS[end]));
+                if self.talks[number].is_with_the_dead(is_dead) {
+                    self.fail(format!("it outlived its session: {:?}", self.talks[number]));
+                }
+                let phone = self.talks[number].sides[0].call;
+                self.soon(0, 5_000, Step::HangUp(PHONE, phone));
+                continue;
+            }
+            match self.talks[number].up() {
+                None => {}
+                Some(Ok(places)) => {
+                    self.report.lasting += 1;
+                    let place = places[usize::from(self.chance.percent(50))];
+                    let side = &self.talks[number].sides[place];
+                    let hang_up = Step::HangUp(side.end, side.call);
+                    self.soon(0, 5_000, hang_up);
+                }
+                Some(Err(why)) => self.fail(why),
+            }
+        }
+    }
+
+    fn with_talk<T>(
+        &mut self,
+        end: usize,
+        call: CallKey,
+        change: impl FnOnce(&mut Talk, usize) -> T,
+    ) -> Option<T> {
+        let (talk, side) = *self.known.get(&(end, call))?;
+        Some(change(&mut self.talks[talk], side))
     }
 
     fn begin(&mut self) {
-        let number = self.pairs.len();
-        let outgoing = OutgoingCall {
-            from_user: number.to_string(),
-            delays_offer: self.chance.percent(20),
-            ..OutgoingCall::new(
-                "sip:12345678@127.0.0.1:5060",
-                Target { transport: TransportKind::Udp, remote: self.addresses[SERVER] },
-                capabilities(6000),
-            )
-        };
+        let number = self.talks.len();
+        let way = Way::draw(&mut self.chance);
+        let outgoing = plan::outgoing(&mut self.chance, number, way, &servers());
         let now = self.instant();
-        match self.ends[PHONES].call(now, &outgoing) {
+        match self.ends[PHONE].call(now, &outgoing) {
             Ok(call) => {
                 self.report.begun += 1;
-                self.pairs.push(Pair::begun(call));
-                self.known[PHONES].insert(call, number);
+                self.talks.push(Talk::begun(way, PHONE, call));
+                self.known.insert((PHONE, call), (number, 0));
+                // Early or late, and now and then in the very moment of the answer.
                 if self.chance.percent(70) {
-                    let at = self.now + self.chance.between_ms(0, 30_000);
-                    self.at(at, Step::HangUp(PHONES, call));
+                    let latest = if self.chance.percent(40) { 3_500 } else { 30_000 };
+                    self.soon(0, latest, Step::HangUp(PHONE, call));
                 }
-                self.change_now_and_then(PHONES, call);
+                self.change_now_and_then(PHONE, call);
             }
             Err(error) => self.fail(format!("a phone could not call: {error}")),
         }
@@ -257,21 +280,23 @@ impl Line {
     /// Hold and resume, as people do and conferences.
     fn change_now_and_then(&mut self, end: usize, call: CallKey) {
         for _ in 0..self.chance.below(4) {
-            let at = self.now + self.chance.between_ms(500, 30_000);
-            let direction = if self.chance.percent(50) { Direction::SendOnly } else { Direction::SendRecv };
-            self.at(at, Step::Reoffer(end, call, direction));
+            let direction = self.direction();
+            self.soon(500, 30_000, Step::Reoffer(end, call, direction));
         }
     }
 
+    fn direction(&mut self) -> Direction {
+        if self.chance.percent(50) { Direction::SendOnly } else { Direction::SendRecv }
+    }
+
     fn drain(&mut self) {
-        for end in [PHONES, SERVER] {
+        for end in 0..self.ends.len() {
             while let Some(output) = self.ends[end].poll_output() {
                 match output {
-                    Output::SendDatagram { bytes, .. } => self.send(1 - end, &bytes),
-                    Output::Call(call, event) => self.event(end, call, event),
-                    Output::Locate { .. } | Output::Registration(..) => {
-                        self.fail("a redirection or a registration that nobody asked for".to_owned());
-                    }
+                    Output::SendDatagram { local, remote, bytes } => self.send(local, remote, &bytes, false),
+                    Output::Call(call, event) => self.event(end, call, &event),
+                    Output::Locate { call, uri } => self.soon(1, 500, Step::Located(call, uri)),
+                    Output::Registration(..) => self.fail("a registration that nobody asked for".to_owned()),
                     Output::SendStream { .. } | Output::Connect { .. } | Output::Disconnect { .. } => {
                         self.fail("TCP where nobody speaks it".to_owned());
                     }
@@ -280,88 +305,105 @@ impl Line {
         }
     }
 
-    fn send(&mut self, to: usize, bytes: &[u8]) {
-        let is_stormy = self.now < STORM;
-        let Weather { lost_percent, doubled_percent, slowest_ms } = self.weather;
-        if is_stormy && self.chance.percent(lost_percent) {
-            self.report.lost += 1;
-            return;
-        }
-        let copies = if is_stormy && self.chance.percent(doubled_percent) { 2 } else { 1 };
-        for _ in 0..copies {
-            let slowest = if is_stormy { slowest_ms } else { 20 };
-            let at = self.now + self.chance.between_ms(1, slowest);
-            self.at(at, Step::Datagram { to, bytes: bytes.to_vec() });
+    fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8], sure: bool) {
+        for late in self.network.fate(&mut self.chance, self.now, [from, to], bytes, sure) {
+            self.at(self.now + late, Step::Datagram { from, to, bytes: bytes.to_vec() });
         }
     }
 
-    fn event(&mut self, end: usize, call: CallKey, event: CallEvent) {
-        if let CallEvent::Incoming(incoming) = &event {
-            self.incoming(end, call, &incoming.caller);
+    fn event(&mut self, end: usize, call: CallKey, event: &CallEvent) {
+        if let CallEvent::Incoming(incoming) = event {
+            self.incoming(end, call, incoming);
             return;
         }
         self.report.answered += usize::from(matches!(event, CallEvent::Answered(_)));
         self.report.changed += usize::from(matches!(event, CallEvent::Changed(_)));
-        match self.with_pair(end, call, |pair| pair.tell(end, &event)) {
+        match self.with_talk(end, call, |talk, side| talk.tell(side, event)) {
             None => self.fail(format!("{call:?} was never begun: {event:?}")),
             Some(Err(why)) => self.fail(format!("{call:?}: {why}")),
             Some(Ok(())) => {}
         }
     }
 
-    fn incoming(&mut self, end: usize, call: CallKey, caller: &str) {
-        let number = caller.parse().ok().filter(|number| *number < self.pairs.len() && end == SERVER);
-        let Some(number) = number.filter(|number: &usize| self.pairs[*number].come(call)) else {
-            self.fail(format!("{call:?} of {caller} comes in twice, or at a phone"));
+    fn incoming(&mut self, end: usize, call: CallKey, incoming: &IncomingCall) {
+        let number: Option<usize> =
+            incoming.caller.parse().ok().filter(|number| *number < self.talks.len() && end != PHONE);
+        let Some(number) = number else {
+            self.fail(format!("{call:?} of {} comes to {end}", incoming.caller));
             return;
         };
-        self.known[SERVER].insert(call, number);
-        self.report.came += 1;
         let now = self.instant();
+        if incoming.dialled == "secret"
+            && let Some(challenge) = self.doorkeeper.judge(now, incoming.source, &incoming.credentials)
+        {
+            if let Err(why) = self.ends[end].challenge(now, call, &challenge) {
+                self.fail(format!("a call that comes can be challenged: {why}"));
+            }
+            // Of such a call nothing follows but its end.
+            let side = self.talks[number].challenged(end, call);
+            self.known.insert((end, call), (number, side));
+            return;
+        }
+        match self.talks[number].come(end, call) {
+            Ok(side) => {
+                self.known.insert((end, call), (number, side));
+            }
+            Err(why) => {
+                self.fail(why);
+                return;
+            }
+        }
+        self.report.came += 1;
+        self.treat(end, call, number);
+    }
+
+    /// What a server does with a call.
+    fn treat(&mut self, end: usize, call: CallKey, number: usize) {
         if self.chance.percent(50) {
-            let _ = self.ends[SERVER].ring(now, call);
+            let now = self.instant();
+            let _ = self.ends[end].ring(now, call);
         }
-        let at = self.now + self.chance.between_ms(0, 3_000);
-        let step = if self.chance.percent(15) { Step::Reject(call) } else { Step::Answer(call) };
-        self.at(at, step);
         if self.chance.percent(30) {
-            let at = at + self.chance.between_ms(0, 20_000);
-            self.at(at, Step::HangUp(SERVER, call));
+            self.soon(0, 1_500, Step::Progress(end, call));
         }
-        self.change_now_and_then(SERVER, call);
+        if self.chance.percent(15) {
+            let status = *self.chance.pick(&[486, 486, 503, 600]);
+            self.soon(0, 3_000, Step::Reject(end, call, status));
+            return;
+        }
+        self.soon(0, 3_000, Step::Answer(end, call));
+        if self.chance.percent(30) {
+            self.soon(0, 23_000, Step::HangUp(end, call));
+        }
+        self.change_now_and_then(end, call);
+        // Both sides have the same idea in the same moment.
+        if self.chance.percent(30) {
+            let at = self.now + self.chance.between_ms(500, 20_000);
+            let phone = self.talks[number].sides[0].call;
+            for (end, call) in [(PHONE, phone), (end, call)] {
+                let direction = self.direction();
+                self.at(at, Step::Reoffer(end, call, direction));
+            }
+        }
     }
 
     fn fail(&mut self, why: String) {
         self.failure.get_or_insert(why);
     }
 
-    fn check_the_end(self) -> Result<CallsReport, String> {
-        for end in [PHONES, SERVER] {
-            let counters = self.ends[end].counters();
-            let left =
-                (counters.calls, counters.half_open, counters.transactions, counters.transaction_bytes);
-            if left != (0, 0, 0, 0) || self.ends[end].poll_timeout().is_some() {
+    fn check_the_end(mut self) -> Result<CallsReport, String> {
+        for end in &self.ends {
+            let counters = end.counters();
+            if counters.entries != 0 || end.poll_timeout().is_some() {
                 return Err(format!("left at the end: {counters:?}"));
             }
         }
-        for pair in &self.pairs {
-            pair.check_the_end().map_err(|why| format!("{why}: {pair:?}"))?;
+        let run = Run { is_fair: self.network.is_fair() };
+        for talk in &self.talks {
+            talk.check_the_end(run).map_err(|why| format!("{why}: {talk:?}"))?;
         }
-        // A phone may give up before its INVITE got through; a call that nobody made never comes.
-        if self.report.came > self.report.begun || self.report.answered > self.report.came {
-            return Err(format!("more calls than were made: {:?}", self.report));
-        }
+        self.report.lost = self.network.lost;
+        self.report.said = self.network.said;
         Ok(self.report)
-    }
-}
-
-fn capabilities(port: u16) -> Capabilities {
-    Capabilities {
-        address: Ipv4Addr::LOCALHOST.into(),
-        port,
-        codecs: vec![CodecName::new("PCMU", 8_000, 0)],
-        telephone_event: true,
-        security: MediaSecurity::Refuse,
-        key_seed: KeySeed::new([0; 32]),
     }
 }

@@ -438,6 +438,11 @@ pub struct EndpointCounters {
     pub connections: usize,
     /// Registrations of ours, whether they hold or not.
     pub registrations: usize,
+    /// Entries of all maps and queues that are about somebody: none where nobody calls and no timer runs, whatever went
+    /// before.
+    pub entries: usize,
+    /// What is remembered of those who are gone: targets that did not work, callees that were hung up on. It has a bound.
+    pub remembered: usize,
     /// Datagrams and messages that were no SIP or belonged to nothing, and could not be answered.
     pub dropped: u64,
     /// Requests refused for lack of room.

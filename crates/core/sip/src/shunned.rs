@@ -32,6 +32,10 @@ impl Shunned {
         *kept = until.max(*kept);
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.until.len()
+    }
+
     /// A target works again.
     pub(crate) fn remove(&mut self, target: Target) {
         self.until.remove(&target);

@@ -120,6 +120,11 @@ impl Timers {
         }
     }
 
+    /// The entries of both its maps: none where nothing runs.
+    pub(crate) fn entries(&self) -> usize {
+        self.by_time.len() + self.by_owner.len()
+    }
+
     /// When the next one is due.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.by_time.first().map(|(at, _, _)| *at)

@@ -115,6 +115,12 @@ impl Wire {
         self.connections.len()
     }
 
+    /// The entries of all maps and of the queue: none where there is no connection, no timer and nothing to do.
+    pub(crate) fn entries(&self) -> usize {
+        let connections = self.connections.len() + self.by_remote.len() + self.accepted_by_source.len();
+        self.outputs.len() + connections + self.timers.entries()
+    }
+
     /// Keeps an accepted connection, or closes it where there are too many, of all or of this source.
     pub(crate) fn accept(&mut self, now: Instant, connection: ConnectionId, path: Path) {
         let source = source_of(path.remote.ip());

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use harness::callee::{Callee, methods};
 use harness::phone::{OFFER, header};
-use harness::{World, start_line};
+use harness::{World, capabilities, start_line};
 use partyline_sip::endpoint::{Because, CallEnd, CallEvent};
 use partyline_sip::rules::DialogRules;
+use partyline_sip::sdp::Direction;
 
 fn called() -> (World, Callee) {
     Callee::called(false, &DialogRules::default())
@@ -65,6 +66,30 @@ fn a_second_answer_is_acked_each_time_and_hung_up_once() {
     assert!(matches!(callee.events(&world)[..], [CallEvent::Answered(_)]));
 }
 
+/// Shows RFC 3261 §13.2.2.4: an offer in the 2xx of a callee that is not wanted gets an answer in the ACK all the same.
+#[test]
+fn a_second_answer_that_offers_is_turned_down_in_its_ack() {
+    let (mut world, mut callee) = Callee::called(true, &DialogRules::default());
+    callee.says(&mut world, "200 OK", "x", "", OFFER);
+    let sent = callee.says(&mut world, "200 OK", "y", "", OFFER);
+    assert_eq!(methods(&sent), ["ACK", "BYE"]);
+    let ack = String::from_utf8(sent[0].clone()).unwrap();
+    assert!(ack.contains("\r\nm=audio 0 RTP/AVP "), "{ack}");
+}
+
+/// Shows RFC 3261 §12.2.1.1: the BYE of a callee that is not wanted comes after all that it was asked before.
+#[test]
+fn a_callee_that_was_pracked_and_is_not_wanted_gets_a_bye_of_a_higher_number() {
+    let (mut world, mut callee) = called();
+    for rseq in 1..=3 {
+        callee.says(&mut world, "180 Ringing", "y", &format!("Require: 100rel\r\nRSeq: {rseq}\r\n"), "");
+    }
+    callee.says(&mut world, "200 OK", "x", "", OFFER);
+    let sent = callee.says(&mut world, "200 OK", "y", "", OFFER);
+    assert_eq!(methods(&sent), ["ACK", "BYE"]);
+    assert_eq!(header(&sent[1], "CSeq").as_deref(), Some("5 BYE"));
+}
+
 /// Shows RFC 6228 §4: 199 tells of one callee only, and rings nobody.
 #[test]
 fn a_callee_that_is_out_ends_nothing() {
@@ -107,6 +132,22 @@ fn both_callees_that_answer_a_cancelled_call_are_hung_up() {
         callee.responds(&mut world, &sent[1], "200 OK", tag, "", "");
     }
     assert_empty(&mut world);
+}
+
+#[test]
+fn nothing_is_told_of_a_call_after_its_end() {
+    let (mut world, mut callee) = called();
+    let more = "Require: 100rel\r\nRSeq: 1\r\nAllow: UPDATE\r\n";
+    let prack = callee.says(&mut world, "183 Progress", "x", more, OFFER).remove(0);
+    callee.responds(&mut world, &prack, "200 OK", "x", "", "");
+    let (now, ours) = (world.now, capabilities(4_000));
+    world.agents[0].endpoint.reoffer(now, callee.call, &ours, Direction::SendOnly).unwrap();
+    world.drain();
+    let update = callee.heard(&world).remove(0);
+    assert_eq!(methods(std::slice::from_ref(&update)), ["UPDATE"]);
+    world.agents[0].endpoint.hang_up(now, callee.call, &Because::default()).unwrap();
+    callee.responds(&mut world, &update, "488 Not Acceptable Here", "x", "", "");
+    assert_eq!(callee.events(&world).last(), Some(&CallEvent::Ended(CallEnd::WeHungUp)));
 }
 
 /// Shows RFC 3261 §13.2.2.4: a 2xx is acknowledged as long as it is sent again, and what comes to nobody is dropped.

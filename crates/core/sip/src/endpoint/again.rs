@@ -242,6 +242,7 @@ impl Endpoint {
                 if let Phase::Outgoing(outgoing) = &mut call.phase {
                     branch.clone_into(&mut outgoing.branch);
                     outgoing.via = via;
+                    call.early_cseq = outgoing.last_number().max(call.early_cseq);
                     outgoing.early.clear();
                     outgoing.progress = Progress::Silent;
                 }

@@ -25,6 +25,10 @@ pub(super) struct Call {
     pub(super) unacked: Option<Unacked>,
     /// A change of the media that we want and that is not answered.
     pub(super) reoffer: Option<Reoffer>,
+    /// Ours: whether its INVITE made no offer, so that those who answer make one.
+    pub(super) delays_offer: bool,
+    /// Ours: the highest number of a request to anybody before the answer.
+    pub(super) early_cseq: u32,
     /// What is left to try, where the call is ours or we have credentials for it.
     pub(super) effort: Option<Box<Effort>>,
     /// Reliable provisional responses of ours, where they are to be.
@@ -175,6 +179,13 @@ pub(super) struct Unacked {
     pub(super) bye: Option<Because>,
 }
 
+impl Outgoing {
+    /// The highest number of a request to any of the callees.
+    pub(super) fn last_number(&self) -> u32 {
+        self.early.iter().map(|early| early.dialog.local_cseq).max().unwrap_or_default()
+    }
+}
+
 impl Call {
     pub(super) fn new(dialog: Dialog, invite: TransactionId, phase: Phase, session: Session) -> Self {
         Self {
@@ -184,6 +195,8 @@ impl Call {
             session,
             unacked: None,
             reoffer: None,
+            delays_offer: false,
+            early_cseq: 0,
             effort: None,
             reliable: None,
             allows_update: false,
@@ -239,6 +252,11 @@ impl Calls {
     /// All that are remembered, those that only wait for the answer to a BYE too.
     pub(super) fn remembered(&self) -> usize {
         self.live.len()
+    }
+
+    /// The entries of all maps: none where there are no calls.
+    pub(super) fn entries(&self) -> usize {
+        self.live.len() + self.by_dialog.len() + self.by_invite.len() + self.half_open_by_source.len()
     }
 
     /// Incoming ones that no ACK has confirmed.

@@ -60,7 +60,7 @@ impl Endpoint {
         };
         if (180..190).contains(&response.status) && outgoing.progress == Progress::Heard {
             outgoing.progress = Progress::Rang;
-            self.wire.tell(key, CallEvent::Ringing);
+            self.tell(key, CallEvent::Ringing);
         }
     }
 

@@ -19,6 +19,13 @@ impl Endpoint {
         }
     }
 
+    /// Tells the user what happened to a call; of one that is over nothing more is told.
+    pub(super) fn tell(&mut self, key: CallKey, event: CallEvent) {
+        if self.calls.open(key).is_some() {
+            self.wire.tell(key, event);
+        }
+    }
+
     /// Forgets a call and its timers.
     pub(super) fn forget(&mut self, key: CallKey) {
         self.wire.timers.disarm_all(Owner::Call(key));

@@ -21,6 +21,10 @@ use crate::timer::{CALL_MAX, Owner, RINGING_MAX, T1, T1_64, Timer};
 use crate::transaction::server_key;
 use crate::wire::source_of;
 
+/// So many transactions are a crowd, in which nothing is kept of those who are challenged: more make challenges surer
+/// to arrive, fewer cost less; each is about a kilobyte.
+const CROWD: usize = 4_096;
+
 /// Whether a dialog is asked for that is secure all the way: by the Request-URI, or by the top Record-Route, or without
 /// one by the Contact ([RFC 3261 §12.1.1]).
 fn is_secured(request: &Request<'_>) -> bool {
@@ -255,10 +259,12 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Challenges the caller and forgets the call. The answer is sent once and no ACK is waited for: who does not hear
-    /// it calls again anyway, and a flood of strangers leaves nothing behind ([RFC 3261 §26.3.2.4]).
+    /// Challenges the caller and forgets the call. Who has heard 100 does not repeat its INVITE: the challenge is sent
+    /// again until ACK comes ([RFC 3261 §17.2.1]). In a crowd it is sent once, so that a flood of strangers leaves
+    /// nothing behind ([RFC 3261 §26.3.2.4]).
     pub(super) fn challenge_incoming(
         &mut self,
+        now: Instant,
         key: CallKey,
         challenge: &Challenge,
     ) -> Result<(), CallError> {
@@ -272,8 +278,12 @@ impl Endpoint {
             .iter()
             .fold(Reply::new(challenge.status()), |reply, value| reply.with(header, value));
         let bytes = self.written(&head, &reply, Some(&tag));
-        self.wire.send(&path, bytes);
-        self.transactions.abandon(&mut self.wire, transaction);
+        if path.is_reliable() || self.transactions.count() > CROWD {
+            self.wire.send(&path, bytes);
+            self.transactions.abandon(&mut self.wire, transaction);
+        } else {
+            self.transactions.respond(&mut self.wire, now, transaction, challenge.status(), bytes);
+        }
         self.finish(key, CallEnd::Challenged);
         self.forget(key);
         Ok(())

@@ -265,13 +265,13 @@ impl Endpoint {
         self.reject_incoming(now, call, status, because)
     }
 
-    /// Asks an incoming call for credentials: 401 or 407, as the challenge says. The call ends by that, and leaves
-    /// nothing behind; with an answer to the challenge it comes in anew.
+    /// Asks an incoming call for credentials: 401 or 407, as the challenge says. The call ends by that; with an answer to
+    /// the challenge it comes in anew. When many are challenged they leave nothing behind.
     ///
     /// # Errors
     /// [`CallError`] where the call is over or answered.
-    pub fn challenge(&mut self, call: CallKey, challenge: &Challenge) -> Result<(), CallError> {
-        self.challenge_incoming(call, challenge)
+    pub fn challenge(&mut self, now: Instant, call: CallKey, challenge: &Challenge) -> Result<(), CallError> {
+        self.challenge_incoming(now, call, challenge)
     }
 
     /// Hangs up: BYE, or CANCEL, or a refusal, whatever ends the call in its state.
@@ -364,6 +364,11 @@ impl Endpoint {
             transaction_bytes: self.transactions.bytes(),
             connections: self.wire.connections_count(),
             registrations: self.registrations.count(),
+            entries: self.calls.entries()
+                + self.transactions.entries()
+                + self.wire.entries()
+                + self.registrations.count(),
+            remembered: self.shunned.count() + self.dismissed.len(),
             dropped: tally.dropped,
             overloaded: tally.overloaded,
             connections_refused: tally.connections_refused,

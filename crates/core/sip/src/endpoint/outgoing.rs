@@ -23,6 +23,9 @@ use crate::wire::Path;
 /// How many superfluous callees are remembered as hung up; each costs about 100 bytes.
 const DISMISSED_MAX: usize = 256;
 
+/// More than a callee is ever asked before it answers.
+const EARLY_REQUESTS_MAX: u32 = 1_000;
+
 /// The session description in a response.
 pub(super) fn description<'a>(response: &Response<'a>) -> Option<&'a [u8]> {
     session_description(&response.headers, response.body).ok().flatten()
@@ -106,6 +109,7 @@ impl Endpoint {
             Phase::Outgoing(Outgoing { via, branch, offer, early: Vec::new(), progress: Progress::Silent });
         let mut call = Call::new(dialog, invite, phase, session);
         call.effort = Some(Box::new(effort));
+        call.delays_offer = wanted.delays_offer;
         self.calls.add(key, call);
         self.wire.count_call(&path, true);
         self.wire.timers.arm(Owner::Call(key), Timer::C, now + RINGING_MAX);
@@ -195,16 +199,21 @@ impl Endpoint {
     fn accepted(&mut self, now: Instant, key: CallKey, source: Path, response: &Response<'_>) {
         let Some(call) = self.calls.of(key) else {
             // The call is over and forgotten; a fork that answers late has to be hung up still.
-            self.dismiss_fork(now, source, response);
+            self.dismiss_fork(now, source, response, None, None);
             return;
         };
         let tag = response.core.to.tag().unwrap_or_default();
+        let answer = Some(&*call).filter(|call| call.delays_offer).and_then(|call| {
+            let offer = description(response)?;
+            call.session.decline(offer)
+        });
+        let early_cseq = call.early_cseq;
         if matches!(call.phase, Phase::Outgoing(_)) {
             self.established(now, key, response);
         } else if call.dialog.remote_tag == tag {
             self.ack_again(now, key);
         } else {
-            self.dismiss_fork(now, source, response);
+            self.dismiss_fork(now, source, response, Some(early_cseq), answer.as_deref());
         }
     }
 
@@ -213,6 +222,8 @@ impl Endpoint {
         let Some(call) = self.calls.of(key) else { return };
         let Phase::Outgoing(outgoing) = &mut call.phase else { return };
         let offer = outgoing.offer.take();
+        // The callees that are not wanted have had requests too; their BYE comes after these.
+        call.early_cseq = outgoing.last_number().max(call.early_cseq);
         let tag = response.core.to.tag().unwrap_or_default();
         if let Some(place) = outgoing.early.iter().position(|early| early.dialog.remote_tag == tag) {
             let early = outgoing.early.swap_remove(place);
@@ -237,7 +248,7 @@ impl Endpoint {
         }
         self.session_granted(now, key, response);
         match outcome {
-            Ok(agreement) => self.wire.tell(key, CallEvent::Answered(agreement)),
+            Ok(agreement) => self.tell(key, CallEvent::Answered(agreement)),
             Err(why) => {
                 let text = why.warning().map_or("Malformed session description", |(_, text)| text).to_owned();
                 self.end(now, key, CallEnd::NoAgreement, &Because { text, cause: 488, retry_after: None });
@@ -275,8 +286,16 @@ impl Endpoint {
     }
 
     /// A second callee answered a forked INVITE, or one whose call is forgotten: ACK each time, and BYE once
-    /// ([RFC 3261 §13.2.2.4]).
-    pub(super) fn dismiss_fork(&mut self, now: Instant, source: Path, response: &Response<'_>) {
+    /// ([RFC 3261 §13.2.2.4]). `last` is the number of the last request that it may have had, where that is known;
+    /// `answer` turns the offer down that the 2xx may hold.
+    pub(super) fn dismiss_fork(
+        &mut self,
+        now: Instant,
+        source: Path,
+        response: &Response<'_>,
+        last: Option<u32>,
+        answer: Option<&[u8]>,
+    ) {
         let core = &response.core;
         let contact = response.headers.first(HeaderName::Contact);
         let contact = contact.and_then(|value| split_commas(value).next());
@@ -295,7 +314,7 @@ impl Endpoint {
         };
         let mut dialog = Dialog::begin(beginning);
         dialog.establish(response);
-        self.send_ack(now, &dialog, core.cseq, None);
+        self.send_ack(now, &dialog, core.cseq, answer);
         let name = [core.call_id, b"\0", local_tag, b"\0", core.to.tag().unwrap_or_default()].concat();
         if self.dismissed.contains(&name) {
             return;
@@ -304,7 +323,9 @@ impl Endpoint {
         if self.dismissed.len() > DISMISSED_MAX {
             self.dismissed.pop_front();
         }
-        dialog.local_cseq = core.cseq.saturating_add(1);
+        // Numbers may be left out, and may not go back (§12.2.2).
+        let last = last.unwrap_or(core.cseq.saturating_add(EARLY_REQUESTS_MAX)).max(core.cseq);
+        dialog.local_cseq = last.saturating_add(1);
         let because = Because { text: "Answered elsewhere".to_owned(), cause: 200, retry_after: None };
         self.send_bye(now, &mut dialog, &because, User::Nobody);
     }

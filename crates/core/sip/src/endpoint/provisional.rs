@@ -276,7 +276,7 @@ impl Endpoint {
         if session.agreement.as_ref() != Some(&agreement) {
             session.agreement = Some(agreement.clone());
             let event = if is_up { CallEvent::Changed(agreement) } else { CallEvent::Early(agreement) };
-            self.wire.tell(key, event);
+            self.tell(key, event);
         }
     }
 }

@@ -194,7 +194,7 @@ impl Endpoint {
         let is_accepted = (200..300).contains(&response.status);
         let Some(call) = self.calls.of(key) else {
             if is_accepted && is_invite {
-                self.dismiss_fork(now, source, response);
+                self.dismiss_fork(now, source, response, None, None);
             }
             return;
         };

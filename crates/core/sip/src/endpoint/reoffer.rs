@@ -119,7 +119,7 @@ impl Endpoint {
         let Some(call) = self.calls.of(key) else {
             // The call is over and forgotten; its other side may not know.
             if is_invite {
-                self.dismiss_fork(now, source, response);
+                self.dismiss_fork(now, source, response, None, None);
             }
             return;
         };
@@ -155,7 +155,7 @@ impl Endpoint {
                 session.direction = wanted.direction;
                 session.agreement = Some(agreement.clone());
                 let event = if is_up { CallEvent::Changed(agreement) } else { CallEvent::Early(agreement) };
-                self.wire.tell(key, event);
+                self.tell(key, event);
             }
             Err(_) => {
                 let text = "No answer that fits".to_owned();
@@ -188,8 +188,8 @@ impl Endpoint {
                 self.end(now, key, CallEnd::Refused { status }, &Because::default());
             }
             // The call stays as it was, and the user hears that.
-            (_, Some(agreement)) if is_up => self.wire.tell(key, CallEvent::Changed(agreement)),
-            (_, Some(agreement)) => self.wire.tell(key, CallEvent::Early(agreement)),
+            (_, Some(agreement)) if is_up => self.tell(key, CallEvent::Changed(agreement)),
+            (_, Some(agreement)) => self.tell(key, CallEvent::Early(agreement)),
             (_, None) => {}
         }
     }

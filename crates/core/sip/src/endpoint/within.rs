@@ -116,7 +116,7 @@ impl Endpoint {
         }
         call.session.is_agreed = true;
         let untold = call.session.agreement.clone().filter(|_| !is_told);
-        self.wire.tell(key, CallEvent::Confirmed(untold));
+        self.tell(key, CallEvent::Confirmed(untold));
     }
 
     /// A new INVITE is only sent by who has our 2xx to the one before: it does for the ACK that has not come.
@@ -289,7 +289,7 @@ impl Endpoint {
             Some(None) => self.reply(now, asked, &Reply::because(400, "No Key")),
             Some(Some(pressed)) => {
                 self.reply(now, asked, &Reply::new(200));
-                self.wire.tell(key, CallEvent::Key(pressed));
+                self.tell(key, CallEvent::Key(pressed));
             }
             // Without a body it only asks whether we are there.
             None => self.reply(now, asked, &Reply::new(200)),

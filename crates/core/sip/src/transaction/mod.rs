@@ -73,6 +73,12 @@ impl<U: Copy> Transactions<U> {
         self.live.len()
     }
 
+    /// The entries of all maps: none where there are no transactions.
+    pub(crate) fn entries(&self) -> usize {
+        let names = self.servers.len() + self.merged.len() + self.clients.len();
+        self.live.len() + self.weights.len() + names
+    }
+
     /// The bytes that all of them keep, and cost.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes

@@ -331,7 +331,7 @@ impl SipTask {
                 let _ = self.endpoint.reject(now, call, status, &because);
             }
             Command::Challenge { call, challenge } => {
-                let _ = self.endpoint.challenge(call, &challenge);
+                let _ = self.endpoint.challenge(now, call, &challenge);
             }
             Command::Trust(trusted) => self.endpoint.trust(trusted),
             Command::Register { wanted, reply } => self.register(now, &wanted, reply),
