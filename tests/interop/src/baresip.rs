@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use tempfile::TempDir;
 
-use crate::sound::{RATE_HZ, read_samples, write_tone};
+use crate::sound::{RATE_HZ, Recording, write_tone};
 
 /// How long anything may take before a test gives up on it; far above what it needs.
 const CEILING: Duration = Duration::from_secs(30);
@@ -190,12 +190,12 @@ impl Baresip {
         String::from_utf8_lossy(&printed).into_owned()
     }
 
-    /// What it has heard, decoded, at the codec's rate. Complete only after [`Baresip::quit`].
+    /// What it has heard, decoded. Complete only after [`Baresip::quit`].
     ///
     /// # Errors
     /// When it kept no recording.
-    pub fn heard(&self) -> anyhow::Result<Vec<i16>> {
-        Ok(read_samples(&self.recording().context("baresip kept no recording")?)?)
+    pub fn heard(&self) -> anyhow::Result<Recording> {
+        Ok(Recording::read(&self.recording().context("baresip kept no recording")?)?)
     }
 
     fn recording(&self) -> Option<PathBuf> {

@@ -19,8 +19,11 @@ use tempfile::TempDir;
 const CEILING: Duration = Duration::from_secs(30);
 /// How often the first mark is sent until the capture runs.
 const MARK_EVERY: Duration = Duration::from_millis(20);
-const BEGIN: &[u8] = b"partyline interop: the capture begins";
-const END: &[u8] = b"partyline interop: the capture ends";
+/// What marks a begin or an end, before the marker's own address: captures of one process see each other's marks.
+const MARKS: [(Mark, &str); 2] = [
+    (Mark::Begin, "partyline interop: the capture begins"),
+    (Mark::End, "partyline interop: the capture ends"),
+];
 
 /// A capture that is running.
 #[derive(Debug)]
@@ -28,6 +31,7 @@ pub struct Capture {
     child: Child,
     folder: TempDir,
     marker: UdpSocket,
+    texts: [(Mark, Vec<u8>); 2],
     seen: Receiver<Mark>,
     keeper: Option<JoinHandle<std::io::Result<()>>>,
 }
@@ -68,16 +72,20 @@ impl Capture {
         let output = child.stdout.take().context("dumpcap has no output")?;
         let file = File::create(captured_file(folder.path()))?;
         let (tell, seen) = channel();
-        let keeper = std::thread::spawn(move || keep(output, file, &tell));
         let marker = UdpSocket::bind((marker, 0))?;
-        marker.connect(marker.local_addr()?)?;
-        let capture = Self { child, folder, marker, seen, keeper: Some(keeper) };
-        capture.wait_mark(BEGIN, Mark::Begin)?;
+        let own = marker.local_addr()?;
+        marker.connect(own)?;
+        let texts = MARKS.map(|(mark, text)| (mark, format!("{text} {own}.").into_bytes()));
+        let expected = texts.clone();
+        let keeper = std::thread::spawn(move || keep(output, file, &expected, &tell));
+        let capture = Self { child, folder, marker, texts, seen, keeper: Some(keeper) };
+        capture.wait_mark(Mark::Begin)?;
         Ok(capture)
     }
 
     /// Sends a mark until it is captured: packets that were sent before it are in the file then.
-    fn wait_mark(&self, text: &[u8], mark: Mark) -> anyhow::Result<()> {
+    fn wait_mark(&self, mark: Mark) -> anyhow::Result<()> {
+        let (_, text) = self.texts.iter().find(|(of, _)| *of == mark).context("each mark has a text")?;
         let until = Instant::now() + CEILING;
         while Instant::now() < until {
             self.marker.send(text)?;
@@ -100,7 +108,7 @@ impl Capture {
     /// # Errors
     /// When dumpcap has ended before, or lost packets.
     pub fn end(mut self) -> anyhow::Result<Captured> {
-        self.wait_mark(END, Mark::End)?;
+        self.wait_mark(Mark::End)?;
         Command::new("kill").args(["-INT", &self.child.id().to_string()]).status()?;
         self.child.wait()?;
         let keeper = self.keeper.take().context("a capture ends once")?;
@@ -135,7 +143,13 @@ fn captured_file(folder: &Path) -> PathBuf {
 }
 
 /// Writes all that dumpcap captures to the file, and tells of the marks within.
-fn keep(mut output: impl Read, mut file: File, tell: &Sender<Mark>) -> std::io::Result<()> {
+fn keep(
+    mut output: impl Read,
+    mut file: File,
+    texts: &[(Mark, Vec<u8>)],
+    tell: &Sender<Mark>,
+) -> std::io::Result<()> {
+    let longest = texts.iter().map(|(_, text)| text.len()).max().unwrap_or(0);
     let mut bytes = vec![0; 65_536];
     let mut recent: Vec<u8> = Vec::new();
     loop {
@@ -145,13 +159,13 @@ fn keep(mut output: impl Read, mut file: File, tell: &Sender<Mark>) -> std::io::
         }
         file.write_all(&bytes[..length])?;
         recent.extend_from_slice(&bytes[..length]);
-        for (text, mark) in [(BEGIN, Mark::Begin), (END, Mark::End)] {
+        for (mark, text) in texts {
             if recent.windows(text.len()).any(|window| window == text) {
                 // Whoever waited may have given up.
-                let _ = tell.send(mark);
+                let _ = tell.send(*mark);
             }
         }
         // A mark may come in two pieces.
-        recent.drain(..recent.len().saturating_sub(BEGIN.len()));
+        recent.drain(..recent.len().saturating_sub(longest));
     }
 }

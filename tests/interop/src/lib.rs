@@ -21,6 +21,7 @@ pub use kamailio::{Forwarding, Kamailio, Subscriber};
 pub use linphone::{KeysBy, Linphone};
 pub use sipp::{Sipp, SippRun};
 pub use sipp_call::{SippCall, SippPlan};
+pub use sound::Recording;
 pub use tool::{ToolRun, run_tool};
-pub use trial::{PEER_HZ, Trial, hears_only};
+pub use trial::{PEER_HZ, Trial, hears_only, hears_only_in};
 pub use wire::{Fate, Message, Wire};

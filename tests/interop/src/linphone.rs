@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use tempfile::TempDir;
 
-use crate::sound::{RATE_HZ, read_samples, write_tone};
+use crate::sound::{RATE_HZ, Recording, write_tone};
 
 /// How long anything may take before a test gives up on it; far above what it needs.
 const CEILING: Duration = Duration::from_secs(30);
@@ -111,12 +111,12 @@ impl Linphone {
         Ok(())
     }
 
-    /// What it has heard, at 8 kHz. Complete only after [`Linphone::quit`].
+    /// What it has heard. Complete only after [`Linphone::quit`].
     ///
     /// # Errors
     /// When it kept no recording.
-    pub fn heard(&self) -> anyhow::Result<Vec<i16>> {
-        read_samples(&self.recording()).context("linphonec kept no recording")
+    pub fn heard(&self) -> anyhow::Result<Recording> {
+        Recording::read(&self.recording()).context("linphonec kept no recording")
     }
 
     /// What it printed.

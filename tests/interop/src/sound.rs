@@ -26,9 +26,36 @@ pub(crate) fn write_tone(path: &Path, hz: f32, seconds: u32, rate_hz: u32) -> Re
     writer.finalize()
 }
 
-/// The samples of a WAV file, perhaps one whose writer has not finished it.
-pub(crate) fn read_samples(path: &Path) -> Result<Vec<i16>, hound::Error> {
-    Ok(hound::WavReader::open(path)?.into_samples::<i16>().filter_map(Result::ok).collect())
+/// What a program has heard.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    /// Its samples.
+    pub samples: Vec<i16>,
+    /// How many make a second: that of the codec, which programs keep as it is.
+    pub rate_hz: u32,
+}
+
+impl Recording {
+    /// A WAV file's, perhaps of one whose writer has not finished it.
+    pub(crate) fn read(path: &Path) -> Result<Self, hound::Error> {
+        let reader = hound::WavReader::open(path)?;
+        let rate_hz = reader.spec().sample_rate;
+        Ok(Self { samples: reader.into_samples::<i16>().filter_map(Result::ok).collect(), rate_hz })
+    }
+
+    /// Its last seconds, or all where there is less.
+    #[must_use]
+    pub fn last(&self, seconds: usize) -> &[i16] {
+        let count = seconds * self.rate_hz as usize;
+        &self.samples[self.samples.len().saturating_sub(count)..]
+    }
+
+    /// A second of its middle, or all where there is less.
+    #[must_use]
+    pub fn middle(&self) -> &[i16] {
+        let second = (self.rate_hz as usize).min(self.samples.len());
+        &self.samples[(self.samples.len() - second) / 2..][..second]
+    }
 }
 
 /// A sample as G.711 µ-law (ITU-T G.711, table 2a).
@@ -62,6 +89,17 @@ pub(crate) fn from_a_law(octet: u8) -> i16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_recording_has_the_rate_of_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("heard.wav");
+        write_tone(&path, 440.0, 3, 48_000).unwrap();
+        let recording = Recording::read(&path).unwrap();
+        assert_eq!((recording.rate_hz, recording.samples.len()), (48_000, 144_000));
+        assert_eq!((recording.last(2).len(), recording.middle().len()), (96_000, 48_000));
+        assert_eq!(recording.last(9).len(), 144_000);
+    }
 
     #[test]
     fn mu_law_comes_back_within_a_step_of_its_size() {

@@ -12,6 +12,7 @@ use partyline_claims::{HEARD_DBOV, Party, Phone, SILENT_DBOV, ServerPlan, loopba
 
 use crate::capture::Capture;
 use crate::dissection::Dissection;
+use crate::sound::Recording;
 
 /// What programs under trial send: below all tones of our own callers, and above music and speech.
 pub const PEER_HZ: f32 = 2050.0;
@@ -119,7 +120,15 @@ impl Drop for Trial {
     }
 }
 
-/// Checks what a program heard in the end: the talker's tone, and not its own.
+/// Checks what a program heard in its last two seconds: the talker's tone, and not its own.
+///
+/// # Errors
+/// With the level that is wrong.
+pub fn hears_only_in(heard: &Recording, talker_hz: f32, own_hz: f32) -> anyhow::Result<()> {
+    hears_only(heard.last(2), heard.rate_hz, talker_hz, own_hz)
+}
+
+/// The same of samples.
 ///
 /// # Errors
 /// With the level that is wrong.

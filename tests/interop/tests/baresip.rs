@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use callbench::meter::tone_level_dbov;
-use partyline_claims::{HEARD_DBOV, ServerPlan};
-use partyline_interop::{BaresipPlan, PEER_HZ, Trial, hears_only};
+use partyline_claims::{HEARD_DBOV, ServerPlan, loopback_of_my_own};
+use partyline_interop::{BaresipPlan, PEER_HZ, Trial, hears_only_in};
 
 const RATE_HZ: u32 = 8000;
 
@@ -25,9 +25,7 @@ async fn baresip_talks(trial: &Trial, plan: &BaresipPlan, target: &str) -> f32 {
     phone.quit().await.unwrap();
     trial.party.server.wait_count("conferee", "leave_reason = 'hung_up'", 1).await.unwrap();
 
-    let (heard, two_seconds) = (phone.heard().unwrap(), 2 * plan.rate_hz as usize);
-    let last = &heard[heard.len().saturating_sub(two_seconds)..];
-    hears_only(last, plan.rate_hz, talker.tone_hz, PEER_HZ).unwrap();
+    hears_only_in(&phone.heard().unwrap(), talker.tone_hz, PEER_HZ).unwrap();
     talker.tone_hz
 }
 
@@ -97,4 +95,49 @@ async fn baresip_without_srtp_is_refused_where_it_is_required() {
     phone.wait_printed("488").await.unwrap();
     let sent = trial.finish().await.unwrap();
     assert_eq!(sent.count("sip.Status-Code == 488 && sip.Warning").unwrap(), 1, "the refusal says why");
+}
+
+/// Shows RFC 3261 §26.2.1: a call over TLS from its INVITE to its BYE.
+#[tokio::test]
+async fn baresip_over_tls_enters_the_code_by_its_own_dtmf_and_hears_the_mix() {
+    let door = loopback_of_my_own();
+    let config = format!("[sip.tls]\nlisten = [\"{door}:5061\"]\nself_signed = true\n");
+    let trial = Trial::start_with(&ServerPlan { config, has_own_listeners: false }).await.unwrap();
+    let mut plan = BaresipPlan::new(trial.strangers_address(), PEER_HZ);
+    let certificate = trial.party.server.folder().join("data/sip-tls/certificate.pem");
+    plan.config = format!("sip_verify_server yes\nsip_cafile {}\n", certificate.display());
+    baresip_talks(&trial, &plan, &format!("sip:conference@{door}:5061;transport=tls")).await;
+    let sent = trial.finish().await.unwrap();
+    assert!(sent.count(&format!("tls.app_data && ip.src == {door}")).unwrap() >= 3, "answers over TLS");
+    assert_eq!(sent.count(&format!("sip && ip.addr == {door}")).unwrap(), 0, "nothing in clear");
+}
+
+/// baresip has G.711 too, but the server likes this codec best; the talker has G.711 alone.
+async fn baresip_talks_in(codec: &str, name: &str, shape: impl FnOnce(&mut BaresipPlan)) {
+    let config = format!("[sip]\ncodecs = [\"{codec}\", \"pcmu\"]\n");
+    let trial = Trial::start_with(&ServerPlan { config, has_own_listeners: false }).await.unwrap();
+    let mut plan = BaresipPlan::new(trial.strangers_address(), PEER_HZ);
+    plan.modules.push("g711");
+    shape(&mut plan);
+    baresip_talks(&trial, &plan, &trial.party.server.uri("conference")).await;
+    let server = trial.party.server.address();
+    let sent = trial.finish().await.unwrap();
+    let answers = format!("ip.src == {server} && sip.Status-Code == 200 && frame contains \"{name}\"");
+    assert_eq!(sent.count(&answers).unwrap(), 1, "one answer agrees on {name}");
+}
+
+/// Shows RFC 3551 §4.5.2: G.722, whose clock counts 8000 and whose samples are 16000.
+#[tokio::test]
+async fn baresip_in_g722_is_heard_and_hears() {
+    baresip_talks_in("g722", "G722/8000", |plan| (plan.codec, plan.rate_hz) = ("g722", 16_000)).await;
+}
+
+/// Shows RFC 7587 §7: Opus is agreed on and spoken both ways.
+#[tokio::test]
+async fn baresip_in_opus_is_heard_and_hears() {
+    baresip_talks_in("opus", "opus/48000/2", |plan| {
+        (plan.codec, plan.rate_hz) = ("opus", 48_000);
+        plan.config = "opus_stereo no\nopus_sprop_stereo no\nopus_inbandfec yes\n".to_owned();
+    })
+    .await;
 }

@@ -17,7 +17,7 @@ const RATE_HZ: u32 = 8000;
 /// A server whose trunk leads to an address; `more` is further lines of the trunk.
 async fn trial_with_trunk_to(host: SocketAddr, more: &str) -> Trial {
     let config = format!(
-        "[[trunk]]\nname = \"carrier\"\ndial_out.hosts = [\"{host}\"]\n\
+        "[sip]\nsession_min = \"4s\"\nsession_expires = \"5s\"\n[[trunk]]\nname = \"carrier\"\ndial_out.hosts = [\"{host}\"]\n\
          dial_out.numbers = [{{ prefix = \"+\", strip = 1 }}]\ndial_out.transport = \"udp\"\n\
          dial_out.caller_number = \"+18005550100\"\n{more}"
     );
@@ -37,10 +37,18 @@ fn address() -> Ipv4Addr {
     partyline_claims::loopback_of_my_own()
 }
 
-/// sipp heard the test tone, and the server was sent sipp's.
-fn both_were_heard(outcome: &Value, sent: &Dissection, sipp: Ipv4Addr) {
+/// The server heard the callee's tone, which is at −15 dBov, and says how well.
+fn callee_was_heard(outcome: &Value) {
     assert_eq!(outcome["outcome"], "answered", "{outcome}");
     assert!(outcome["packets_received"].as_u64().unwrap() > 50, "{outcome}");
+    let heard_dbov = outcome["heard_dbov"].as_f64().unwrap();
+    assert!((-18.0..-12.0).contains(&heard_dbov), "{outcome}");
+    assert!(outcome["packets_lost"].is_u64() && outcome["mos"].as_f64().unwrap() >= 1.0, "{outcome}");
+}
+
+/// sipp heard the test tone, and the server sipp's.
+fn both_were_heard(outcome: &Value, sent: &Dissection, sipp: Ipv4Addr) {
+    callee_was_heard(outcome);
     let heard = sent.heard_last(sipp, 1).unwrap();
     let level = tone_level_dbov(&heard, RATE_HZ, TEST_HZ);
     assert!(level > HEARD_DBOV, "sipp hears the test tone at {level} dBov");
@@ -48,11 +56,20 @@ fn both_were_heard(outcome: &Value, sent: &Dissection, sipp: Ipv4Addr) {
 
 /// sipp is called in this scenario.
 async fn called(scenario: &'static str, more: &str) -> (Value, Dissection, Ipv4Addr) {
+    called_for(scenario, more, "3").await
+}
+
+/// The same, for so many seconds.
+async fn called_for(
+    scenario: &'static str,
+    more: &str,
+    seconds: &'static str,
+) -> (Value, Dissection, Ipv4Addr) {
     let local = address();
     let trial = trial_with_trunk_to((local, 5060).into(), more).await;
     trial.is_strangers(local);
     let sipp = SippPlan::waiting(scenario, local).start().unwrap();
-    let outcome = call_out(&trial, "3").await;
+    let outcome = call_out(&trial, seconds).await;
     sipp.finish().await.unwrap();
     trial.party.server.wait_legs(0).await.unwrap();
     (outcome, trial.finish().await.unwrap(), local)
@@ -158,20 +175,29 @@ async fn a_callee_who_has_moved_is_called_where_they_are() {
     both_were_heard(&outcome, &sent, elsewhere);
 }
 
-async fn called_over_a_wire(judge: impl FnMut(&Message) -> Fate + Send + 'static) -> Dissection {
+/// sipp answers in this scenario beyond a wire, and is called for so many seconds.
+async fn called_over_a_wire_in(
+    scenario: &'static str,
+    seconds: &'static str,
+    judge: impl FnMut(&Message) -> Fate + Send + 'static,
+) -> (Value, Dissection) {
     let (local, end) = (address(), address());
     let trial = trial_with_trunk_to((end, 5060).into(), "").await;
     trial.is_strangers(local);
     trial.is_strangers(end);
     let wire = Wire::lay_to(end, trial.party.server.sip(), Some((local, 5060).into()), judge).unwrap();
-    let plan = SippPlan::waiting("called_answers", local).word("contact", wire.end().to_string());
+    let plan = SippPlan::waiting(scenario, local).word("contact", wire.end().to_string());
     let sipp: SippCall = plan.start().unwrap();
-    let outcome = call_out(&trial, "4").await;
+    let outcome = call_out(&trial, seconds).await;
     sipp.finish().await.unwrap();
     trial.party.server.wait_legs(0).await.unwrap();
     let sent = trial.finish().await.unwrap();
     both_were_heard(&outcome, &sent, local);
-    sent
+    (outcome, sent)
+}
+
+async fn called_over_a_wire(judge: impl FnMut(&Message) -> Fate + Send + 'static) -> Dissection {
+    called_over_a_wire_in("called_answers", "4", judge).await.1
 }
 
 /// Shows RFC 3261 §13.2.2.4: every 200 that comes again is acknowledged again.
@@ -201,6 +227,29 @@ async fn a_network_that_doubles_every_message_makes_one_call() {
     called_over_a_wire(|_| Fate::IsDoubled).await;
 }
 
+/// Shows RFC 3262 §4: a 183 that has to be acknowledged is, by PRACK, however both get lost, and its media is heard.
+#[tokio::test]
+async fn a_callee_who_rings_reliably_gets_its_prack_and_is_heard_before_the_answer() {
+    let lost = |message: &Message| match message.start.as_str() {
+        "183" | "PRACK" if message.repeat == 0 => Fate::IsLost,
+        _ => Fate::Passes,
+    };
+    let (outcome, sent) = called_over_a_wire_in("called_rings_reliably", "4", lost).await;
+    let progress = outcome["progress"].as_array().unwrap();
+    assert!(progress.iter().any(|word| word["heard"] == "early_media"), "{outcome}");
+    let pracks = sent.count(&format!("{} && sip.Method == \"PRACK\" && sip.RAck", sent.ours())).unwrap();
+    assert!(pracks >= 2, "the first one was lost");
+}
+
+/// Shows RFC 4028 §7.3: a callee who refuses a session timer as too short is called again with a longer one.
+/// Shows RFC 4028 §7.4: a callee who has us refresh the session gets UPDATE in time.
+#[tokio::test]
+async fn a_callee_gets_the_session_timer_that_it_wants_and_is_refreshed() {
+    let (outcome, sent, sipp) = called_for("called_wants_longer_sessions", "", "10").await;
+    both_were_heard(&outcome, &sent, sipp);
+    assert!(sent.count(&format!("{} && sip.Method == \"UPDATE\"", sent.ours())).unwrap() >= 2);
+}
+
 /// baresip is called, with this trunk and this phone.
 async fn baresip_answers(trunk: &str, shape: impl FnOnce(BaresipPlan) -> BaresipPlan) -> (Value, Dissection) {
     let local = address();
@@ -212,13 +261,10 @@ async fn baresip_answers(trunk: &str, shape: impl FnOnce(BaresipPlan) -> Baresip
     let mut phone = plan.answer().unwrap();
     phone.wait_printed("Populated").await.unwrap();
     let outcome = call_out(&trial, "4").await;
-    assert_eq!(outcome["outcome"], "answered", "{outcome}");
-    assert!(outcome["packets_received"].as_u64().unwrap() > 100, "{outcome}");
+    callee_was_heard(&outcome);
     phone.quit().await.unwrap();
     let heard = phone.heard().unwrap();
-    let second = plan.rate_hz as usize;
-    let middle = &heard[heard.len() / 2 - second / 2..][..second];
-    let level = tone_level_dbov(middle, plan.rate_hz, TEST_HZ);
+    let level = tone_level_dbov(heard.middle(), heard.rate_hz, TEST_HZ);
     assert!(level > HEARD_DBOV, "baresip hears the test tone at {level} dBov");
     // tshark reads what is encrypted as if it were RTCP.
     (outcome, trial.finish_but_for(Some("srtcp")).await.unwrap())
@@ -241,4 +287,27 @@ async fn baresip_that_insists_on_srtp_answers_a_call_of_ours_where_the_trunk_req
     .await;
     let offers = format!("{} && sip.Method == \"INVITE\" && sdp.media_attr contains \"crypto\"", sent.ours());
     assert!(sent.count(&offers).unwrap() >= 1);
+}
+
+/// Shows RFC 7587 §7: baresip takes the Opus that we offer, and both hear each other.
+#[tokio::test]
+async fn baresip_answers_a_call_of_ours_in_opus() {
+    let (outcome, _) = baresip_answers("codecs = [\"OPUS\"]\n", |mut plan| {
+        (plan.codec, plan.rate_hz) = ("opus", 48_000);
+        plan.config = "opus_stereo no\nopus_sprop_stereo no\n".to_owned();
+        plan
+    })
+    .await;
+    assert_eq!(outcome["codec"], "opus", "{outcome}");
+}
+
+/// Shows RFC 3551 §4.5.2: baresip takes the G.722 that we offer, and both hear each other.
+#[tokio::test]
+async fn baresip_answers_a_call_of_ours_in_g722() {
+    let (outcome, _) = baresip_answers("codecs = [\"G722\"]\n", |mut plan| {
+        (plan.codec, plan.rate_hz) = ("g722", 16_000);
+        plan
+    })
+    .await;
+    assert_eq!(outcome["codec"], "G722", "{outcome}");
 }

@@ -1,9 +1,10 @@
-//! The settings of the edge towards the network: TLS, and what callers are told as our address.
+//! The settings of the edge towards the network: TLS, session timers, and what callers are told as our address.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use partyline_tls::{CertificateSource, ClientCertificates, Trust};
-use partyline_vru::{Codec, DigestHash, ExternalAddress};
+use partyline_vru::{Codec, DigestHash, ExternalAddress, SessionRules};
 
 use super::Problems;
 use super::file::{self, File};
@@ -13,6 +14,9 @@ use super::values::{ClientRule, CodecWord, DigestWord};
 const EXTERNAL_MAX: usize = 64;
 /// More name servers are asked for nothing.
 const NAMESERVERS_MAX: usize = 8;
+/// What a session timer may be: less than the one would be a flood of refreshes, more than the other as good as none.
+const SESSION_SPAN: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(2)..=Duration::from_secs(24 * 3600);
 /// The folder of a certificate of our own making, within the data folder.
 const OWN_CERTIFICATE: &str = "sip-tls";
 
@@ -23,6 +27,23 @@ pub(crate) struct SipTls {
     pub(crate) certificate: CertificateSource,
     pub(crate) clients: ClientCertificates,
     pub(crate) trust: Trust,
+}
+
+/// How long calls stay up without a sign of life; `None` for ever.
+pub(super) fn session(file: &File, problems: &mut Problems<'_>) -> Option<SessionRules> {
+    let min = file.sip.session_min.0.0;
+    if !SESSION_SPAN.contains(&min) {
+        problems.add("sip.session_min", "expected a time from \"2s\" to \"24h\"");
+    }
+    let expires = file.sip.session_expires.0.0?;
+    if !SESSION_SPAN.contains(&expires) {
+        problems.add("sip.session_expires", "expected a time from \"2s\" to \"24h\", or \"none\"");
+    }
+    if expires < min {
+        problems
+            .add("sip.session_expires", "it is shorter than sip.session_min; expected the longer of the two");
+    }
+    Some(SessionRules { expires, min })
 }
 
 pub(super) fn external(file: &File, problems: &mut Problems<'_>) -> Vec<ExternalAddress> {

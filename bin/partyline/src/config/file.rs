@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use partyline_conference::{MixerClass, MixerId, VruId};
 use partyline_trunk::{TrunkSettings, UnknownSources};
-use partyline_vru::{CODECS_LIKED, DIGESTS_LIKED, MediaSecurity, SourceNetwork};
+use partyline_vru::{CODECS_LIKED, DIGESTS_LIKED, MediaSecurity, SessionRules, SourceNetwork};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -73,6 +73,8 @@ pub(crate) struct Sip {
     pub(crate) codecs: Vec<Text<CodecWord>>,
     pub(crate) digests: Vec<Text<DigestWord>>,
     pub(crate) calls_max: Count<1, 100_000>,
+    pub(crate) session_expires: Text<Limit>,
+    pub(crate) session_min: Text<Span>,
     pub(crate) unknown_sources: UnknownSources,
     pub(crate) tls: SipTls,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -81,6 +83,7 @@ pub(crate) struct Sip {
 
 impl Default for Sip {
     fn default() -> Self {
+        let session = SessionRules::default();
         Self {
             listen: vec![Text(SocketAddr::from(([0, 0, 0, 0], 5060)))],
             external_address: None,
@@ -88,6 +91,8 @@ impl Default for Sip {
             digests: DIGESTS_LIKED.map(|digest| Text(DigestWord(digest))).to_vec(),
             codecs: CODECS_LIKED.map(|codec| Text(CodecWord(codec))).to_vec(),
             calls_max: Count::of::<2000>(),
+            session_expires: Text(Limit(Some(session.expires))),
+            session_min: Text(Span(session.min)),
             unknown_sources: UnknownSources::default(),
             tls: SipTls::default(),
             external: Vec::new(),

@@ -25,7 +25,7 @@ use partyline_conference::{ConferenceCode, InterfaceServerId, MixerClass, MixerI
 use partyline_store::Retention;
 use partyline_telemetry::LogConfig;
 use partyline_trunk::{Trunk, UnknownSources};
-use partyline_vru::{Codec, DigestHash, ExternalAddress, MediaSecurity, SourceNetwork};
+use partyline_vru::{Codec, DigestHash, ExternalAddress, MediaSecurity, SessionRules, SourceNetwork};
 
 pub(crate) use layers::{ConfigError, FlagValue, Inputs, Origin, Origins};
 
@@ -55,6 +55,7 @@ pub(crate) struct Config {
     pub(crate) codecs: Vec<Codec>,
     pub(crate) digests: Vec<DigestHash>,
     pub(crate) calls_max: usize,
+    pub(crate) session: Option<SessionRules>,
     pub(crate) guess_defence: GuessDefence,
     pub(crate) rtp_ports: PortRange,
     pub(crate) media_security: MediaSecurity,
@@ -170,6 +171,7 @@ fn check(file: &File, origins: &Origins, environment: &[(String, String)]) -> Re
         codecs: edge::codecs(file, &mut problems),
         digests: edge::digests(file, &mut problems),
         calls_max: file.sip.calls_max.number() as usize,
+        session: edge::session(file, &mut problems),
         guess_defence: guess_defence(file, &mut problems),
         rtp_ports: file.rtp.ports.0,
         media_security: file.rtp.srtp.0.0,

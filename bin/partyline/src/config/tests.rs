@@ -1,4 +1,5 @@
 use std::fs;
+use std::time::Duration;
 
 use toml::Value;
 
@@ -106,6 +107,29 @@ fn codecs_are_in_our_order_and_each_once() {
     assert!(wrong("[\"g729\"]").contains("expected a codec"), "{}", wrong("[\"g729\"]"));
 }
 
+/// Shows RFC 4028 §5: the least that we accept is 90 s, unless somebody says otherwise.
+#[test]
+fn session_timers_are_on_can_be_set_and_make_sense() {
+    let session = |text: &str| loaded(&format!("[sip]\n{text}"), &[], &[]).unwrap().config.session;
+    let seconds = |expires, min| {
+        let [expires, min] = [expires, min].map(Duration::from_secs);
+        Some(partyline_vru::SessionRules { expires, min })
+    };
+    assert_eq!(session(""), seconds(1_800, 90));
+    assert_eq!(session("session_expires = \"none\"\n"), None);
+    assert_eq!(session("session_expires = \"9s\"\nsession_min = \"3s\"\n"), seconds(9, 3));
+    let wrong = |text: &str| refused(&format!("[sip]\n{text}"));
+    let short = wrong("session_expires = \"60s\"\n");
+    assert_eq!(
+        short,
+        "partyline.toml:2: sip.session_expires: it is shorter than sip.session_min; expected the longer of the two"
+    );
+    let tiny = wrong("session_min = \"1s\"\n");
+    assert_eq!(tiny, "partyline.toml:2: sip.session_min: expected a time from \"2s\" to \"24h\"");
+    let huge = wrong("session_expires = \"25h\"\n");
+    assert!(huge.contains("sip.session_expires: expected a time from"), "{huge}");
+}
+
 #[test]
 fn tables_can_come_from_the_environment() {
     let config =
@@ -117,7 +141,7 @@ fn tables_can_come_from_the_environment() {
 fn unknown_keys_are_refused_with_their_line_and_the_keys_there_are() {
     assert_eq!(
         refused("[http]\nlisten = \"127.0.0.1:80\"\n[sip]\nport = 5060\n"),
-        "partyline.toml:4: unknown field `port`, expected one of `listen`, `external_address`, `nameservers`, `codecs`, `digests`, `calls_max`, `unknown_sources`, `tls`, `external`\n  | port = 5060"
+        "partyline.toml:4: unknown field `port`, expected one of `listen`, `external_address`, `nameservers`, `codecs`, `digests`, `calls_max`, `session_expires`, `session_min`, `unknown_sources`, `tls`, `external`\n  | port = 5060"
     );
     assert!(
         refused("[mixers]\n")

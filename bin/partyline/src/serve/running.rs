@@ -164,6 +164,7 @@ fn vru_config(vru: &config::Vru, config: &Config) -> partyline_vru::Config {
         digests: config.digests.clone(),
         nameservers: config.nameservers.clone(),
         calls_max: config.calls_max,
+        session: config.session,
         language: config.prompts.language,
         numbers: numbers(config),
         trusted_sources: guess.trusted_sources.clone(),

@@ -81,6 +81,11 @@ fn progress_json(progress: &DialProgress) -> Value {
 
 fn report_json(report: &TestReport) -> Value {
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+    // A tenth says all; what is beyond it is the noise of a conversion.
+    let rounded = |value: f32, places: i32| {
+        let scale = 10_f64.powi(places);
+        (f64::from(value) * scale).round() / scale
+    };
     json!({
         "outcome": "answered",
         "trunk": report.trunk.as_str(),
@@ -90,6 +95,10 @@ fn report_json(report: &TestReport) -> Value {
         "packets_received": report.packets_received,
         "packets_lost": report.packets_lost,
         "packets_sent": report.packets_sent,
+        "their_packets_lost": report.their_packets_lost,
+        "heard_dbov": report.heard_dbov.map(|level| rounded(level, 1)),
+        "mos": report.mos.map(|mos| rounded(mos, 2)),
+        "their_mos": report.their_mos.map(|mos| rounded(mos, 2)),
         "jitter_ms": ms(report.jitter),
         "round_trip_ms": report.round_trip.map(ms),
         "keys": report.keys,

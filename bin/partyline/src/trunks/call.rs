@@ -62,13 +62,23 @@ fn quality(outcome: &Value) -> String {
         Some(keys) => format!("Keys pressed there: {keys}\n"),
     };
     let end = if outcome["they_hung_up"] == true { "The callee hung up" } else { "Hung up" };
+    let loudness =
+        outcome["heard_dbov"].as_f64().map_or_else(String::new, |level| format!(" at {level:.1} dBov"));
+    let score =
+        |key: &str| outcome[key].as_f64().map_or_else(|| "not known".to_owned(), |mos| format!("{mos:.1}"));
+    let missed = outcome["their_packets_lost"]
+        .as_u64()
+        .map_or_else(String::new, |lost| format!(", of which the callee misses {lost}"));
     format!(
-        "{end} after {:.1} s. Heard {} packets, {} lost, jitter {:.1} ms, {round_trip}; sent {}.\n{keys}",
+        "{end} after {:.1} s. Heard {} packets{loudness}, {} lost, jitter {:.1} ms, {round_trip}; sent {}{missed}.\n\
+         Opinion score (G.107): {} here, {} there.\n{keys}",
         outcome["lasted_ms"].as_f64().unwrap_or_default() / 1000.0,
         number("packets_received"),
         number("packets_lost"),
         outcome["jitter_ms"].as_f64().unwrap_or_default(),
         number("packets_sent"),
+        score("mos"),
+        score("their_mos"),
     )
 }
 

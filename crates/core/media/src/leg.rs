@@ -610,6 +610,7 @@ impl Session {
             datagrams_dropped: self.incoming.datagrams_dropped(),
             not_authentic: self.secrecy.as_ref().map_or(0, Secrecy::refused),
             concealed_share: buffered.missing_ticks as f32 / buffered.given_ticks.max(1) as f32,
+            heard_dbov: self.incoming.heard_dbov(),
             jitter: reception.jitter,
             depth: FRAME * self.incoming.depth_ticks() / (RATE_HZ / 50),
             round_trip: self.control.round_trip,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use partyline_codec::{Codec, OpusSettings};
+use partyline_codec::{Codec, OpusSettings, dbov_of_mean_square};
 use partyline_rtp::{Arrival, EventReceiver, JitterCounters, Packet, Reception, SourceLatch, Verdict};
 
 use crate::frame::{FRAME_SAMPLES, Frame, Payload, RATE_HZ};
@@ -112,6 +112,7 @@ pub(crate) struct Incoming {
     pub(crate) reception: Reception,
     events: EventReceiver,
     uplink: Uplink,
+    heard: Loudness,
     /// Frames since packets chose another codec.
     frames_in_codec: u32,
     /// What jitter buffers before this one have dropped.
@@ -126,6 +127,7 @@ impl Incoming {
             reception: Reception::new(media.codec.clock_rate_hz()),
             events: EventReceiver::new(),
             uplink: Uplink::new(media.codec, RATE_HZ),
+            heard: Loudness::default(),
             frames_in_codec: 0,
             dropped_before: 0,
             dropped: 0,
@@ -218,7 +220,16 @@ impl Incoming {
     /// Takes the next frame out of the jitter buffer; how loud it is.
     pub(crate) fn pull(&mut self) -> f32 {
         self.frames_in_codec = self.frames_in_codec.saturating_add(1);
-        self.uplink.pull()
+        let level_dbov = self.uplink.pull();
+        if self.uplink.is_there() {
+            self.heard.add(level_dbov);
+        }
+        level_dbov
+    }
+
+    /// How loud all that came was, in the mean of its power; `None` where nothing came.
+    pub(crate) fn heard_dbov(&self) -> Option<f32> {
+        self.heard.mean_dbov()
     }
 
     /// The frame pulled last, as it came, and its codec; `None` where there was none, or it means nothing by itself.
@@ -249,6 +260,39 @@ impl Incoming {
     }
 }
 
+/// The power of frames, summed up.
+#[derive(Debug, Default)]
+struct Loudness {
+    power: f64,
+    frames: u32,
+}
+
+impl Loudness {
+    fn add(&mut self, level_dbov: f32) {
+        self.power += 10_f64.powf(f64::from(level_dbov) / 10.0);
+        self.frames = self.frames.saturating_add(1);
+    }
+
+    fn mean_dbov(&self) -> Option<f32> {
+        (self.frames > 0).then(|| dbov_of_mean_square((self.power / f64::from(self.frames)) as f32))
+    }
+}
+
 const fn dropped_by(counters: JitterCounters) -> u64 {
     counters.late + counters.duplicates + counters.refused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loudness_is_the_mean_of_power_and_nothing_heard_has_none() {
+        let mut heard = Loudness::default();
+        assert_eq!(heard.mean_dbov(), None);
+        heard.add(-10.0);
+        heard.add(-127.0);
+        let mean = heard.mean_dbov().unwrap();
+        assert!((mean - -13.01).abs() < 0.01, "{mean}");
+    }
 }

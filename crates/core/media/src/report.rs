@@ -35,6 +35,8 @@ pub struct LegReport {
     pub not_authentic: u64,
     /// Share of the time played that was made up, because nothing was there: 0 to 1.
     pub concealed_share: f32,
+    /// How loud all that came was, in dBov by the mean of its power; `None` where nothing came.
+    pub heard_dbov: Option<f32>,
     /// Interarrival jitter, RFC 3550 §6.4.1.
     pub jitter: Duration,
     /// The jitter buffer's depth now.

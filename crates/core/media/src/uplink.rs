@@ -167,7 +167,8 @@ impl Uplink {
         self.level_dbov
     }
 
-    fn is_there(&self) -> bool {
+    /// Whether the frame pulled last came, if only in part.
+    pub(crate) fn is_there(&self) -> bool {
         matches!(self.pull, Pull::Whole | Pull::Patched { .. })
     }
 

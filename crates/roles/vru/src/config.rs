@@ -9,6 +9,7 @@ use partyline_codec::Codec;
 use partyline_conference::{ConferenceCode, RoomName, VruId};
 use partyline_rpc::Address;
 use partyline_sip::auth::DigestHash;
+use partyline_sip::rules::SessionRules;
 use partyline_sip::sdp::MediaSecurity;
 use partyline_tls::{CertificateSource, ClientCertificates, Trust};
 use partyline_trunk::{Application, SourceNetwork, Trunk, UnknownSources};
@@ -52,6 +53,9 @@ pub struct Config {
     pub digests: Vec<DigestHash>,
     /// Most calls at once; further ones are refused with 503.
     pub calls_max: usize,
+    /// How long a call stays up without a sign of life; `None` for ever.
+    #[serde(skip)]
+    pub session: Option<SessionRules>,
     /// Most calls at once that are not confirmed by ACK.
     pub half_open_max: usize,
     /// The language where the dialled number says none.
@@ -89,6 +93,7 @@ impl Default for Config {
             codecs: CODECS_LIKED.to_vec(),
             digests: DIGESTS_LIKED.to_vec(),
             calls_max: 2000,
+            session: Some(SessionRules::default()),
             half_open_max: 500,
             language: Language::English,
             numbers: BTreeMap::new(),

@@ -29,6 +29,7 @@ pub use outgoing::{Dial, DialEnd, DialProgress, Dialler, TestCall, TestReport, T
 pub use partyline_codec::Codec;
 pub use partyline_sip::auth::DigestHash;
 pub use partyline_sip::endpoint::TransportKind;
+pub use partyline_sip::rules::SessionRules;
 pub use partyline_sip::sdp::MediaSecurity;
 pub use partyline_trunk::{Application, SourceNetwork};
 pub use sip::SipAddress;

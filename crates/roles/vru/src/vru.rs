@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use partyline_engine::Engine;
 use partyline_rpc::{Address, Network};
 use partyline_sip::endpoint::EndpointCounters;
+use partyline_sip::rules::SessionRules;
 use partyline_store::StoreReader;
 use partyline_tls::CertificateError;
 use tokio::sync::{Semaphore, watch};
@@ -110,6 +111,7 @@ impl Vru {
             .map_err(|(address, error)| StartError::Bind { address, error })?;
         let addresses = sockets.addresses().to_vec();
         library.warn_of_missing(config.language);
+        warn_of_brief_sessions(&config);
         let closer = CancellationToken::new();
         let shared = Arc::new(Shared {
             addresses: addresses.clone(),
@@ -218,6 +220,13 @@ impl Drop for Vru {
     }
 }
 
+/// RFC 4028 §5 forbids so small a minimum: every call would be refreshed all the time.
+fn warn_of_brief_sessions(config: &Config) {
+    if let Some(session) = config.session.filter(|session| session.min < SessionRules::default().min) {
+        warn!(min = ?session.min, "calls may ask for session timers of less than 90 s: for trials only");
+    }
+}
+
 fn settings(shared: &Shared) -> SipSettings {
     let config = &shared.config;
     SipSettings {
@@ -225,6 +234,7 @@ fn settings(shared: &Shared) -> SipSettings {
         user_agent: concat!("Partyline/", env!("CARGO_PKG_VERSION")).to_owned(),
         calls_max: config.calls_max,
         half_open_max: config.half_open_max,
+        session: config.session,
         // Spelled alike on both sides.
         trusted: config
             .trusted_sources

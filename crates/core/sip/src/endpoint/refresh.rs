@@ -15,7 +15,8 @@ use crate::timer::{Owner, Timer};
 use crate::transaction::ClientOpening;
 use crate::wire::Path;
 
-/// How long before its end a session that was not refreshed is hung up, or a third of it where that is less (§10).
+/// How long before its end a session that they were to refresh is hung up, or a third of it where that is less (§10).
+/// Where we refresh, its whole time is ours to try again in.
 const MARGIN: Duration = Duration::from_secs(32);
 /// How long a refresh waits for another exchange to end.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -115,7 +116,7 @@ impl Endpoint {
         if we_refresh {
             self.wire.timers.arm(owner, Timer::RefreshSession, now + interval / 2);
         }
-        let margin = MARGIN.min(interval / 3);
+        let margin = if we_refresh { Duration::ZERO } else { MARGIN.min(interval / 3) };
         self.wire.timers.arm(owner, Timer::SessionExpires, now + interval - margin);
     }
 

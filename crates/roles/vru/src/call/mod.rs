@@ -16,7 +16,7 @@ mod wishes;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use partyline_call::{Brain, Fact, Journey, KeySource, Keys, LineTest, PlayNumber};
@@ -46,6 +46,9 @@ use attendance::{Attendance, Told};
 use line_test::TestStream;
 use mix_link::{Closed, JoinEnd, MixLink};
 use service::Service;
+
+/// How long a caller hears nothing before it is told that it rings: most calls are answered or refused long before.
+const RINGS_AFTER: Duration = Duration::from_secs(1);
 
 /// What all calls of a VRU share.
 pub(crate) struct Shared {
@@ -132,6 +135,8 @@ struct Call {
     is_told_goodbye: bool,
     is_measured: bool,
     quality: Option<CallQuality>,
+    /// When the caller is told that it rings, where nothing else was told until then.
+    rings_at: Option<Instant>,
     place: Place,
 }
 
@@ -161,6 +166,7 @@ enum Input {
     TestOpened(TestStream),
     Test(Fact),
     Timeout,
+    Rings,
     Goodbye,
 }
 
@@ -200,6 +206,7 @@ impl Call {
             is_told_goodbye: false,
             is_measured: false,
             quality: None,
+            rings_at: Some(now() + RINGS_AFTER),
             place,
             shared,
         }
@@ -245,6 +252,7 @@ impl Call {
 
     /// Waits for whatever comes first.
     async fn next(&mut self) -> Input {
+        let rings_at = self.rings_at.filter(|_| self.waits_unanswered());
         let leg_event = async {
             match &mut self.leg {
                 Some((_, events)) => events.recv().await,
@@ -269,6 +277,7 @@ impl Call {
             biased;
             () = self.shared.goodbye.cancelled(), if !self.is_told_goodbye => Input::Goodbye,
             () = sleep_until(self.brain.poll_timeout()) => Input::Timeout,
+            () = sleep_until(rings_at) => Input::Rings,
             event = self.sip_events.recv(), if !self.sip.is_over => Input::Sip(event),
             event = leg_event => Input::Leg(event),
             Some(checked) = self.checks.join_next() => match checked {
@@ -280,6 +289,11 @@ impl Call {
             end = self.link.join_end() => Input::Joined(end),
             input = test => input,
         }
+    }
+
+    /// Whether the caller has heard nothing yet, neither an answer nor a refusal.
+    const fn waits_unanswered(&self) -> bool {
+        self.leg.is_none() && !self.sip.is_over
     }
 
     /// What an input tells the brain, if anything.
@@ -311,6 +325,11 @@ impl Call {
                     self.test = TestLink::Ended;
                 }
                 Some(fact)
+            }
+            Input::Rings => {
+                self.rings_at = None;
+                self.sip.commands.ring(self.key);
+                None
             }
             Input::Timeout => {
                 self.brain.handle_timeout(now());

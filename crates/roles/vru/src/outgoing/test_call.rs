@@ -6,7 +6,7 @@ use std::time::Duration;
 use partyline_audio::{Program, Step};
 use partyline_call::{Cue, KeySource, Keys, Prompt, Script};
 use partyline_conference::TrunkName;
-use partyline_engine::{LegEvent, PlayId};
+use partyline_engine::{LegEvent, LegReport, PlayId};
 use partyline_sip::endpoint::CallEvent;
 use tokio::sync::mpsc;
 
@@ -41,7 +41,7 @@ pub struct TestCall {
 }
 
 /// What a test call came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TestReport {
     /// The trunk that it went through.
     pub trunk: TrunkName,
@@ -57,12 +57,42 @@ pub struct TestReport {
     pub packets_lost: u64,
     /// RTP packets that went out.
     pub packets_sent: u64,
+    /// Those that the callee misses, where its RTCP tells.
+    pub their_packets_lost: Option<u64>,
+    /// How loud the callee was, in dBov; `None` where nothing came.
+    pub heard_dbov: Option<f32>,
+    /// How good the callee sounded, as an opinion score of 1 to 4.5 (G.107); `None` where nothing came.
+    pub mos: Option<f32>,
+    /// How good we sounded there, where its RTCP tells.
+    pub their_mos: Option<f32>,
     /// How unevenly they came in.
     pub jitter: Duration,
     /// To the callee and back, where its RTCP tells.
     pub round_trip: Option<Duration>,
     /// The keys that the callee pressed.
     pub keys: String,
+}
+
+impl TestReport {
+    /// What a leg through this trunk has seen.
+    fn of_leg(trunk: &TrunkName, report: &LegReport) -> Self {
+        Self {
+            trunk: trunk.clone(),
+            codec: String::new(),
+            lasted: Duration::ZERO,
+            they_hung_up: false,
+            packets_received: report.packets_received,
+            packets_lost: report.packets_lost,
+            packets_sent: report.packets_sent,
+            their_packets_lost: report.theirs.map(|theirs| theirs.packets_lost),
+            heard_dbov: report.heard_dbov,
+            mos: report.rating().map(|rating| rating.mos),
+            their_mos: report.their_rating().map(|rating| rating.mos),
+            jitter: report.jitter,
+            round_trip: report.round_trip,
+            keys: String::new(),
+        }
+    }
 }
 
 /// Has calls made, for an operator. Cheap to clone; of a VRU that has stopped it makes none.
@@ -159,16 +189,11 @@ impl Dialler {
         }
         let report = call.leg.report().await.unwrap_or_default();
         TestReport {
-            trunk: call.trunk.name.clone(),
             codec: call.agreement.codec.encoding.clone(),
             lasted: began.elapsed(),
             they_hung_up,
-            packets_received: report.packets_received,
-            packets_lost: report.packets_lost,
-            packets_sent: report.packets_sent,
-            jitter: report.jitter,
-            round_trip: report.round_trip,
             keys,
+            ..TestReport::of_leg(&call.trunk.name, &report)
         }
     }
 }

@@ -23,7 +23,7 @@ use partyline_sip::endpoint::{
     TransportKind,
 };
 use partyline_sip::locate::{Located, Reachable};
-use partyline_sip::rules::{DialogRules, Network};
+use partyline_sip::rules::{DialogRules, Network, SessionRules};
 use partyline_sip::sdp::{Agreement, Capabilities};
 use partyline_tls::PeerIdentity;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -76,6 +76,7 @@ enum Command {
         capabilities: Box<Capabilities>,
         reply: oneshot::Sender<Result<Option<Agreement>, CallError>>,
     },
+    Ring(CallKey),
     Reject {
         call: CallKey,
         status: u16,
@@ -118,6 +119,13 @@ impl SipCommands {
         let command = Command::Answer { call, capabilities: Box::new(capabilities), reply };
         self.0.send(command).await.map_err(|_| CallError::NoCall)?;
         answer.await.unwrap_or(Err(CallError::NoCall))
+    }
+
+    /// Says that a call was heard and will be answered later. Where there is no room for that, nothing is said.
+    pub(crate) fn ring(&self, call: CallKey) {
+        if self.0.try_send(Command::Ring(call)).is_err() {
+            metrics::counter!("partyline_vru_commands_dropped_total").increment(1);
+        }
     }
 
     pub(crate) async fn reject(&self, call: CallKey, status: u16, because: Because) {
@@ -248,7 +256,7 @@ impl SipTask {
             calls_max: config.calls_max,
             half_open_max: config.half_open_max,
             half_open_per_source_max: config.half_open_max.div_ceil(2),
-            rules: DialogRules { trusted: config.trusted, ..DialogRules::default() },
+            rules: DialogRules { trusted: config.trusted, session: config.session, ..DialogRules::default() },
             seed: rand::random(),
             ..EndpointConfig::default()
         });
@@ -325,6 +333,10 @@ impl SipTask {
             Command::Answer { call, capabilities, reply } => {
                 self.setups.remove(&call);
                 let _ = reply.send(self.endpoint.answer(now, call, &capabilities));
+            }
+            Command::Ring(call) => {
+                // A call that is over, or answered meanwhile, does not ring.
+                let _ = self.endpoint.ring(now, call);
             }
             Command::Reject { call, status, because } => {
                 self.setups.remove(&call);
@@ -485,6 +497,7 @@ pub(crate) struct SipSettings {
     pub(crate) calls_max: usize,
     pub(crate) half_open_max: usize,
     pub(crate) trusted: Vec<Network>,
+    pub(crate) session: Option<SessionRules>,
 }
 
 /// What can be reached from these addresses.

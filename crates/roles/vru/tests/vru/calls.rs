@@ -6,7 +6,7 @@ use std::time::Duration;
 use partyline_conference::{Epoch, Generation, LeaveReason, MixId, Refusal, RoomName};
 use partyline_engine::{Attachment, LegId, MixKey};
 use partyline_rpc::conferencing::{AttendDown, AttendUp, JoinedMix};
-use partyline_vru::{Application, DialledNumber, StartError, Vru};
+use partyline_vru::{Application, DialledNumber, SessionRules, StartError, Vru};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -152,6 +152,39 @@ async fn three_wrong_codes_are_reported_and_the_caller_is_hung_up() {
         (tries == 3).then_some(())
     };
     cluster.roles.until("three reported tries", tries).await;
+}
+
+/// Shows RFC 3261 §13.3.1.1: who can't be answered soon is told of progress.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caller_who_has_to_wait_for_the_answer_is_told_that_it_rings() {
+    let cluster = Cluster::start_with(|config| {
+        config.guess_defence.free = 0;
+        config.guess_defence.delay_ms = 3_000;
+    })
+    .await;
+    let mut phone = Phone::new(cluster.sip()).await;
+    assert_eq!(phone.invite("99999999").await, 200, "a wrong dialled code is answered");
+    assert_eq!(phone.provisional(), [100, 180]);
+}
+
+/// Shows RFC 4028 §6: a session timer that is too short for the settings is refused with their least.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn session_timers_are_those_of_the_settings() {
+    let timer = "Supported: timer\r\nSession-Expires: 60\r\n";
+    let cluster = Cluster::start().await;
+    let mut phone = Phone::new(cluster.sip()).await;
+    phone.say(timer);
+    assert_eq!((phone.invite("conference").await, phone.answered("Min-SE")), (422, "90".to_owned()));
+    let [expires, min] = [100, 50].map(Duration::from_secs);
+    for (session, granted) in [(None, ""), (Some(SessionRules { expires, min }), "60;refresher=uac")] {
+        let cluster = Cluster::start_with(|config| config.session = session).await;
+        let mut phone = Phone::new(cluster.sip()).await;
+        phone.say(timer);
+        assert_eq!(
+            (phone.invite("conference").await, phone.answered("Session-Expires")),
+            (200, granted.to_owned())
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,6 +15,7 @@ pub(crate) struct Phone {
     to: String,
     media_address: &'static str,
     last_answer: String,
+    provisional: Vec<u16>,
     more: String,
 }
 
@@ -37,6 +38,7 @@ impl Phone {
             to: String::new(),
             media_address: if server.is_ipv4() { "127.0.0.1" } else { "::1" },
             last_answer: String::new(),
+            provisional: Vec::new(),
             more: String::new(),
         }
     }
@@ -60,6 +62,11 @@ impl Phone {
     pub(crate) fn answered_all(&self, name: &str) -> Vec<String> {
         let lines = self.last_answer.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         lines.map(|value| value.trim().to_owned()).collect()
+    }
+
+    /// The statuses of all provisional answers so far.
+    pub(crate) fn provisional(&self) -> &[u16] {
+        &self.provisional
     }
 
     /// The last answer to an INVITE.
@@ -111,6 +118,9 @@ impl Phone {
         loop {
             let answer = self.receive().await;
             let status = status(&answer);
+            if status < 200 {
+                self.provisional.push(status);
+            }
             if status >= 200 && answer.contains(" INVITE\r\n") {
                 self.to = header(&answer, "To");
                 self.send("ACK", user, cseq, None).await;
