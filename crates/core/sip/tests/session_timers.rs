@@ -142,6 +142,26 @@ fn a_callee_that_knows_no_update_after_all_gets_a_reinvite() {
     assert_eq!(methods(&sent), ["INVITE"]);
 }
 
+/// Shows RFC 4028 §10: a refresh that is refused for now is made again for as long as the session lasts.
+#[test]
+fn a_refresh_that_gets_491_is_tried_again_until_the_session_ends() {
+    let (mut world, mut callee) = called_up("Allow: UPDATE\r\nSession-Expires: 60;refresher=uac\r\n");
+    callee.heard(&world);
+    let mut tries = 0;
+    for _ in 0..59 {
+        world.run(Duration::from_secs(1));
+        for update in callee.heard(&world) {
+            assert!(start_line(&update).starts_with("UPDATE "));
+            callee.responds(&mut world, &update, "491 Request Pending", "x", "", "");
+            tries += 1;
+        }
+    }
+    assert!(tries > 5 && ended(&callee.events(&world)).is_none(), "{tries} tries");
+    world.run(Duration::from_secs(2));
+    let said = callee.heard(&world);
+    assert!(said.iter().any(|said| start_line(said).starts_with("BYE ")));
+}
+
 /// Shows RFC 4028 §10: a refresh that gets 408, 481 or no answer ends the call.
 #[test]
 fn a_refresh_that_nobody_knows_or_answers_ends_the_call() {
