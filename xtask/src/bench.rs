@@ -1,12 +1,13 @@
 //! `cargo xtask bench`: the figures of docs/benchmarks.md, against a release build on this machine.
 //!
-//! Each figure is printed with the command that gives it again. Nothing here is asserted: a figure is read, and
-//! compared with another of the same run.
+//! Each figure is printed with the command that gives it again. Most are read, and compared with another of the same run;
+//! flood, storm and memory say themselves whether they are what is wanted.
 
 mod flood;
 pub(crate) mod server;
 mod sip;
 mod sipp;
+mod storm;
 
 use std::time::Duration;
 
@@ -16,11 +17,14 @@ use serde_json::Value;
 use crate::run;
 use server::BenchServer;
 
+/// All that can be measured.
+const WHAT: [&str; 7] = ["start", "load", "entry", "sip", "sip-memory", "flood", "storm"];
+
 /// What to measure.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only these: start, load, entry, sip, sip-memory, flood.
-    #[arg(long = "only")]
+    /// Only these: start, load, entry, sip, sip-memory, flood, storm.
+    #[arg(long = "only", value_delimiter = ',', value_parser = WHAT)]
     only: Vec<String>,
     /// Participants of the load.
     #[arg(long, default_value_t = 500)]
@@ -57,6 +61,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if wants("flood") {
         flood::run()?;
+    }
+    if wants("storm") {
+        storm::run(arguments.runs)?;
     }
     Ok(())
 }

@@ -69,6 +69,9 @@ pub(crate) enum Command {
     /// Makes, lists and changes trunks: peers and providers that calls come in from and go out through
     #[command(subcommand)]
     Trunk(TrunkCommand),
+    /// Shows who calls, scans and guesses at a running server
+    #[command(subcommand)]
+    Sip(SipCommand),
     /// Stops, starts and watches single roles of a running server
     #[command(subcommand)]
     Role(RoleCommand),
@@ -258,6 +261,20 @@ Examples:
   partyline trunk set carrier dial_out.hosts=sip.example.com dial_out.numbers=+ dial_out.caller_number=+18005550100
   partyline trunk set carrier numbers='[{ number = \"600\", application = \"linetest\" }]' calls_max=";
 
+/// SIP at a running server.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SipCommand {
+    /// Lists who was turned away since the server started: for rubbish, refused requests, too many calls, wrong codes and passwords
+    #[command(
+        after_help = "An address of IPv6 stands for its network of 64 bits. 4096 are kept; who was silent longest makes room.\n\nExamples:\n  partyline sip sources\n  partyline sip sources --limit 1000 --json"
+    )]
+    Sources {
+        /// At most so many, the worst first
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=4096))]
+        limit: u32,
+    },
+}
+
 /// Roles of a running server.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RoleCommand {
@@ -303,6 +320,7 @@ impl Cli {
             | Command::Room(_)
             | Command::Conference(_)
             | Command::Trunk(_)
+            | Command::Sip(_)
             | Command::Role(_) => {}
         }
         Inputs { file: self.everywhere.config.clone(), environment, flags }
@@ -361,6 +379,7 @@ mod tests {
             "trunk list",
             "trunk call 600",
             "trunk create x sources=192.0.2.1",
+            "sip sources --limit 5",
             "role list",
             "role log x",
         ] {

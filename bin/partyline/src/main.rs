@@ -17,6 +17,7 @@ mod roles;
 mod rooms;
 mod secrets;
 mod serve;
+mod sip;
 mod trunks;
 
 use std::io::Write as _;
@@ -26,7 +27,7 @@ use clap::Parser as _;
 use partyline_store::SqliteStore;
 
 use answer::Answer;
-use cli::{Cli, Command, ConferenceCommand, ConfigCommand, RoomCommand, TrunkCommand};
+use cli::{Cli, Command, ConferenceCommand, ConfigCommand, RoomCommand, SipCommand, TrunkCommand};
 use config::{ConfigError, Loaded};
 use data_dir::{DataDir, DataDirError};
 
@@ -83,6 +84,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         | Command::Room(_)
         | Command::Conference(_)
         | Command::Trunk(_)
+        | Command::Sip(_)
         | Command::Role(_) => {}
     }
     let loaded = config::load(&cli.inputs(environment.clone()))?;
@@ -111,6 +113,7 @@ fn answer(cli: &Cli, loaded: &Loaded, environment: &[(String, String)]) -> anyho
         Command::Config(ConfigCommand::Sample | ConfigCommand::Reference) | Command::Serve(_) => {
             unreachable!("these print by themselves")
         }
+        Command::Sip(SipCommand::Sources { limit }) => Ok(sip::sources(&data_dir()?, *limit)?),
         Command::Role(command) => Ok(roles::command(&data_dir()?, command, cli.everywhere.json)?),
         Command::Doctor(_) => in_runtime(async { Ok(doctor::examine(&loaded.config).await) }),
         Command::Conference(command) => {

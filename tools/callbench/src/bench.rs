@@ -196,7 +196,7 @@ pub(crate) fn capabilities(plan: &CallPlan, address: IpAddr, port: u16) -> Capab
 }
 
 /// The address behind `sip:user@host[:port][;parameters]`.
-async fn resolve(target: &str) -> Result<SocketAddr, BenchError> {
+pub(crate) async fn resolve(target: &str) -> Result<SocketAddr, BenchError> {
     let wrong = || BenchError::Target { target: target.to_owned() };
     let (scheme, rest) = target.split_once(':').ok_or_else(wrong)?;
     if !scheme.eq_ignore_ascii_case("sip") && !scheme.eq_ignore_ascii_case("sips") {

@@ -11,6 +11,8 @@ use crate::meter::{RATE_HZ, tonal_share};
 
 /// The longest packet at 8 kHz: 120 ms.
 const PACKET_SAMPLES: usize = 960;
+/// A packet that comes so long after the one before is late.
+const LATE: Duration = Duration::from_millis(60);
 /// Octets of µ-law and A-law silence.
 const SILENT: (u8, u8) = (0xFF, 0xD5);
 
@@ -32,6 +34,8 @@ pub struct PacketReport {
     pub lost: u64,
     /// Duplicates, stragglers and what was no RTP of this call.
     pub other: u64,
+    /// Those that came over 60 ms after the one before: more than a usual jitter buffer holds back.
+    pub late: u64,
     /// The longest time between two packets, to 20 ms.
     pub longest_gap: Duration,
     /// Interarrival jitter, to 20 ms.
@@ -63,6 +67,7 @@ pub(crate) struct Ear {
     last_arrival: Option<Instant>,
     first_sound: Option<Instant>,
     longest_gap: Duration,
+    late: u64,
     other: u64,
     watch: Option<Watch>,
 }
@@ -110,6 +115,7 @@ impl Ear {
             last_arrival: None,
             first_sound: None,
             longest_gap: Duration::ZERO,
+            late: 0,
             other: 0,
             watch: None,
         }
@@ -165,6 +171,7 @@ impl Ear {
             received: report.received,
             lost: report.lost,
             other: self.other + report.duplicates + report.suspects,
+            late: self.late,
             longest_gap: self.longest_gap,
             jitter: report.jitter,
             sent: 0,
@@ -193,7 +200,9 @@ impl Ear {
             Arrival::Reordered | Arrival::Duplicate | Arrival::Suspect => return,
         }
         if let Some(last) = self.last_arrival {
-            self.longest_gap = self.longest_gap.max(now.saturating_duration_since(last));
+            let gap = now.saturating_duration_since(last);
+            self.longest_gap = self.longest_gap.max(gap);
+            self.late += u64::from(gap > LATE);
         }
         self.last_arrival = Some(now);
         let mut translated = [0; PACKET_SAMPLES];

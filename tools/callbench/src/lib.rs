@@ -21,6 +21,7 @@ mod progress;
 mod secrecy;
 mod signalling;
 mod sound_file;
+pub mod storm;
 
 pub use answerer::{Answerer, AnswererFigures};
 pub use bench::{Bench, BenchConfig};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use callbench::load::{LoadPlan, read_rooms};
+use callbench::storm::StormPlan;
 use callbench::{
     Answerer, Bench, BenchConfig, CallPlan, Caller, Codec, MediaSecurity, ProcessMeter, Trust, meter,
     read_sound, write_sound,
@@ -44,6 +45,13 @@ enum What {
     ///
     /// callbench load --target sip:127.0.0.1:5060 --rooms rooms.txt --callers 500 --seconds 60 --server-pid 4711
     Load(LoadArguments),
+    /// Put callers into conferences, find out what the server carries, and call twice as often
+    ///
+    /// The exit code is 0 where nobody in a conference noticed, all new callers were answered in time, and service was soon
+    /// back to normal.
+    ///
+    /// callbench storm --target sip:127.0.0.1:5060 --rooms rooms.txt --callers 200 --rate 25 --dial 12345678 --server-pid 4711
+    Storm(StormArguments),
     /// Answer every call at once, without media, and tell what that costs
     ///
     /// Each line on standard input is answered by the figures of that moment as a line of JSON; the end of it ends the program.
@@ -155,6 +163,33 @@ impl CodecArgument {
 }
 
 #[derive(Args)]
+struct StormArguments {
+    #[command(flatten)]
+    load: LoadArguments,
+    /// What the storm dials, in turn: codes, or the number of the code prompt
+    #[arg(long, num_args = 1.., default_value = "conference", value_name = "USER")]
+    dial: Vec<String>,
+    /// The first address that the storm comes from
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    first_source: IpAddr,
+    /// So many addresses that follow each other (on loopback all are there)
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=200))]
+    sources: u8,
+    /// Seconds that the storm lasts
+    #[arg(long, default_value_t = 15.0, value_name = "SECONDS")]
+    lasting: f64,
+    /// Seconds that a caller stays who is taken in the storm
+    #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
+    stay: f64,
+    /// The storm's rate as a multiple of what the server carries
+    #[arg(long, default_value_t = 2.0)]
+    times: f64,
+    /// Calls a second that the server carries [default: found out]
+    #[arg(long, value_name = "CPS")]
+    carried: Option<f64>,
+}
+
+#[derive(Args)]
 struct LoadArguments {
     /// Whom to call, such as sip:127.0.0.1:5060 (then the user part is "conference")
     #[arg(long)]
@@ -211,6 +246,7 @@ async fn main() -> anyhow::Result<()> {
     match cli.what {
         What::Call(arguments) => call(bench, arguments).await,
         What::Load(arguments) => load(bench, arguments).await,
+        What::Storm(arguments) => storm(bench, arguments).await,
         What::Answer(arguments) => answer(&arguments),
     }
 }
@@ -301,24 +337,7 @@ async fn tell_heard(caller: &Caller, record: Option<&std::path::Path>) -> anyhow
 }
 
 async fn load(config: BenchConfig, arguments: LoadArguments) -> anyhow::Result<()> {
-    if arguments.callers == 0 || arguments.rate.is_nan() || arguments.rate <= 0.0 {
-        bail!("--callers and --rate must be above 0");
-    }
-    let plan = LoadPlan {
-        target: with_user(
-            &arguments.target,
-            arguments.transport.or(arguments.tcp.then_some(TransportArgument::Tcp)),
-        ),
-        rooms: read_rooms(&arguments.rooms)?,
-        callers: arguments.callers,
-        talkers_per_room: arguments.talkers_per_room,
-        calls_per_second: arguments.rate,
-        steady: Duration::try_from_secs_f64(arguments.seconds).context("--seconds")?,
-        server: arguments.server_pid.map(ProcessMeter::new),
-        digits_after: Duration::from_millis(arguments.keys_after),
-        entry_max: Duration::from_secs(30),
-        settle: Duration::try_from_secs_f64(arguments.settle).context("--settle")?,
-    };
+    let plan = arguments.plan()?;
     let report = callbench::load::run(config, &plan).await?;
     if arguments.json {
         say(&serde_json::to_string_pretty(&report)?)?;
@@ -327,6 +346,53 @@ async fn load(config: BenchConfig, arguments: LoadArguments) -> anyhow::Result<(
     }
     if report.is_void {
         bail!("the load maker was late: this run says nothing");
+    }
+    Ok(())
+}
+
+impl LoadArguments {
+    fn plan(&self) -> anyhow::Result<LoadPlan> {
+        if self.callers == 0 || self.rate.is_nan() || self.rate <= 0.0 {
+            bail!("--callers and --rate must be above 0");
+        }
+        let transport = self.transport.or(self.tcp.then_some(TransportArgument::Tcp));
+        Ok(LoadPlan {
+            target: with_user(&self.target, transport),
+            rooms: read_rooms(&self.rooms)?,
+            callers: self.callers,
+            talkers_per_room: self.talkers_per_room,
+            calls_per_second: self.rate,
+            steady: Duration::try_from_secs_f64(self.seconds).context("--seconds")?,
+            server: self.server_pid.map(ProcessMeter::new),
+            digits_after: Duration::from_millis(self.keys_after),
+            entry_max: Duration::from_secs(30),
+            settle: Duration::try_from_secs_f64(self.settle).context("--settle")?,
+        })
+    }
+}
+
+async fn storm(config: BenchConfig, arguments: StormArguments) -> anyhow::Result<()> {
+    if [arguments.times, arguments.carried.unwrap_or(1.0)].iter().any(|rate| rate.is_nan() || *rate <= 0.0) {
+        bail!("--times and --carried must be above 0");
+    }
+    let plan = StormPlan {
+        load: arguments.load.plan()?,
+        dials: arguments.dial,
+        sources: arguments.sources,
+        first_source: arguments.first_source,
+        stay: Duration::try_from_secs_f64(arguments.stay).context("--stay")?,
+        lasting: Duration::try_from_secs_f64(arguments.lasting).context("--lasting")?,
+        times: arguments.times,
+        carried_per_second: arguments.carried,
+    };
+    let report = callbench::storm::run(config, &plan).await?;
+    if arguments.load.json {
+        say(&serde_json::to_string_pretty(&report)?)?;
+    } else {
+        say(report.to_string().trim_end())?;
+    }
+    if !report.is_passed() {
+        bail!("not all that was wanted was seen");
     }
     Ok(())
 }

@@ -72,28 +72,32 @@ impl BenchServer {
         Ok(kilobytes * 1024)
     }
 
-    /// The legs that the media engine has open, from the metrics.
+    /// The legs that the media engine has open.
     pub(crate) fn legs(&self) -> Option<u64> {
+        self.metric("partyline_legs").map(|legs| legs as u64)
+    }
+
+    /// A metric without labels.
+    #[expect(clippy::unused_self, reason = "it is this server that listens there")]
+    pub(crate) fn metric(&self, name: &str) -> Option<f64> {
         let metrics = ask("/metrics").ok()?;
-        let line = metrics.lines().find(|line| line.starts_with("partyline_legs "))?;
-        line.rsplit(' ').next()?.parse::<f64>().ok().map(|legs| legs as u64)
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+        line.trim().parse().ok()
     }
 
     /// Makes rooms; a file with a `HOST:PARTICIPANT` pair of codes on each line.
     pub(crate) fn rooms(&self, count: u32) -> anyhow::Result<PathBuf> {
+        self.rooms_of("bench", count, &[])
+    }
+
+    /// Makes rooms of a name, with more settings; a file as that of [`Self::rooms`].
+    pub(crate) fn rooms_of(&self, name: &str, count: u32, settings: &[&str]) -> anyhow::Result<PathBuf> {
         let mut codes = String::new();
         for nth in 0..count {
             let output = Command::new(binary("partyline"))
-                .args([
-                    "room",
-                    "create",
-                    &format!("bench-{nth}"),
-                    "--entry",
-                    "start",
-                    "--announce",
-                    "silence",
-                    "--json",
-                ])
+                .args(["room", "create", &format!("{name}-{nth}")])
+                .args(["--entry", "start", "--announce", "silence", "--json"])
+                .args(settings)
                 .arg("--data-dir")
                 .arg(self.folder.join("data"))
                 .output()?;
@@ -102,7 +106,7 @@ impl BenchServer {
             let code = |key: &str| room[key].as_str().map(str::to_owned).context("no code");
             codes.push_str(&format!("{}:{}\n", code("host_code")?, code("participant_code")?));
         }
-        let path = self.folder.join("rooms.txt");
+        let path = self.folder.join(format!("{name}.txt"));
         std::fs::write(&path, codes)?;
         Ok(path)
     }

@@ -33,6 +33,8 @@ pub(crate) enum Request {
     RoleLog { name: String, limit: u32 },
     /// How its trunks stand.
     Trunks,
+    /// Who was turned away at its VRUs; the worst so many of each.
+    Sources { limit: u32 },
     /// A test call; what is heard of it is told as it comes. Who asked and goes away ends it.
     TrunkCall { number: String, trunk: Option<String>, from: Option<String>, prompt: bool, seconds: u32 },
 }

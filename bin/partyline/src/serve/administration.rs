@@ -38,6 +38,7 @@ impl Administration {
             Request::StartRole { name } => self.roles.start(&name).await.map_err(told),
             Request::RoleLog { name, limit } => self.roles.log(&name, limit as usize).await.map_err(told),
             Request::Trunks => Ok(self.roles.trunks().await),
+            Request::Sources { limit } => Ok(self.roles.sources(limit as usize).await),
             Request::TrunkCall { number, trunk, from, prompt, seconds } => {
                 let dialler = self.roles.dialler().await.ok_or("no VRU runs")?;
                 let wanted = Wanted { number, trunk, from, prompt, seconds };

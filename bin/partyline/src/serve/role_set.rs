@@ -10,7 +10,7 @@ use futures::future::join_all;
 use partyline_engine::Engine;
 use partyline_rpc::{Network, RpcLog, TicketSigner};
 use partyline_store::SqliteStore;
-use partyline_vru::{Dialler, PromptLibrary};
+use partyline_vru::{Dialler, PromptLibrary, SourceCounts, TurnedAway};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -208,6 +208,17 @@ impl RoleSet {
         Value::Array(trunks)
     }
 
+    /// Who was turned away at each VRU: the worst so many.
+    pub(crate) async fn sources(&self, limit: usize) -> Value {
+        let mut sources = Vec::new();
+        for (name, slot) in &self.slots {
+            let slot = slot.lock().await;
+            let counts = slot.running.as_ref().map(Running::sources).unwrap_or_default();
+            sources.extend(counts.iter().take(limit).map(|counts| source_json(name, counts)));
+        }
+        Value::Array(sources)
+    }
+
     /// Whoever makes calls out, of the first VRU that runs.
     pub(crate) async fn dialler(&self) -> Option<Dialler> {
         for (name, _) in self.order.iter().filter(|(_, recipe)| recipe.is_vru()) {
@@ -249,4 +260,18 @@ async fn empty(slot: &mut Slot, name: &str, stop_max: Duration) -> Result<(), Ro
     let Some(running) = slot.running.take() else { return Ok(()) };
     let stopped = tokio::time::timeout(stop_max, running.stop()).await;
     stopped.map_err(|_| RoleError::Slow(name.to_owned()))
+}
+
+/// Who was turned away at a VRU, as lists have it.
+fn source_json(vru: &str, counts: &SourceCounts) -> Value {
+    let mut json = json!({
+        "vru": vru,
+        "source": counts.source.to_string(),
+        "all": counts.all(),
+        "last_seconds_ago": counts.last_before.as_secs(),
+    });
+    for what in TurnedAway::ALL {
+        json[what.as_str()] = json!(counts.of(what));
+    }
+    json
 }

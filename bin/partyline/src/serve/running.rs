@@ -10,7 +10,7 @@ use partyline_linetest::LineTestServer;
 use partyline_mixer::Mixer;
 use partyline_proxy::ProxyServer;
 use partyline_rpc::{Address, RpcLog};
-use partyline_vru::{DialledNumber, Dialler, TransportKind, TrunkStatus, Vru};
+use partyline_vru::{DialledNumber, Dialler, SourceCounts, TransportKind, TrunkStatus, Vru};
 use serde_json::{Value, json};
 
 use super::error::StartError;
@@ -238,6 +238,14 @@ impl Running {
     pub(crate) fn trunks(&self) -> Vec<TrunkStatus> {
         match self {
             Self::Vru(role) => role.trunks(),
+            Self::Cms(_) | Self::Linetest(_) | Self::Proxy(_) | Self::Mixer(_) => Vec::new(),
+        }
+    }
+
+    /// Who was turned away at a VRU.
+    pub(crate) fn sources(&self) -> Vec<SourceCounts> {
+        match self {
+            Self::Vru(role) => role.sources(),
             Self::Cms(_) | Self::Linetest(_) | Self::Proxy(_) | Self::Mixer(_) => Vec::new(),
         }
     }

@@ -423,6 +423,32 @@ impl OutgoingCall {
     }
 }
 
+/// What others were refused, since the endpoint began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Refusals {
+    /// What was no SIP, or belonged to nothing.
+    pub dropped: u64,
+    /// Requests outside of calls, for what they are: broken, or nothing that is served.
+    pub refused: u64,
+    /// Requests, for lack of room.
+    pub overloaded: u64,
+    /// OPTIONS outside of calls: answered, but telling of who looks for servers.
+    pub questions: u64,
+}
+
+impl Refusals {
+    /// What came after an earlier look.
+    #[must_use]
+    pub const fn since(&self, earlier: &Self) -> Self {
+        Self {
+            dropped: self.dropped - earlier.dropped,
+            refused: self.refused - earlier.refused,
+            overloaded: self.overloaded - earlier.overloaded,
+            questions: self.questions - earlier.questions,
+        }
+    }
+}
+
 /// What an endpoint holds and has dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EndpointCounters {
@@ -447,6 +473,8 @@ pub struct EndpointCounters {
     pub dropped: u64,
     /// Requests refused for lack of room.
     pub overloaded: u64,
+    /// Requests outside of calls refused for what they are.
+    pub refused: u64,
     /// Connections refused for lack of room.
     pub connections_refused: u64,
     /// STUN keep-alives that were answered.

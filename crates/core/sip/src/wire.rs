@@ -62,6 +62,9 @@ pub(crate) struct Connection {
 pub(crate) struct Tally {
     pub(crate) dropped: u64,
     pub(crate) overloaded: u64,
+    pub(crate) refused: u64,
+    pub(crate) questions: u64,
+    pub(crate) foreign: u64,
     pub(crate) retransmitted: u64,
     pub(crate) connections_refused: u64,
     pub(crate) stun_answered: u64,

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 use crate::config::GuessDefence;
+use crate::sources::network_of;
 
 /// Longer numbers are cut off.
 const NUMBER_CHARS_MAX: usize = 64;
@@ -40,12 +41,7 @@ impl Source {
 
 impl From<IpAddr> for Source {
     fn from(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V6(v6) => {
-                Self::Address(IpAddr::from((u128::from(v6) & !u128::from(u64::MAX)).to_be_bytes()))
-            }
-            v4 @ IpAddr::V4(_) => Self::Address(v4),
-        }
+        Self::Address(network_of(address))
     }
 }
 

@@ -18,6 +18,7 @@ mod media;
 mod outgoing;
 mod proxies;
 mod sip;
+mod sources;
 mod trunks;
 mod vru;
 
@@ -33,5 +34,6 @@ pub use partyline_sip::rules::SessionRules;
 pub use partyline_sip::sdp::MediaSecurity;
 pub use partyline_trunk::{Application, SourceNetwork};
 pub use sip::SipAddress;
+pub use sources::{SourceCounts, TurnedAway};
 pub use trunks::{RegistrationState, TrunkOrigin, TrunkStatus};
 pub use vru::{Counters, StartError, Vru};

@@ -30,6 +30,7 @@ use crate::sip::{
     Addressing, BoundSip, Door, Gate, Lag, NewCall, SipAddress, SipCommands, SipSettings, SipTask, TakeCall,
     TlsSide,
 };
+use crate::sources::{SourceCounts, Sources};
 use crate::trunks::{Peers, TrunkStatus};
 
 /// For calls to end, and for the CMS to hear of it, when the VRU is stopped.
@@ -113,6 +114,7 @@ impl Vru {
         library.warn_of_missing(config.language);
         warn_of_brief_sessions(&config);
         let closer = CancellationToken::new();
+        let sources = Sources::default();
         let shared = Arc::new(Shared {
             addresses: addresses.clone(),
             addressing: Arc::clone(&addressing),
@@ -123,7 +125,8 @@ impl Vru {
             proxies: Proxies::new(&network, &proxies),
             mixers: Mixers::new(network),
             guard: Mutex::new(Guard::new(config.guess_defence)),
-            peers: Peers::new(&config),
+            peers: Peers::new(&config, sources.clone()),
+            sources,
             attempts: Attempts::default(),
             goodbye: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -176,6 +179,12 @@ impl Vru {
     #[must_use]
     pub fn trunks(&self) -> Vec<TrunkStatus> {
         self.shared.peers.statuses()
+    }
+
+    /// Who was turned away, and how often; who was so most comes first.
+    #[must_use]
+    pub fn sources(&self) -> Vec<SourceCounts> {
+        self.shared.sources.all()
     }
 
     /// What it holds now.
@@ -231,6 +240,7 @@ fn settings(shared: &Shared) -> SipSettings {
     let config = &shared.config;
     SipSettings {
         locator: shared.locator.clone(),
+        sources: shared.sources.clone(),
         user_agent: concat!("Partyline/", env!("CARGO_PKG_VERSION")).to_owned(),
         calls_max: config.calls_max,
         half_open_max: config.half_open_max,

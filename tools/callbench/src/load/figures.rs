@@ -163,7 +163,7 @@ impl LossFigures {
 }
 
 /// Whether so many late ticks make a run void.
-pub(super) fn is_void(late_share: f64) -> bool {
+pub(crate) fn is_void(late_share: f64) -> bool {
     late_share > LATE_LIMIT
 }
 

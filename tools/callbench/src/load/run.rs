@@ -66,8 +66,8 @@ pub enum LoadError {
 }
 
 /// One caller of a run.
-struct Conferee {
-    caller: Caller,
+pub(super) struct Conferee {
+    pub(super) caller: Caller,
     room: usize,
     /// Its tone, if it is a talker.
     talker: Option<usize>,
@@ -130,16 +130,20 @@ pub async fn run(config: BenchConfig, plan: &LoadPlan) -> Result<LoadReport, Loa
 }
 
 /// Callers go round the rooms, so a room's talkers are those of the first rounds.
-fn talkers_of(plan: &LoadPlan) -> usize {
+pub(super) fn talkers_of(plan: &LoadPlan) -> usize {
     (plan.rooms.len() * plan.talkers_per_room).min(plan.callers)
 }
 
 /// The talkers of a room. Callers are numbered round the rooms, and a talker's number is its tone's.
-fn talkers_in(room: usize, plan: &LoadPlan) -> impl Iterator<Item = usize> {
+pub(super) fn talkers_in(room: usize, plan: &LoadPlan) -> impl Iterator<Item = usize> {
     (room..talkers_of(plan)).step_by(plan.rooms.len())
 }
 
-async fn call_all(bench: &Bench, plan: &LoadPlan, tones: &[f32]) -> Result<Vec<Conferee>, LoadError> {
+pub(super) async fn call_all(
+    bench: &Bench,
+    plan: &LoadPlan,
+    tones: &[f32],
+) -> Result<Vec<Conferee>, LoadError> {
     let mut conferees = Vec::with_capacity(plan.callers);
     let gap = Duration::from_secs_f64(1.0 / plan.calls_per_second.max(0.001));
     let start = tokio::time::Instant::now();
@@ -166,7 +170,7 @@ async fn call_all(bench: &Bench, plan: &LoadPlan, tones: &[f32]) -> Result<Vec<C
 }
 
 /// Waits for everybody and measures how long answers and entries took.
-async fn wait_until_in(conferees: &[Conferee], plan: &LoadPlan) -> (SetUpFigures, SetUpFigures) {
+pub(super) async fn wait_until_in(conferees: &[Conferee], plan: &LoadPlan) -> (SetUpFigures, SetUpFigures) {
     let mut answers = Vec::new();
     for conferee in conferees {
         answers.extend(conferee.caller.wait_answered().await.ok());
@@ -198,7 +202,7 @@ async fn wait_until_in(conferees: &[Conferee], plan: &LoadPlan) -> (SetUpFigures
 }
 
 /// Takes out the callers whose calls are not up, and says why.
-fn take_failed(conferees: &mut Vec<Conferee>) -> Vec<String> {
+pub(super) fn take_failed(conferees: &mut Vec<Conferee>) -> Vec<String> {
     let is_up = |conferee: &Conferee| matches!(conferee.caller.progress(), Progress::Answered { .. });
     let failed = conferees.extract_if(.., |conferee| !is_up(conferee));
     let mut reasons: Vec<String> = failed

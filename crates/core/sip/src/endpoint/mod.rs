@@ -33,7 +33,7 @@ use crate::auth::{Challenge, Credentials, Keyring};
 pub use crate::interface::{
     Admission, Arrival, Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, Diversion,
     EndpointConfig, EndpointCounters, HistoryEntry, IncomingCall, Listen, OutgoingCall, Output, Reason,
-    Registration, RegistrationEvent, RegistrationKey, Target, TransportKind,
+    Refusals, Registration, RegistrationEvent, RegistrationKey, Target, TransportKind,
 };
 use crate::locate::Located;
 use crate::message::Frame;
@@ -353,6 +353,18 @@ impl Endpoint {
         Ok(())
     }
 
+    /// What others were refused so far, cheaply: for who counts it by source.
+    #[must_use]
+    pub const fn refusals(&self) -> Refusals {
+        let tally = &self.wire.tally;
+        Refusals {
+            dropped: tally.foreign,
+            refused: tally.refused,
+            overloaded: tally.overloaded,
+            questions: tally.questions,
+        }
+    }
+
     /// What the endpoint holds.
     #[must_use]
     pub fn counters(&self) -> EndpointCounters {
@@ -371,6 +383,7 @@ impl Endpoint {
             remembered: self.shunned.count() + self.dismissed.len(),
             dropped: tally.dropped,
             overloaded: tally.overloaded,
+            refused: tally.refused,
             connections_refused: tally.connections_refused,
             stun_answered: tally.stun_answered,
             retransmitted: tally.retransmitted,

@@ -36,7 +36,7 @@ impl Endpoint {
         match parse(&flat) {
             Ok(Message::Request(request)) => self.handle_request(now, path, &request),
             Ok(Message::Response(response)) => self.handle_response(now, path, &response),
-            Err(Dropped::Silently) => self.wire.tally.dropped += 1,
+            Err(Dropped::Silently) => self.drop_foreign(),
             Err(Dropped::Answer(refusal)) => self.refuse_broken(path, &refusal),
         }
     }
@@ -48,7 +48,7 @@ impl Endpoint {
                 self.wire.tally.stun_answered += 1;
                 self.wire.send(&path, answer);
             }
-            None => self.wire.tally.dropped += 1,
+            None => self.drop_foreign(),
         }
     }
 
@@ -61,16 +61,17 @@ impl Endpoint {
                 self.refuse_broken(path, &refusal);
             }
             Err(Dropped::Answer(refusal)) => self.refuse_broken(path, &refusal),
-            Ok(_) | Err(Dropped::Silently) => self.wire.tally.dropped += 1,
+            Ok(_) | Err(Dropped::Silently) => self.drop_foreign(),
         }
     }
 
     /// Says what is wrong, without a transaction: a copy gets the same answer again.
     fn refuse_broken(&mut self, path: Path, refusal: &Refusal<'_>) {
         if refusal.headers.first(HeaderName::Via).is_none() {
-            self.wire.tally.dropped += 1;
+            self.drop_foreign();
             return;
         }
+        self.wire.tally.refused += 1;
         let via = refusal
             .headers
             .first(HeaderName::Via)
@@ -129,6 +130,7 @@ impl Endpoint {
     pub(super) fn handle_options(&mut self, now: Instant, asked: &Asked<'_, '_>) {
         // Calls that only try to come in say nothing about our health: they must not make others think us dead.
         let is_new = asked.request.core.to.tag().is_none();
+        self.wire.tally.questions += u64::from(is_new);
         let reply = if is_new && self.takes_no_calls() { Reply::full() } else { Reply::new(200) };
         let reply = reply
             .with("Accept", &self.abilities.accept)
@@ -153,7 +155,7 @@ impl Endpoint {
         match found {
             Some(call) => self.acked(now, call, request),
             None if self.is_of_door(request) => {}
-            None => self.wire.tally.dropped += 1,
+            None => self.drop_foreign(),
         }
     }
 
@@ -161,7 +163,7 @@ impl Endpoint {
         // A response with a second Via is somebody else's (RFC 3261 §8.1.3.3).
         let vias = response.headers.all(HeaderName::Via).flat_map(crate::message::split_commas).count();
         if vias != 1 {
-            self.wire.tally.dropped += 1;
+            self.drop_foreign();
             return;
         }
         let sent = self.sent_for(response);
@@ -184,8 +186,17 @@ impl Endpoint {
 
     /// Answers a request of which nothing more is to be said.
     pub(super) fn reply(&mut self, now: Instant, asked: &Asked<'_, '_>, reply: &Reply) {
+        // Within a call refusals are part of it: two who change it at once, a key that is none.
+        let is_strange = asked.request.core.to.tag().is_none() || reply.status == 481;
+        self.wire.tally.refused += u64::from(is_strange && reply.status >= 400);
         let bytes = self.written(&asked.head, reply, None);
         self.transactions.respond(&mut self.wire, now, asked.transaction, reply.status, bytes);
+    }
+
+    /// Something came that is no SIP, or belongs to nothing.
+    const fn drop_foreign(&mut self) {
+        self.wire.tally.dropped += 1;
+        self.wire.tally.foreign += 1;
     }
 
     /// A whole response. Without a tag given it draws one.

@@ -1,5 +1,6 @@
 //! Codes and PINs: the guess defence, and what the store says. Never a code in a log.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,30 +13,33 @@ use tracing::{info, warn};
 use super::{Call, Shared};
 use crate::guard::{Source, Verdict};
 use crate::sip::now;
+use crate::sources::TurnedAway;
 
 impl Call {
     pub(super) fn look_up(&mut self, code: ConferenceCode, only_room: Option<RoomId>) {
-        let (shared, source) = (Arc::clone(&self.shared), self.source());
-        self.checks.spawn(async move { Fact::CodeChecked(look_up(&shared, source, &code, only_room).await) });
+        let (shared, guesser) = (Arc::clone(&self.shared), self.guesser());
+        self.checks
+            .spawn(async move { Fact::CodeChecked(look_up(&shared, guesser, &code, only_room).await) });
     }
 
     pub(super) fn verify(&mut self, room: RoomId, pin: HostPin) {
-        let (shared, source) = (Arc::clone(&self.shared), self.source());
-        self.checks.spawn(async move { Fact::PinChecked(verify(&shared, source, room, &pin).await) });
+        let (shared, guesser) = (Arc::clone(&self.shared), self.guesser());
+        self.checks.spawn(async move { Fact::PinChecked(verify(&shared, guesser, room, &pin).await) });
     }
 
-    fn source(&self) -> Source {
+    fn guesser(&self) -> Guesser {
         let address = self.incoming.source.ip();
         let trunk = self.admitted.trunk.as_deref();
         // Telephones that are known by a password say who calls as they like.
         let tells_callers_apart = trunk.is_some_and(|trunk| trunk.users.is_empty());
-        if tells_callers_apart
+        let source = if tells_callers_apart
             || self.shared.config.trusted_sources.iter().any(|network| network.contains(address))
         {
             Source::caller(&self.incoming.caller, &self.service.dnis)
         } else {
             Source::from(address)
-        }
+        };
+        Guesser { source, address }
     }
 
     pub(super) fn report(&self, refusal: Refusal, room: Option<RoomId>) {
@@ -54,13 +58,19 @@ impl Call {
     }
 }
 
+/// Who tries: as the guess defence counts them, and where their calls come from.
+struct Guesser {
+    source: Source,
+    address: IpAddr,
+}
+
 async fn look_up(
     shared: &Shared,
-    source: Source,
+    guesser: Guesser,
     code: &ConferenceCode,
     only_room: Option<RoomId>,
 ) -> CodeAnswer {
-    let attempt = match Attempt::begin(shared, source).await {
+    let attempt = match Attempt::begin(shared, guesser).await {
         Ok(attempt) => attempt,
         Err(NoTry::LockedOut) => return CodeAnswer::LockedOut,
         Err(NoTry::NotInTime) => return CodeAnswer::Unavailable,
@@ -80,8 +90,8 @@ async fn look_up(
     }
 }
 
-async fn verify(shared: &Shared, source: Source, room: RoomId, pin: &HostPin) -> PinAnswer {
-    let attempt = match Attempt::begin(shared, source).await {
+async fn verify(shared: &Shared, guesser: Guesser, room: RoomId, pin: &HostPin) -> PinAnswer {
+    let attempt = match Attempt::begin(shared, guesser).await {
         Ok(attempt) => attempt,
         Err(NoTry::LockedOut) => return PinAnswer::LockedOut,
         Err(NoTry::NotInTime) => return PinAnswer::Unavailable,
@@ -111,14 +121,14 @@ enum NoTry {
 /// A try that was taken, and is given back unless it turns out wrong.
 struct Attempt<'a> {
     shared: &'a Shared,
-    source: Source,
+    guesser: Guesser,
     taken: Option<OwnedSemaphorePermit>,
 }
 
 impl<'a> Attempt<'a> {
-    async fn begin(shared: &'a Shared, source: Source) -> Result<Self, NoTry> {
-        let tries = shared.guard.lock().tries(now(), &source).ok_or(NoTry::LockedOut)?;
-        let mut attempt = Self { shared, source, taken: None };
+    async fn begin(shared: &'a Shared, guesser: Guesser) -> Result<Self, NoTry> {
+        let tries = shared.guard.lock().tries(now(), &guesser.source).ok_or(NoTry::LockedOut)?;
+        let mut attempt = Self { shared, guesser, taken: None };
         match tokio::time::timeout(shared.config.waits.store(), tries.acquire_owned()).await {
             Ok(Ok(permit)) => attempt.taken = Some(permit),
             // The lockout closes it.
@@ -133,14 +143,16 @@ impl<'a> Attempt<'a> {
         if let Some(permit) = self.taken.take() {
             permit.forget();
         }
-        let verdict = self.shared.guard.lock().wrong(now(), &self.source);
+        let Guesser { source, address } = &self.guesser;
+        self.shared.sources.note(TurnedAway::WrongCode, *address);
+        let verdict = self.shared.guard.lock().wrong(now(), source);
         match verdict {
             Verdict::Delay(delay) => {
-                info!(source = %self.source, delay_ms = delay.as_millis(), "a wrong code or PIN");
+                info!(%source, delay_ms = delay.as_millis(), "a wrong code or PIN");
                 delay
             }
             Verdict::LockedOut => {
-                warn!(source = %self.source, "too many wrong codes: locked out");
+                warn!(%source, "too many wrong codes: locked out");
                 metrics::counter!("partyline_vru_lockouts_total").increment(1);
                 Duration::from_millis(self.shared.config.guess_defence.delay_max_ms)
             }
@@ -151,6 +163,6 @@ impl<'a> Attempt<'a> {
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         drop(self.taken.take());
-        self.shared.guard.lock().settled(&self.source);
+        self.shared.guard.lock().settled(&self.guesser.source);
     }
 }

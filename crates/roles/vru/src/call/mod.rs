@@ -41,6 +41,7 @@ use crate::locator::Locator;
 use crate::media;
 use crate::proxies::{Mixers, Proxies};
 use crate::sip::{Addressing, NewCall, SipAddress, SipCommands, leave_reason, now, sleep_until};
+use crate::sources::Sources;
 use crate::trunks::{Admitted, Peers, admit};
 use attendance::{Attendance, Told};
 use line_test::TestStream;
@@ -63,6 +64,7 @@ pub(crate) struct Shared {
     pub(crate) mixers: Mixers,
     pub(crate) guard: Mutex<Guard>,
     pub(crate) peers: Peers,
+    pub(crate) sources: Sources,
     pub(crate) attempts: Attempts,
     /// Told to every call when the VRU is stopped.
     pub(crate) goodbye: CancellationToken,

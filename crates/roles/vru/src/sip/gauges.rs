@@ -17,6 +17,7 @@ pub(super) fn tell(counters: &EndpointCounters) {
     gauge!("partyline_sip_connections").set(counters.connections as f64);
     counter!("partyline_sip_dropped_total").absolute(counters.dropped);
     counter!("partyline_sip_overloaded_total").absolute(counters.overloaded);
+    counter!("partyline_sip_refused_total").absolute(counters.refused);
     counter!("partyline_sip_connections_refused_total").absolute(counters.connections_refused);
     counter!("partyline_sip_stun_answered_total").absolute(counters.stun_answered);
     counter!("partyline_sip_retransmitted_total").absolute(counters.retransmitted);

@@ -10,6 +10,7 @@ use partyline_sip::message::Urgency;
 use tokio::sync::mpsc;
 
 use super::{SipInput, now};
+use crate::sources::{Sources, TurnedAway};
 
 /// Inputs of calls and connections that wait; more stay with the kernel.
 const OF_CALLS_MAX: usize = 1024;
@@ -30,6 +31,7 @@ pub(crate) struct Waiting {
 pub(crate) struct InboxSender {
     of_calls: mpsc::Sender<Waiting>,
     strange: mpsc::Sender<Waiting>,
+    sources: Sources,
 }
 
 /// The endpoint has ended.
@@ -59,6 +61,7 @@ impl InboxSender {
             Ok(()) => Ok(()),
             Err(mpsc::error::TrySendError::Full(_)) => {
                 metrics::counter!("partyline_vru_strangers_dropped_total").increment(1);
+                self.sources.note(TurnedAway::Crowded, remote.ip());
                 Ok(())
             }
             Err(mpsc::error::TrySendError::Closed(_)) => Err(Ended),
@@ -75,10 +78,14 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    pub(crate) fn new() -> (InboxSender, Self) {
+    /// An inbox; whoever is dropped is counted among the sources.
+    pub(crate) fn new(sources: Sources) -> (InboxSender, Self) {
         let (of_calls, calls) = mpsc::channel(OF_CALLS_MAX);
         let (strange, strangers) = mpsc::channel(STRANGE_MAX);
-        (InboxSender { of_calls, strange }, Self { of_calls: calls, strange: strangers, in_a_row: 0 })
+        (
+            InboxSender { of_calls, strange, sources },
+            Self { of_calls: calls, strange: strangers, in_a_row: 0 },
+        )
     }
 
     /// The next input; `None` when all readers have ended.
@@ -134,7 +141,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_belongs_to_calls_overtakes_a_flood_of_new_ones() {
-        let (sender, mut inbox) = Inbox::new();
+        let (sender, mut inbox) = Inbox::new(Sources::default());
         for _ in 0..2 * STRANGE_MAX {
             put(&sender, INVITE).await;
         }
@@ -150,7 +157,7 @@ mod tests {
 
     #[tokio::test]
     async fn busy_calls_leave_a_turn_to_strangers() {
-        let (sender, mut inbox) = Inbox::new();
+        let (sender, mut inbox) = Inbox::new(Sources::default());
         put(&sender, INVITE).await;
         for _ in 0..OF_CALLS_MAX {
             put(&sender, BYE).await;
@@ -164,7 +171,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_inbox_without_readers_has_an_end() {
-        let (sender, mut inbox) = Inbox::new();
+        let (sender, mut inbox) = Inbox::new(Sources::default());
         drop(sender);
         assert!(inbox.next().await.is_none());
     }

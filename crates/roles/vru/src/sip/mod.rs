@@ -4,6 +4,7 @@
 //! counted and dropped, and the protocol repeats it.
 
 mod addressing;
+mod commands;
 mod gate;
 mod gauges;
 mod inbox;
@@ -12,19 +13,16 @@ mod streams;
 mod tls;
 
 use std::collections::{HashMap, HashSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use partyline_sip::auth::Challenge;
 use partyline_sip::endpoint::{
-    Arrival, Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig,
-    EndpointCounters, Listen, OutgoingCall, Output, Registration, RegistrationEvent, RegistrationKey,
-    TransportKind,
+    Arrival, Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, Listen,
+    OutgoingCall, Output, Refusals, Registration, RegistrationEvent, RegistrationKey, TransportKind,
 };
 use partyline_sip::locate::{Located, Reachable};
 use partyline_sip::rules::{DialogRules, Network, SessionRules};
-use partyline_sip::sdp::{Agreement, Capabilities};
 use partyline_tls::PeerIdentity;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -32,10 +30,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::locator::Locator;
+use crate::sources::{Sources, TurnedAway};
+use commands::Command;
 use inbox::{Inbox, InboxSender, Waiting};
 use streams::{Peer, Stream, Streams};
 
 pub(crate) use addressing::Addressing;
+pub(crate) use commands::SipCommands;
 pub(crate) use gate::{Gate, Lag};
 pub(crate) use sockets::BoundSip;
 pub(crate) use tls::TlsSide;
@@ -67,124 +68,6 @@ pub(crate) enum SipInput {
     Bytes { connection: ConnectionId, bytes: Vec<u8> },
     Disconnected { connection: ConnectionId },
     Located { call: CallKey, targets: Vec<Located> },
-}
-
-#[derive(Debug)]
-enum Command {
-    Answer {
-        call: CallKey,
-        capabilities: Box<Capabilities>,
-        reply: oneshot::Sender<Result<Option<Agreement>, CallError>>,
-    },
-    Ring(CallKey),
-    Reject {
-        call: CallKey,
-        status: u16,
-        because: Because,
-    },
-    Challenge {
-        call: CallKey,
-        challenge: Box<Challenge>,
-    },
-    Trust(Vec<Network>),
-    Register {
-        wanted: Box<Registration>,
-        reply: oneshot::Sender<Result<RegistrationEvents, CallError>>,
-    },
-    Unregister(RegistrationKey),
-    Call {
-        outgoing: Box<OutgoingCall>,
-        reply: oneshot::Sender<Result<PlacedCall, CallError>>,
-    },
-    HangUp {
-        call: CallKey,
-        because: Because,
-    },
-    Counters(oneshot::Sender<EndpointCounters>),
-    TakeNoMore,
-}
-
-/// What calls say to the endpoint. Cheap to clone.
-#[derive(Debug, Clone)]
-pub(crate) struct SipCommands(mpsc::Sender<Command>);
-
-impl SipCommands {
-    /// Answers a call; the endpoint's own end counts as "no such call".
-    pub(crate) async fn answer(
-        &self,
-        call: CallKey,
-        capabilities: Capabilities,
-    ) -> Result<Option<Agreement>, CallError> {
-        let (reply, answer) = oneshot::channel();
-        let command = Command::Answer { call, capabilities: Box::new(capabilities), reply };
-        self.0.send(command).await.map_err(|_| CallError::NoCall)?;
-        answer.await.unwrap_or(Err(CallError::NoCall))
-    }
-
-    /// Says that a call was heard and will be answered later. Where there is no room for that, nothing is said.
-    pub(crate) fn ring(&self, call: CallKey) {
-        if self.0.try_send(Command::Ring(call)).is_err() {
-            metrics::counter!("partyline_vru_commands_dropped_total").increment(1);
-        }
-    }
-
-    pub(crate) async fn reject(&self, call: CallKey, status: u16, because: Because) {
-        // Only a VRU that has ended takes no commands, and its calls have ended with it.
-        let _ = self.0.send(Command::Reject { call, status, because }).await;
-    }
-
-    /// Asks a call for a password; it ends by that.
-    pub(crate) async fn challenge(&self, call: CallKey, challenge: Challenge) {
-        let _ = self.0.send(Command::Challenge { call, challenge: Box::new(challenge) }).await;
-    }
-
-    /// Says anew who is trusted.
-    pub(crate) async fn trust(&self, trusted: Vec<Network>) {
-        let _ = self.0.send(Command::Trust(trusted)).await;
-    }
-
-    /// Registers with somebody, until `unregister`.
-    pub(crate) async fn register(&self, wanted: Registration) -> Result<RegistrationEvents, CallError> {
-        let (reply, begun) = oneshot::channel();
-        let command = Command::Register { wanted: Box::new(wanted), reply };
-        self.0.send(command).await.map_err(|_| CallError::NoCall)?;
-        begun.await.unwrap_or(Err(CallError::NoCall))
-    }
-
-    /// Takes a registration back; its end is told.
-    pub(crate) async fn unregister(&self, key: RegistrationKey) {
-        let _ = self.0.send(Command::Unregister(key)).await;
-    }
-
-    /// Calls somebody; the endpoint's own end counts as "no such call".
-    pub(crate) async fn call(&self, outgoing: OutgoingCall) -> Result<PlacedCall, CallError> {
-        let (reply, placed) = oneshot::channel();
-        let command = Command::Call { outgoing: Box::new(outgoing), reply };
-        self.0.send(command).await.map_err(|_| CallError::NoCall)?;
-        placed.await.unwrap_or(Err(CallError::NoCall))
-    }
-
-    pub(crate) async fn hang_up(&self, call: CallKey, because: Because) {
-        let _ = self.0.send(Command::HangUp { call, because }).await;
-    }
-
-    /// For a call whose task died: there is nobody to wait.
-    pub(crate) fn hang_up_now(&self, call: CallKey, because: Because) {
-        if self.0.try_send(Command::HangUp { call, because }).is_err() {
-            metrics::counter!("partyline_vru_commands_dropped_total").increment(1);
-        }
-    }
-
-    pub(crate) async fn counters(&self) -> Option<EndpointCounters> {
-        let (reply, answer) = oneshot::channel();
-        self.0.send(Command::Counters(reply)).await.ok()?;
-        answer.await.ok()
-    }
-
-    /// From now on new calls are refused: the VRU is being stopped.
-    pub(crate) async fn take_no_more(&self) {
-        let _ = self.0.send(Command::TakeNoMore).await;
-    }
 }
 
 /// A call for whoever runs calls.
@@ -228,6 +111,7 @@ pub(crate) struct SipTask {
     /// Calls that came in and are not answered, which is what tells many from few.
     setups: HashSet<CallKey>,
     locator: Locator,
+    sources: Sources,
 }
 
 /// What stands between the sockets and the endpoint.
@@ -273,13 +157,14 @@ impl SipTask {
             door,
             setups: HashSet::new(),
             locator: config.locator,
+            sources: config.sources,
         };
         (task, handle)
     }
 
     /// Runs until it is closed.
     pub(crate) async fn run(mut self, closer: CancellationToken) {
-        let (sender, mut inbox) = Inbox::new();
+        let (sender, mut inbox) = Inbox::new(self.sources.clone());
         let mut ticks = tokio::time::interval(gauges::PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let _readers = self.door.sockets.read(self.door.tls.as_ref(), &sender, &closer);
@@ -306,12 +191,51 @@ impl SipTask {
         let waited = waiting.waited();
         metrics::histogram!("partyline_vru_input_wait_seconds").record(waited.as_secs_f64());
         self.endpoint.set_admission(self.door.gate.admission(waited, self.setups.len()));
-        match waiting.input {
+        let (source, before) = (self.source_of(&waiting.input), self.endpoint.refusals());
+        self.hand_over(now, waiting.input, sender, closer);
+        if let Some(source) = source {
+            self.note(source, self.endpoint.refusals().since(&before));
+        }
+    }
+
+    /// Whom an input comes from, where others sent it unasked.
+    fn source_of(&self, input: &SipInput) -> Option<IpAddr> {
+        match input {
+            SipInput::Datagram { remote, .. } => Some(remote.ip()),
+            SipInput::Bytes { connection, .. } => self.streams.source(*connection),
+            SipInput::Accepted { .. }
+            | SipInput::Connected { .. }
+            | SipInput::Disconnected { .. }
+            | SipInput::Located { .. } => None,
+        }
+    }
+
+    /// Counts what one input of a source was refused.
+    fn note(&self, source: IpAddr, refused: Refusals) {
+        let Refusals { dropped, refused, overloaded, questions } = refused;
+        for (what, times) in [
+            (TurnedAway::Garbage, dropped),
+            (TurnedAway::Refused, refused),
+            (TurnedAway::Crowded, overloaded),
+            (TurnedAway::Question, questions),
+        ] {
+            (0..times).for_each(|_| self.sources.note(what, source));
+        }
+    }
+
+    fn hand_over(
+        &mut self,
+        now: std::time::Instant,
+        input: SipInput,
+        sender: &InboxSender,
+        closer: &CancellationToken,
+    ) {
+        match input {
             SipInput::Datagram { local, remote, bytes } => {
                 self.endpoint.handle_datagram_from(now, &self.arrival(local, remote), &bytes);
             }
             SipInput::Accepted { stream, local, remote, identity } => {
-                let connection = self.streams.accept(stream, identity, sender, closer);
+                let connection = self.streams.accept(stream, remote.ip(), identity, sender, closer);
                 self.endpoint.handle_accepted_from(now, connection, &self.arrival(local, remote));
             }
             SipInput::Connected { connection, local } => {
@@ -493,6 +417,7 @@ impl SipTask {
 #[derive(Debug, Clone)]
 pub(crate) struct SipSettings {
     pub(crate) locator: Locator,
+    pub(crate) sources: Sources,
     pub(crate) user_agent: String,
     pub(crate) calls_max: usize,
     pub(crate) half_open_max: usize,

@@ -57,6 +57,8 @@ impl Peer {
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     sends: HashMap<ConnectionId, mpsc::Sender<Vec<u8>>>,
+    /// Where those that were accepted come from.
+    sources: HashMap<ConnectionId, IpAddr>,
     /// Who showed a certificate.
     identities: HashMap<ConnectionId, Arc<PeerIdentity>>,
     last: u64,
@@ -67,12 +69,14 @@ impl Streams {
     pub(super) fn accept(
         &mut self,
         stream: Stream,
+        source: IpAddr,
         identity: Option<Arc<PeerIdentity>>,
         inputs: &InboxSender,
         closer: &CancellationToken,
     ) -> ConnectionId {
         self.last += 1;
         let connection = ConnectionId(self.last);
+        self.sources.insert(connection, source);
         if let Some(identity) = identity {
             self.identities.insert(connection, identity);
         }
@@ -131,6 +135,12 @@ impl Streams {
     pub(super) fn forget(&mut self, connection: ConnectionId) {
         self.sends.remove(&connection);
         self.identities.remove(&connection);
+        self.sources.remove(&connection);
+    }
+
+    /// Where a connection comes from that others opened.
+    pub(super) fn source(&self, connection: ConnectionId) -> Option<IpAddr> {
+        self.sources.get(&connection).copied()
     }
 
     /// Who is at the other end, where a certificate said so.

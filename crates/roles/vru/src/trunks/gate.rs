@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::{LoadPlace, Peers};
 use crate::guard::{Source, Verdict};
 use crate::sip::{NewCall, SipCommands, now};
+use crate::sources::TurnedAway;
 
 /// How callers of no trunk are named in metrics.
 const UNKNOWN: &str = "unknown";
@@ -119,7 +120,10 @@ impl Peers {
         match self.shown(&trunks, incoming) {
             Shown::Nothing => Fate::Challenge { is_stale: false },
             Shown::Stale => Fate::Challenge { is_stale: true },
-            Shown::Wrong => self.wrong(&source, asking),
+            Shown::Wrong => {
+                self.sources.note(TurnedAway::WrongPassword, address);
+                self.wrong(&source, asking)
+            }
             Shown::User(user) => {
                 match trunks.admit(self.unknown_sources, &CallSource { user: Some(&user), ..bare }) {
                     Admission::Trunk(trunk) => self.of_trunk(trunk),
@@ -187,8 +191,12 @@ impl Peers {
         let source = new.incoming.source.ip();
         metrics::counter!("partyline_vru_trunk_refusals_total", "trunk" => name.to_owned(), "reason" => word)
             .increment(1);
-        let told = self.refusals.lock().count(source);
-        if let Some(times) = told {
+        let what = match reason {
+            Reason::Limited(_) => TurnedAway::Crowded,
+            Reason::WrongPassword => TurnedAway::WrongPassword,
+            Reason::UnknownSource | Reason::NotItsUser | Reason::LockedOut => TurnedAway::Refused,
+        };
+        if let Some(times) = self.sources.count(what, source) {
             info!(%source, trunk = name, reason = word, times, "calls are refused");
         }
         let status = reason.status();

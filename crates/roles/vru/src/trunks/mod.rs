@@ -8,7 +8,6 @@
 mod gate;
 mod load;
 mod offer;
-mod refusals;
 mod states;
 mod watch;
 
@@ -22,8 +21,8 @@ use tokio::sync::watch as channel;
 use crate::config::Config;
 use crate::guard::Guard;
 use crate::sip::now;
+use crate::sources::Sources;
 use load::Loads;
-use refusals::Refusals;
 
 pub(crate) use gate::{Admitted, admit};
 pub(crate) use load::LoadPlace;
@@ -45,7 +44,7 @@ pub(crate) struct Peers {
     verifier: Mutex<Verifier>,
     /// Counts wrong passwords; apart from wrong codes, as datagrams can come from forged addresses.
     guard: Mutex<Guard>,
-    refusals: Mutex<Refusals>,
+    sources: Sources,
 }
 
 /// The trunks as they were read last.
@@ -61,7 +60,7 @@ pub(crate) struct Known {
 }
 
 impl Peers {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, sources: Sources) -> Self {
         let mut trunks = Trunks::default();
         for trunk in &config.trunks {
             if let Err(clash) = trunks.add(trunk.clone()) {
@@ -79,7 +78,7 @@ impl Peers {
             registrations: States::default(),
             verifier: Mutex::new(Verifier::new(now(), verifier)),
             guard: Mutex::new(Guard::new(config.guess_defence)),
-            refusals: Mutex::new(Refusals::default()),
+            sources,
         }
     }
 
