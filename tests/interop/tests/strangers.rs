@@ -5,6 +5,20 @@ use std::time::Duration;
 
 use partyline_claims::{ServerPlan, loopback_of_my_own, still_talking};
 use partyline_interop::{Trial, run_tool};
+use serde_json::Value;
+
+/// Who was turned away, as the server's operator sees it.
+fn sources(trial: &Trial) -> Vec<Value> {
+    let listed = trial.party.server.json(&["sip", "sources"]).unwrap();
+    listed.as_array().cloned().unwrap_or_default()
+}
+
+/// One of them.
+fn source(trial: &Trial, address: &str) -> Value {
+    let all = sources(trial);
+    let found = all.iter().find(|one| one["source"] == address);
+    found.unwrap_or_else(|| panic!("{address} is not among {all:?}")).clone()
+}
 
 const GARBAGE: u32 = 20_000;
 /// Datagrams that are sent at once, and the pause after them: the server's sockets are to take most of them.
@@ -37,6 +51,15 @@ async fn the_tools_of_sipvicious_get_nowhere_and_disturb_no_caller() {
     // Every code that svwar dialled was one wrong try more of the same source.
     let tries = "refusal = 'unknown_code' AND source LIKE '127.0.0.1%'";
     assert!(trial.party.server.count("attempt", tries).await.unwrap() > 0);
+    // And the operator sees who it was: scans by OPTIONS, registrations that nobody takes, codes that are none.
+    let scanner = source(&trial, "127.0.0.1");
+    for what in ["questions", "refused", "wrong_codes"] {
+        assert!(scanner[what].as_u64().unwrap() > 0, "{what}: {scanner}");
+    }
+    let guessed = |one: &&Value| one["wrong_codes"].as_u64() > Some(0) || one["questions"].as_u64() > Some(0);
+    let all = sources(&trial);
+    let guessers: Vec<&Value> = all.iter().filter(guessed).collect();
+    assert_eq!(guessers.len(), 1, "who is in a conference is none of them: {guessers:?}");
     trial.finish().await.unwrap();
 }
 
@@ -58,6 +81,8 @@ async fn svcrack_guesses_no_password_and_our_own_trunk_is_never_asked() {
     assert!(!crack.printed.contains("Password"), "{}", crack.printed);
     still_talking(&pair).await.unwrap();
     assert!(trial.party.server.is_running());
+    let guesser = source(&trial, "127.0.0.1");
+    assert!(guesser["wrong_passwords"].as_u64().unwrap() > 0, "{guesser}");
     let sent = trial.finish().await.unwrap();
     let asked = sent.count("sip.Status-Code in {401, 407} && ip.dst == 127.0.0.1").unwrap();
     assert!(asked > 0, "svcrack was never asked for a password: {}", crack.printed);
@@ -138,5 +163,9 @@ async fn twenty_thousand_datagrams_of_garbage_change_nothing() {
     assert_eq!(trial.party.server.count("conferee", "state = 'joined'").await.unwrap(), 2);
     let (status, _) = trial.party.server.http("/readyz").unwrap();
     assert_eq!(status, 200, "it takes calls");
+    let noisy = source(&trial, &us.ip().to_string());
+    for what in ["garbage", "refused"] {
+        assert!(noisy[what].as_u64().unwrap() > 100, "{what}: {noisy}");
+    }
     trial.finish_but_for(Some("sip.Status-Code >= 400")).await.unwrap();
 }

@@ -182,9 +182,8 @@ async fn watch_memory(
     let mut most = None;
     loop {
         most = most.max(resident(plan));
-        match tokio::time::timeout(LOOK, &mut sent).await {
-            Ok(ended) => return Ok((ended.map_err(|_| StormError::BrokeOff)?, most)),
-            Err(_) => {}
+        if let Ok(ended) = tokio::time::timeout(LOOK, &mut sent).await {
+            return Ok((ended.map_err(|_| StormError::BrokeOff)?, most));
         }
     }
 }
