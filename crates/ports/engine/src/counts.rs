@@ -42,6 +42,7 @@ pub(crate) struct ThreadCounts {
     ticks: AtomicU64,
     late_ticks: AtomicU64,
     lateness_max_nanos: AtomicU64,
+    lateness_nanos: AtomicU64,
     frames_skipped: AtomicU64,
     events_dropped: AtomicU64,
     commands_dropped: AtomicU64,
@@ -60,8 +61,19 @@ impl ThreadCounts {
         if lateness > LATE {
             add(&self.late_ticks, 1);
         }
+        self.lateness_nanos.store(lateness.as_nanos() as u64, Ordering::Relaxed);
         self.lateness_max_nanos.fetch_max(lateness.as_nanos() as u64, Ordering::Relaxed);
         add(&self.frames_skipped, u64::from(frames_skipped));
+    }
+
+    /// No tick is due any more.
+    pub(crate) fn rests(&self) {
+        self.lateness_nanos.store(0, Ordering::Relaxed);
+    }
+
+    /// How late the last tick began; zero while none is due.
+    pub(crate) fn lateness(&self) -> Duration {
+        Duration::from_nanos(self.lateness_nanos.load(Ordering::Relaxed))
     }
 
     pub(crate) fn io(&self, counts: partyline_udp::IoCounts) {

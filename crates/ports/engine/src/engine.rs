@@ -202,6 +202,12 @@ impl Engine {
         self.shared.mixes.lock().len()
     }
 
+    /// How late the last ticks began, of the thread that was latest.
+    #[must_use]
+    pub fn lateness(&self) -> std::time::Duration {
+        self.shared.threads.iter().map(|link| link.counts.lateness()).max().unwrap_or_default()
+    }
+
     /// What the engine has done and how punctually.
     #[must_use]
     pub fn stats(&self) -> EngineStats {

@@ -104,6 +104,7 @@ fn run_awake(world: &mut World<'_, PlainIo>, mailbox: &Receiver<Command>, counts
         counts.tick(due.lateness, due.frames_missed);
         world.tick(now, due.phase, due.frames_missed);
     }
+    counts.rests();
     !counts.is_stopping()
 }
 

@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
+use partyline_audio::resample::resample;
 use partyline_audio::{Clip, Program, Step, WavError};
 use partyline_call::{Cue, Language, Prompt, Script};
+use partyline_engine::RATE_HZ;
 use serde::Deserialize;
 use tracing::warn;
 
@@ -103,7 +105,7 @@ impl PromptLibrary {
             };
             let clip = Clip::from_wav(bytes.as_ref())
                 .map_err(|error| LibraryError::Sound { name: name.to_owned(), error })?;
-            recordings.clips.insert(prompt, clip);
+            recordings.clips.insert(prompt, as_played(&clip));
         }
         Ok(())
     }
@@ -128,7 +130,7 @@ impl PromptLibrary {
             let Some(path) = places.into_iter().flatten().find(|path| path.is_file()) else {
                 continue;
             };
-            recordings.clips.insert(*prompt, read(&path)?);
+            recordings.clips.insert(*prompt, as_played(&read(&path)?));
             replaced += 1;
         }
         if replaced == 0 {
@@ -185,6 +187,11 @@ impl PromptLibrary {
             warn!(language = language.tag(), count = missing.len(), first = %missing[0], "prompts without a recording");
         }
     }
+}
+
+/// A recording at the rate that legs play at: brought there once, as it costs milliseconds, and each call plays several.
+fn as_played(clip: &Clip) -> Clip {
+    resample(clip, RATE_HZ)
 }
 
 fn read(path: &Path) -> Result<Clip, LibraryError> {

@@ -136,7 +136,7 @@ impl Vru {
         let (held, lease) = watch::channel(false);
         let lag = Lag::new();
         let mut errands = start_errands(&shared, held);
-        errands.spawn(lag.clone().measure());
+        errands.spawn(lag.clone().measure(shared.engine.clone()));
         if let (Some(tls), Some(config)) = (&tls, &shared.config.tls) {
             errands.spawn(tls.clone().keep(config.looks_every));
         }

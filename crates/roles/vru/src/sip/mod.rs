@@ -8,11 +8,12 @@ mod commands;
 mod gate;
 mod gauges;
 mod inbox;
+mod setups;
 mod sockets;
 mod streams;
 mod tls;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,7 @@ use crate::locator::Locator;
 use crate::sources::{Sources, TurnedAway};
 use commands::Command;
 use inbox::{Inbox, InboxSender, Waiting};
+use setups::Setups;
 use streams::{Peer, Stream, Streams};
 
 pub(crate) use addressing::Addressing;
@@ -109,7 +111,7 @@ pub(crate) struct SipTask {
     take_call: TakeCall,
     door: Door,
     /// Calls that came in and are not answered, which is what tells many from few.
-    setups: HashSet<CallKey>,
+    setups: Setups,
     locator: Locator,
     sources: Sources,
 }
@@ -155,7 +157,7 @@ impl SipTask {
             handle: handle.clone(),
             take_call,
             door,
-            setups: HashSet::new(),
+            setups: Setups::default(),
             locator: config.locator,
             sources: config.sources,
         };
@@ -183,14 +185,14 @@ impl SipTask {
 
     fn tell_gauges(&self, inbox: &Inbox) {
         gauges::tell(&self.endpoint.counters());
-        gauges::tell_queues(inbox.lengths(), self.commands.len(), self.streams.count(), self.setups.len());
+        gauges::tell_queues(inbox.lengths(), self.commands.len(), self.streams.count(), self.setups.count());
     }
 
     fn input(&mut self, waiting: Waiting, sender: &InboxSender, closer: &CancellationToken) {
         let now = now();
         let waited = waiting.waited();
         metrics::histogram!("partyline_vru_input_wait_seconds").record(waited.as_secs_f64());
-        self.endpoint.set_admission(self.door.gate.admission(waited, self.setups.len()));
+        self.endpoint.set_admission(self.door.gate.admission(waited, self.setups.rush(now)));
         let (source, before) = (self.source_of(&waiting.input), self.endpoint.refusals());
         self.hand_over(now, waiting.input, sender, closer);
         if let Some(source) = source {
@@ -255,7 +257,7 @@ impl SipTask {
         // An error says that the call is over, of which its task hears by `Ended`.
         match command {
             Command::Answer { call, capabilities, reply } => {
-                self.setups.remove(&call);
+                self.setups.ended(call);
                 let _ = reply.send(self.endpoint.answer(now, call, &capabilities));
             }
             Command::Ring(call) => {
@@ -263,7 +265,7 @@ impl SipTask {
                 let _ = self.endpoint.ring(now, call);
             }
             Command::Reject { call, status, because } => {
-                self.setups.remove(&call);
+                self.setups.ended(call);
                 let _ = self.endpoint.reject(now, call, status, &because);
             }
             Command::Challenge { call, challenge } => {
@@ -391,7 +393,7 @@ impl SipTask {
         if is_over {
             // A full queue closes behind its last event, which says the same as `Ended`.
             self.calls.remove(&key);
-            self.setups.remove(&key);
+            self.setups.ended(key);
         }
     }
 
@@ -402,7 +404,7 @@ impl SipTask {
         let is_taken = (self.take_call)(call).is_ok();
         if is_taken {
             self.calls.insert(key, events);
-            self.setups.insert(key);
+            self.setups.began(key, now());
             return;
         }
         warn!("a call is refused: no more are taken");
