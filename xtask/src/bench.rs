@@ -141,6 +141,13 @@ pub(crate) fn call(
     })
 }
 
+/// Says whether something wanted was seen.
+fn judge(what: &str, is_met: bool) -> anyhow::Result<()> {
+    run::say(&format!("{} {what}", if is_met { "PASS" } else { "FAIL" }));
+    anyhow::ensure!(is_met, "not all that was wanted was seen");
+    Ok(())
+}
+
 fn median(figures: &mut [f64]) -> f64 {
     figures.sort_unstable_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)

@@ -12,6 +12,8 @@ use super::server::BenchServer;
 use super::sipp::{self, Scenario, SippFigures};
 use crate::run;
 
+/// More memory than this may not be taken by a flood.
+const GROWTH_MAX: f64 = 100.0;
 const CALLS_PER_SECOND: u32 = 500;
 const SECONDS: u32 = 60;
 /// When the conference stands.
@@ -53,5 +55,20 @@ pub(crate) fn run() -> anyhow::Result<()> {
         server.resident()? as f64 / MEGABYTE
     ));
     run::say(&format!("flood: the conference meanwhile: {conference}"));
-    Ok(())
+    let growth = peak.saturating_sub(before) as f64 / MEGABYTE;
+    let (lost, missing) = (&conference["loss"]["lost"], &conference["hearing"]["missing"]);
+    if conference["is_void"] == Value::Bool(true) {
+        run::say("flood: VOID: the load maker itself was late");
+        return Ok(());
+    }
+    super::judge(
+        &format!("resident memory grows under {GROWTH_MAX} MB: by {growth:.1} MB"),
+        growth < GROWTH_MAX,
+    )?;
+    super::judge(
+        &format!(
+            "who is in a conference keeps their audio: {lost} packets lost, {missing} talkers not heard"
+        ),
+        lost == 0 && missing == 0,
+    )
 }

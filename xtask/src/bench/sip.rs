@@ -68,6 +68,11 @@ pub(crate) fn memory() -> anyhow::Result<()> {
         many.of("calls"),
         (many.of("resident") / few.of("resident") - 1.0) * 100.0,
     ));
+    let growth = many.of("resident") / few.of("resident") - 1.0;
+    super::judge(
+        &format!("memory is back within 10 % of that after 2,000 calls: {:+.1} %", growth * 100.0),
+        growth < 0.1,
+    )?;
     let mut answerer = Answerer::start()?;
     let before = answerer.figures()?;
     sipp::run(Scenario::InviteOnly, LOCAL.into(), 10_000, 2_000)?;
@@ -75,7 +80,7 @@ pub(crate) fn memory() -> anyhow::Result<()> {
     let half_open = after.of("half_open");
     let each = (after.of("resident") - before.of("resident")) / half_open;
     run::say(&format!("sip memory: {half_open} half-open calls, {:.1} kB each", each / 1e3));
-    Ok(())
+    super::judge("a half-open call takes under 10 kB", each < 10_000.0)
 }
 
 struct Answerer {

@@ -1,4 +1,4 @@
-//! ARCHITECTURE.md can't rot: every path and every type that it names exists.
+//! ARCHITECTURE.md can't rot: every path, every type and every metric that it names exists.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -26,6 +26,7 @@ pub(super) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
         wrong.push(format!("ARCHITECTURE.md has {lines} lines; {LINES_MAX} is the most"));
     }
     wrong.extend(unearned_dependencies(root, &text)?);
+    wrong.extend(missing_metrics(root, &text)?);
     let defined = defined_types(root)?;
     for word in code_words(&text) {
         if let Some(path) = as_path(&word) {
@@ -53,6 +54,20 @@ fn unearned_dependencies(root: &Path, text: &str) -> anyhow::Result<Vec<String>>
     let foreign = dependencies.iter().filter(|(_, value)| value.get("path").is_none());
     let unearned = foreign.filter(|(name, _)| !named.contains(name.as_str()));
     Ok(unearned.map(|(name, _)| format!("the dependency {name} has no line in ARCHITECTURE.md")).collect())
+}
+
+/// Metrics that nothing tells: a bound whose gauge or counter is gone is a bound that nobody sees.
+fn missing_metrics(root: &Path, text: &str) -> anyhow::Result<Vec<String>> {
+    let sources = sources::all(root)?;
+    let told = |name: &str| {
+        let literal = format!("!(\"{name}\"");
+        let is_told =
+            |(path, source): &(String, String)| !path.starts_with("xtask") && source.contains(&literal);
+        sources.iter().any(is_told)
+    };
+    let metrics = code_words(text).into_iter().filter(|word| word.starts_with("partyline_"));
+    let missing = metrics.filter(|name| !told(name));
+    Ok(missing.map(|name| format!("ARCHITECTURE.md names the metric {name}, which nothing tells")).collect())
 }
 
 /// Everything between single backticks, outside fenced blocks.

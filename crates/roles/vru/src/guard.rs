@@ -179,6 +179,7 @@ impl Guard {
         if let Some(oldest) = oldest {
             self.sources.remove(&oldest);
             self.pushed_out += 1;
+            metrics::counter!("partyline_vru_guessers_forgotten_total").increment(1);
         }
     }
 }
