@@ -142,6 +142,7 @@ mod tests {
                 | Request::StartRole { .. }
                 | Request::RoleLog { .. }
                 | Request::Trunks
+                | Request::Sources { .. }
                 | Request::TrunkCall { .. }) => Response::Done(json!(other)),
             })
             .await
