@@ -18,6 +18,8 @@ pub enum Reliability {
     WhenRequired,
     /// Where the caller supports it.
     WhenSupported,
+    /// Always; who does not support it is refused with 421, and calls of ours ask it of the callee.
+    Always,
 }
 
 /// How long a call stays up without a sign of life ([RFC 4028]).
@@ -27,11 +29,14 @@ pub struct SessionRules {
     pub expires: Duration,
     /// The least that we accept: less would be a flood of refreshes. The RFC wants 90 s or more; tests take less.
     pub min: Duration,
+    /// Whether a caller who knows no session timers is refused with 421; without, we refresh for both sides. Calls of
+    /// ours ask it of the callee.
+    pub is_required: bool,
 }
 
 impl Default for SessionRules {
     fn default() -> Self {
-        Self { expires: Duration::from_secs(1_800), min: Duration::from_secs(90) }
+        Self { expires: Duration::from_secs(1_800), min: Duration::from_secs(90), is_required: false }
     }
 }
 

@@ -50,6 +50,8 @@ pub(crate) struct Connection {
     pub(crate) path: Path,
     /// The name that its certificate was asked for; empty for those that were accepted, and on TCP.
     server_name: String,
+    /// Whether it came up: before, nothing that was sent on it has left.
+    is_up: bool,
     pub(crate) incoming: StreamBuffer,
     /// Client transactions that fail when it does.
     pub(crate) waiting: BTreeSet<TransactionId>,
@@ -147,6 +149,7 @@ impl Wire {
         let kept = Connection {
             path,
             server_name,
+            is_up: connection.0 & OPENED_HERE == 0,
             incoming: StreamBuffer::default(),
             waiting: BTreeSet::new(),
             calls: 0,
@@ -179,6 +182,19 @@ impl Wire {
         let local = path.local.ip();
         self.outputs.push_back(Output::Connect { connection, transport, local, remote, server_name });
         Some(Path { connection: Some(connection), ..path })
+    }
+
+    /// A connection that was asked for is up.
+    pub(crate) fn is_up_now(&mut self, now: Instant, connection: ConnectionId) {
+        if let Some(kept) = self.connections.get_mut(&connection) {
+            kept.is_up = true;
+            self.touch(now, connection);
+        }
+    }
+
+    /// Whether a connection never came up.
+    pub(crate) fn was_never_up(&self, connection: ConnectionId) -> bool {
+        self.connections.get(&connection).is_some_and(|kept| !kept.is_up)
     }
 
     /// Forgets a connection; answers with the client transactions that waited on it.

@@ -418,6 +418,22 @@ impl Callee {
     }
 }
 
+/// Shows RFC 7616 §3.4: what never left counts as no use of a nonce: the first one that arrives has the count of one.
+#[test]
+fn credentials_that_a_dead_connection_swallowed_are_shown_as_if_for_the_first_time() {
+    let mut callee = Callee::called(ChallengeKind::Server, &BOTH, "secret");
+    let nonce = "n".repeat(900);
+    let line = format!("WWW-Authenticate: Digest realm=\"r\", nonce=\"{nonce}\", qop=\"auth\"\r\n");
+    let sent = callee.respond("401 Unauthorized", &line, "");
+    assert!(header(&sent[1], "Via").unwrap().starts_with("SIP/2.0/TCP"), "it is too large for a datagram");
+    callee.world.run(Duration::from_millis(1));
+    let again = callee.newest();
+    assert!(header(&again, "Via").unwrap().starts_with("SIP/2.0/UDP"), "nobody listens by TCP");
+    for request in [&sent[1], &again] {
+        assert!(header(request, "Authorization").unwrap().contains("nc=00000001"));
+    }
+}
+
 /// Shows RFC 7616 §3.4.3: where only `auth-int` is offered the body is vouched for.
 /// Shows RFC 2617 §3.2.2: a server that knows no qop is answered as RFC 2069 has it.
 #[test]

@@ -140,6 +140,50 @@ fn a_prack_is_matched_by_its_numbers() {
     assert_eq!(answer(&mut world, &mut phone, call), [200]);
 }
 
+/// Shows RFC 3262 §3: a PRACK that comes after the refusal of its call is answered with 200, once.
+#[test]
+fn a_prack_that_the_refusal_has_overtaken_is_answered() {
+    for is_late in [false, true] {
+        let (mut world, mut phone, call) = invited(Reliability::WhenRequired, REQUIRED, OFFER);
+        let ringing = ring(&mut world, &mut phone, call).remove(0);
+        let now = world.now;
+        world.agents[0].endpoint.reject(now, call, 486, &Default::default()).unwrap();
+        world.drain();
+        assert_eq!(status(&phone.heard(&world)[0]), 486);
+        let stranger = phone.request("PRACK", 2, "s", "RAck: 1 1 INVITE\r\n", "");
+        assert_eq!(phone.say(&mut world, &stranger), [481]);
+        world.run(Duration::from_secs(if is_late { 33 } else { 2 }));
+        phone.heard(&world);
+        let expected = if is_late { 481 } else { 200 };
+        let prack = prack_of(&phone, &ringing, 3, "");
+        assert_eq!(phone.say(&mut world, &prack), [expected]);
+        assert_eq!(phone.say(&mut world, &prack), [expected], "a copy of it");
+        let another = prack_of(&phone, &ringing, 4, "");
+        assert_eq!(phone.say(&mut world, &another), [481], "it is acknowledged already");
+        assert_empty(&mut world);
+    }
+}
+
+/// Shows RFC 3262 §3: a PRACK that comes after the 2xx is answered with 200, even while the call ends.
+#[test]
+fn a_prack_that_the_answer_has_overtaken_is_answered() {
+    for hangs_up in [false, true] {
+        let (mut world, mut phone, call) = invited(Reliability::WhenRequired, REQUIRED, OFFER);
+        let ringing = ring(&mut world, &mut phone, call).remove(0);
+        assert_eq!(answer(&mut world, &mut phone, call), [200]);
+        let now = world.now;
+        if hangs_up {
+            world.agents[0].endpoint.hang_up(now, call, &Default::default()).unwrap();
+        }
+        let prack = prack_of(&phone, &ringing, 2, "");
+        assert_eq!(phone.say(&mut world, &prack), [200]);
+        let events = world.events(0, call).len();
+        let second = prack_of(&phone, &ringing, 3, "");
+        assert_eq!(phone.say(&mut world, &second), [481]);
+        assert_eq!(world.events(0, call).len(), events, "nobody is told of a PRACK");
+    }
+}
+
 #[test]
 fn a_prack_of_nobody_is_refused() {
     let mut world = World::new(1, 1, FAIR);

@@ -14,7 +14,11 @@ use partyline_sip::rules::{DialogRules, SessionRules};
 
 /// Timers short enough to see.
 fn short() -> DialogRules {
-    let session = SessionRules { expires: Duration::from_secs(60), min: Duration::from_secs(20) };
+    let session = SessionRules {
+        expires: Duration::from_secs(60),
+        min: Duration::from_secs(20),
+        ..SessionRules::default()
+    };
     DialogRules { session: Some(session), ..DialogRules::default() }
 }
 

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use harness::phone::{OFFER, Phone, header};
 use harness::{FAIR, World, capabilities, config, status};
-use partyline_sip::endpoint::{Because, CallEvent, Endpoint, EndpointConfig};
+use partyline_sip::endpoint::{Because, CallEvent, Endpoint, EndpointConfig, TransportKind};
 use partyline_sip::message::limits::{BODY_MAX, HEAD_MAX, URI_MAX, VIAS_MAX};
+use partyline_sip::rules::{DialogRules, Reliability, SessionRules};
 use partyline_sip::sdp::Direction;
 
 fn world_and_phone() -> (World, Phone) {
@@ -122,6 +123,47 @@ fn a_required_extension_that_is_not_there_is_420() {
     let answer = answer_to(as_it_is, "INVITE", more, "");
     assert_eq!(status(&answer), 420);
     assert_eq!(header(&answer, "Unsupported").as_deref(), Some("dancing, singing, dancing-2"));
+}
+
+/// Shows RFC 3261 §21.4.16: who does not support what the rules require is told so by 421, and what it is.
+/// Shows RFC 3262 §3: a caller who knows no reliable provisional responses may be refused with 421.
+#[test]
+fn an_extension_that_the_rules_require_and_the_caller_lacks_is_421() {
+    let session = SessionRules { is_required: true, ..SessionRules::default() };
+    let rules =
+        DialogRules { reliability: Reliability::Always, session: Some(session), ..DialogRules::default() };
+    for (more, lacking) in [
+        ("", Some("100rel, timer")),
+        ("Supported: 100rel\r\n", Some("timer")),
+        ("k: timer\r\n", Some("100rel")),
+        ("Supported: timer\r\nRequire: 100rel\r\n", None),
+    ] {
+        let mut world = World::with_rules(1, 1, FAIR, &rules);
+        let mut phone = Phone::new("refused");
+        let invite = phone.request("INVITE", 1, "r", &format!("{more}{TYPED}"), OFFER);
+        world.inject(phone.address, 0, invite.as_bytes());
+        let answer = phone.heard(&world).remove(0);
+        assert_eq!(status(&answer), if lacking.is_some() { 421 } else { 100 }, "{more}");
+        assert_eq!(header(&answer, "Require").as_deref(), lacking, "{more}");
+        phone.to_tag.clear();
+        let question = phone.request("OPTIONS", 2, "o", "", "");
+        assert_eq!(phone.say(&mut world, &question), [200], "it concerns calls only");
+    }
+}
+
+/// Shows RFC 3261 §20.32: what the rules require is required of callees too.
+#[test]
+fn what_the_rules_require_is_asked_of_callees() {
+    let rules = DialogRules { reliability: Reliability::Always, ..DialogRules::default() };
+    let mut world = World::with_rules(2, 1, FAIR, &rules);
+    world.call(0, 1, TransportKind::Udp);
+    world.run(Duration::from_millis(10));
+    let invite = world.sent[0].1.clone();
+    assert_eq!(header(&invite, "Require").as_deref(), Some("100rel"));
+    let (call, now) = (world.incoming(1), world.now);
+    world.agents[1].endpoint.ring(now, call).unwrap();
+    world.run(Duration::from_millis(10));
+    assert!(world.ladder().iter().any(|line| line.contains("PRACK")), "{:?}", world.ladder());
 }
 
 /// Shows RFC 3261 §21.4.19: a request within no dialog that is here is 481, and so is CANCEL of nothing.

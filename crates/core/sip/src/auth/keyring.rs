@@ -124,6 +124,26 @@ impl Keyring {
         }
     }
 
+    /// A request never left: that counts as no use of its nonces, as some servers want the first use that they see to
+    /// be the first one.
+    pub(crate) fn unsent(&mut self, headers: &Headers<'_>) {
+        for (is_proxy, name) in [(false, HeaderName::Authorization), (true, HeaderName::ProxyAuthorization)] {
+            for fields in headers.all(name).filter_map(|value| Fields::of_digest(value).ok().flatten()) {
+                let shown = |field, value: &str| fields.bytes(field) == Some(value.as_bytes());
+                // Only the last use can be taken back.
+                let was_last = |known: &&mut Realm| {
+                    known.is_proxy == is_proxy
+                        && shown("realm", &known.demand.realm)
+                        && shown("nonce", &known.demand.nonce)
+                        && shown("nc", &counted(known.uses))
+                };
+                if let Some(known) = self.realms.iter_mut().find(was_last) {
+                    known.uses = known.uses.saturating_sub(1);
+                }
+            }
+        }
+    }
+
     /// The header lines that a request needs, line ends included. `client_nonce` is a random token.
     pub(crate) fn lines(&mut self, vouched: Vouched<'_>, client_nonce: &str) -> Vec<u8> {
         let mut lines = Vec::new();
@@ -136,12 +156,17 @@ impl Keyring {
     }
 }
 
+/// The count of uses as it is written.
+fn counted(uses: u32) -> String {
+    format!("{uses:08x}")
+}
+
 impl Realm {
     fn line(&mut self, credentials: &Credentials, vouched: Vouched<'_>, client_nonce: &str) -> String {
         self.uses += 1;
         let Demand { realm, nonce, opaque, algorithm, offers, .. } = &self.demand;
         let protection = Protection {
-            count: format!("{:08x}", self.uses),
+            count: counted(self.uses),
             client_nonce: client_nonce.to_owned(),
             body_hash: (*offers == Offers::IntegrityOnly).then(|| algorithm.hash.hex(&[vouched.body])),
         };

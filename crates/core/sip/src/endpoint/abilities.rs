@@ -1,6 +1,6 @@
 //! What we can do, in one table: from it come Allow, Supported and Accept, and the refusals of all else.
 
-use crate::message::Method;
+use crate::message::{HeaderName, Headers, Method, split_commas};
 use crate::rules::{DialogRules, Reliability};
 
 /// The one body type of session descriptions.
@@ -16,11 +16,19 @@ pub(super) const RELIABLE: &str = "100rel";
 /// Session timers ([RFC 4028]).
 pub(super) const TIMER: &str = "timer";
 
+/// Whether one of these headers lists an extension.
+pub(super) fn lists(headers: &Headers<'_>, name: HeaderName<'static>, extension: &str) -> bool {
+    let mut listed = headers.all(name).flat_map(split_commas);
+    listed.any(|listed| listed.eq_ignore_ascii_case(extension.as_bytes()))
+}
+
 /// What this endpoint can do, by its rules.
 #[derive(Debug)]
 pub(super) struct Abilities {
     methods: Vec<Method<'static>>,
     extensions: Vec<&'static str>,
+    /// Those of them that callers and callees have to have too.
+    required: Vec<&'static str>,
     /// The value of Allow.
     pub(super) allow: String,
     /// The value of Supported.
@@ -40,7 +48,13 @@ impl Abilities {
             Method::Info,
             Method::Update,
         ];
-        let mut extensions = Vec::new();
+        let (mut extensions, mut required) = (Vec::new(), Vec::new());
+        if rules.reliability == Reliability::Always {
+            required.push(RELIABLE);
+        }
+        if rules.session.is_some_and(|session| session.is_required) {
+            required.push(TIMER);
+        }
         if rules.reliability != Reliability::Never {
             methods.push(Method::Prack);
             extensions.push(RELIABLE);
@@ -55,12 +69,32 @@ impl Abilities {
             accept: BODIES.join(", "),
             methods,
             extensions,
+            required,
         }
     }
 
     /// Whether requests of this method are worked on.
     pub(super) fn allows(&self, method: Method<'_>) -> bool {
         self.methods.contains(&method)
+    }
+
+    /// What has to be supported by the other side of a call and is not, by what a request of it says; the value of
+    /// Require.
+    pub(super) fn lacking(&self, headers: &Headers<'_>) -> Option<String> {
+        let supports = |wanted: &str| {
+            [HeaderName::Supported, HeaderName::Require].iter().any(|name| lists(headers, *name, wanted))
+        };
+        let lacking: Vec<_> = self.required.iter().copied().filter(|wanted| !supports(wanted)).collect();
+        (!lacking.is_empty()).then(|| lacking.join(", "))
+    }
+
+    /// The line by which a call of ours asks for what is required; empty for nothing.
+    pub(super) fn require_line(&self) -> String {
+        if self.required.is_empty() {
+            String::new()
+        } else {
+            format!("Require: {}\r\n", self.required.join(", "))
+        }
     }
 
     /// Whether an extension may be required of us.

@@ -76,6 +76,15 @@ impl Endpoint {
         self.calls.of(user.call()?)?.effort.as_deref_mut().map(|effort| &mut effort.keyring)
     }
 
+    /// The credentials of a request that never left may be shown as if for the first time.
+    pub(super) fn uncount(&mut self, expired: &Expired<User>) {
+        if let (Some(keyring), Ok(Message::Request(request))) =
+            (self.keyring(expired.user), parse(&expired.sent.request))
+        {
+            keyring.unsent(&request.headers);
+        }
+    }
+
     /// The lines of credentials that a request needs.
     fn vouching(&mut self, opening: &ClientOpening<'_, User>) -> Vec<u8> {
         let client_nonce = self.tokens.tag();

@@ -3,10 +3,9 @@
 
 use std::time::Instant;
 
-use super::abilities::{RELIABLE, SDP};
+use super::abilities::{RELIABLE, SDP, lists};
 use super::call::{Outgoing, Phase, Progress};
 use super::outgoing::description;
-use super::provisional::lists;
 use super::session::{Early, Session};
 use super::{Agreement, Because, CallEnd, CallEvent, CallKey, Endpoint, User};
 use crate::message::{HeaderName, Method, Response, decimal};

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use super::abilities::lists;
 use super::call::{Accepting, Call, Incoming, Phase, Unacked};
-use super::provisional::lists;
 use super::receive::Asked;
 use super::refresh::session_for;
 use super::reply::{Reply, because_lines, response_path};
@@ -293,6 +293,7 @@ impl Endpoint {
     pub(super) fn refuse(&mut self, now: Instant, key: CallKey, refusal: &Reply, end: CallEnd) {
         let Some(call) = self.calls.of(key) else { return };
         let Phase::Incoming(incoming) = &call.phase else { return };
+        self.overtaken.remember(now, call);
         let (transaction, head, tag) = (call.invite, incoming.head.clone(), call.dialog.local_tag.clone());
         let bytes = self.written(&head, refusal, Some(&tag));
         self.transactions.respond(&mut self.wire, now, transaction, refusal.status, bytes);

@@ -11,6 +11,7 @@ mod effort;
 mod ending;
 mod incoming;
 mod outgoing;
+mod overtaken;
 mod provisional;
 mod receive;
 mod refresh;
@@ -27,6 +28,7 @@ use std::time::Instant;
 
 use abilities::Abilities;
 use call::Calls;
+use overtaken::Overtaken;
 use registering::Registrations;
 
 use crate::auth::{Challenge, Credentials, Keyring};
@@ -79,6 +81,7 @@ pub struct Endpoint {
     shunned: Shunned,
     /// The superfluous callees that were hung up last.
     dismissed: VecDeque<Vec<u8>>,
+    overtaken: Overtaken,
     transactions_max: usize,
     admission: Admission,
 }
@@ -101,6 +104,7 @@ impl Endpoint {
             registrations: Registrations::default(),
             shunned: Shunned::default(),
             dismissed: VecDeque::new(),
+            overtaken: Overtaken::default(),
             transactions_max,
             admission: Admission::Open,
         }
@@ -148,9 +152,7 @@ impl Endpoint {
     pub fn handle_connected(&mut self, now: Instant, connection: ConnectionId, local: SocketAddr) {
         // Calls on it keep the bound address that they began with: that is the one others can reach.
         let _ = local;
-        if self.wire.connection(connection).is_some() {
-            self.wire.touch(now, connection);
-        }
+        self.wire.is_up_now(now, connection);
     }
 
     /// Bytes came on a TCP connection.
@@ -167,7 +169,7 @@ impl Endpoint {
                 Frame::Broken(head) => {
                     self.refuse_unframed(path, &head);
                     let waiting = self.wire.close(connection);
-                    self.fail(now, waiting);
+                    self.fail(now, waiting, true);
                 }
             }
         }
@@ -175,8 +177,9 @@ impl Endpoint {
 
     /// A TCP connection is gone, or never came up.
     pub fn handle_disconnected(&mut self, now: Instant, connection: ConnectionId) {
+        let has_left = !self.wire.was_never_up(connection);
         let waiting = self.wire.forget(connection);
-        self.fail(now, waiting);
+        self.fail(now, waiting, has_left);
         self.registrations_lost(now, connection);
     }
 
@@ -194,7 +197,7 @@ impl Endpoint {
                 Owner::Connection(connection) => {
                     if self.wire.is_unused(connection) {
                         let waiting = self.wire.close(connection);
-                        self.fail(now, waiting);
+                        self.fail(now, waiting, true);
                     } else {
                         self.wire.touch(now, connection);
                     }

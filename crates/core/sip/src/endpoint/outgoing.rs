@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::abilities::SDP;
+use super::abilities::{SDP, lists};
 use super::call::{Call, Outgoing, Phase, Progress};
 use super::effort::Effort;
-use super::provisional::lists;
 use super::reply::quoted;
 use super::session::Session;
 use super::{
@@ -95,6 +94,7 @@ impl Endpoint {
             .header("Allow", &[self.abilities.allow.as_bytes()]);
         writer.header("User-Agent", &[self.config.user_agent.as_bytes()]).header("Accept", &[SDP.as_bytes()]);
         writer.header("Supported", &[self.abilities.supported.as_bytes()]);
+        writer.lines(self.abilities.require_line().as_bytes());
         writer.lines(self.session_wish(None).as_bytes());
         let request = writer.end(offer.as_deref().map(|offer| (SDP, offer)));
         let key = self.calls.draw_key();

@@ -3,27 +3,21 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::abilities::RELIABLE;
+use super::abilities::{RELIABLE, lists};
 use super::call::{Accepting, Call, Phase, Reliable, Unpracked};
 use super::receive::Asked;
 use super::reply::Reply;
 use super::screen::description;
 use super::{Agreement, CallEnd, CallError, CallEvent, CallKey, Capabilities, Endpoint};
-use crate::message::{HeaderName, Headers, Request, decimal, split_commas};
+use crate::message::{HeaderName, Request, decimal};
 use crate::rules::Reliability;
 use crate::timer::{Owner, T1, T1_64, Timer};
 
 /// Most provisional responses that wait for the PRACK of another; of more the oldest ones are left out.
 const QUEUE_MAX: usize = 4;
 
-/// Whether one of these headers lists an extension.
-pub(super) fn lists(headers: &Headers<'_>, name: HeaderName<'static>, extension: &str) -> bool {
-    let mut listed = headers.all(name).flat_map(split_commas);
-    listed.any(|listed| listed.eq_ignore_ascii_case(extension.as_bytes()))
-}
-
 /// What the RAck of a PRACK names: a response and its INVITE ([RFC 3262 §7.2]).
-fn acknowledged(request: &Request<'_>) -> Option<(u32, u32)> {
+pub(super) fn acknowledged(request: &Request<'_>) -> Option<(u32, u32)> {
     let mut words = request.headers.first(HeaderName::RAck)?.split(u8::is_ascii_whitespace);
     let mut word = || words.find(|word| !word.is_empty());
     let (rseq, cseq, method) = (word()?, word()?, word()?);
@@ -39,7 +33,8 @@ impl Endpoint {
         let is_wanted = match self.config.rules.reliability {
             Reliability::Never => false,
             Reliability::WhenRequired => is_required,
-            Reliability::WhenSupported => is_required || is_supported,
+            // Who supports it not at all was refused (421).
+            Reliability::WhenSupported | Reliability::Always => is_required || is_supported,
         };
         // The first number is any of 1 to 2^31 - 1; a small one leaves room above it.
         let next_rseq = u32::try_from(self.tokens.number() % 1_000_000).unwrap_or(0) + 1;
@@ -186,6 +181,7 @@ impl Endpoint {
     pub(super) fn handle_prack(&mut self, now: Instant, key: CallKey, asked: &Asked<'_, '_>) {
         let found = acknowledged(asked.request);
         let Some(call) = self.calls.of(key) else { return };
+        let is_over = call.is_over;
         let reliable = call.reliable.as_mut();
         let is_awaited = |waiting: &mut Unpracked| found == Some((waiting.rseq, waiting.cseq));
         let Some(acknowledged) = reliable.and_then(|reliable| reliable.waiting.take_if(is_awaited)) else {
@@ -194,6 +190,10 @@ impl Endpoint {
         };
         self.wire.timers.disarm(Owner::Call(key), Timer::Reliable1xx);
         self.wire.timers.disarm(Owner::Call(key), Timer::AwaitPrack);
+        if is_over {
+            self.reply(now, asked, &Reply::new(200));
+            return;
+        }
         match self.prack_description(key, asked, acknowledged.is_described) {
             Err(Unfit::Prack(refusal)) => self.reply(now, asked, &refusal),
             Err(Unfit::Call(refusal)) => {

@@ -217,10 +217,13 @@ impl Endpoint {
         writer.end(reply.body.as_deref().map(|body| (super::abilities::SDP, body)))
     }
 
-    /// The transport failed under these transactions.
-    pub(super) fn fail(&mut self, now: Instant, waiting: BTreeSet<TransactionId>) {
+    /// The transport failed under these transactions, after it carried their requests or before.
+    pub(super) fn fail(&mut self, now: Instant, waiting: BTreeSet<TransactionId>, has_left: bool) {
         for id in waiting {
             if let Some(expired) = self.transactions.transport_failed(&mut self.wire, id) {
+                if !has_left {
+                    self.uncount(&expired);
+                }
                 self.unanswered(now, &expired);
             }
         }

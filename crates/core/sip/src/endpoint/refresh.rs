@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::abilities::{SDP, TIMER};
+use super::abilities::{SDP, TIMER, lists};
 use super::call::{Phase, SessionTimer, Underway};
 use super::outgoing::description;
-use super::provisional::lists;
 use super::reoffer::retry_wait;
 use super::reply::Reply;
 use super::{Because, CallEnd, CallKey, Endpoint, User};

@@ -67,6 +67,11 @@ pub(super) fn screen(
             Reply::new(420).with("Unsupported", &String::from_utf8_lossy(&unsupported.join(&b", "[..])))
         );
     }
+    if kind == Kind::Invite
+        && let Some(lacking) = abilities.lacking(&request.headers)
+    {
+        return Err(Reply::new(421).with("Require", &lacking));
+    }
     screen_encoding(request)?;
     Ok(kind)
 }

@@ -28,7 +28,9 @@ impl Endpoint {
         let core = &asked.request.core;
         let tags = (core.to.tag().unwrap_or_default(), core.from.tag().unwrap_or_default());
         let Some(key) = self.calls.find(core.call_id, tags.0, tags.1) else {
-            self.reply(now, asked, &Reply::new(481));
+            let is_acknowledged =
+                asked.request.method == Method::Prack && self.overtaken.take(now, asked.request);
+            self.reply(now, asked, &Reply::new(if is_acknowledged { 200 } else { 481 }));
             return;
         };
         let Some((dialog, _)) = self.calls.of(key).and_then(|call| call.side(tags.1)) else { return };
@@ -43,10 +45,11 @@ impl Endpoint {
         let Some(call) = self.calls.of(key) else { return };
         match asked.request.method {
             Method::Bye => self.handle_bye(now, key, asked),
+            // What was sent reliably before may be acknowledged still.
+            Method::Prack => self.handle_prack(now, key, asked),
             _ if call.is_over => self.reply(now, asked, &Reply::new(481)),
             Method::Invite => self.handle_reinvite(now, key, asked),
             Method::Update => self.handle_update(now, key, asked),
-            Method::Prack => self.handle_prack(now, key, asked),
             Method::Info => self.handle_info(now, key, asked),
             Method::Options => self.handle_options(now, asked),
             // The screen has refused these.
