@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use partyline_sip::auth::Credentials;
 use partyline_sip::endpoint::{
-    Because, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, Listen, OutgoingCall, Output,
-    Target, TransportKind,
+    Because, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, EventBody, Listen, Notice,
+    OutgoingCall, Output, Refer, Subscribe, SubscriptionEvent, SubscriptionKey, Target, Termination,
+    TransportKind,
 };
-use partyline_sip::rules::{DialogRules, Network, Reliability};
+use partyline_sip::rules::{DialogRules, EventPackage, Network, Referrals, Reliability};
 use partyline_sip::sdp::Direction;
 
 use crate::bytes::Bytes;
@@ -29,7 +30,9 @@ const OUTPUTS_MAX: usize = 2_000;
 /// Most timers that run out until nothing is left; a call of a day that is refreshed now and then has some hundreds.
 const TIMERS_MAX: usize = 100_000;
 /// Most that an endpoint remembers of those who are gone.
-const REMEMBERED_MAX: usize = 512;
+const REMEMBERED_MAX: usize = 1_536;
+/// Most subscriptions at once.
+const SUBSCRIPTIONS_MAX: usize = 6;
 /// What transactions of so few deeds may keep.
 const BYTES_MAX: usize = DEEDS_MAX * 80_000;
 
@@ -41,6 +44,8 @@ struct Rig {
     heard: VecDeque<String>,
     /// Calls, and whether they are over.
     calls: BTreeMap<CallKey, bool>,
+    /// Subscriptions and referrals of both sides, and whether they are over.
+    subscriptions: BTreeMap<SubscriptionKey, bool>,
     /// Connections that are up, with whether the endpoint wished for them.
     connections: BTreeMap<ConnectionId, bool>,
     accepted: u64,
@@ -77,10 +82,22 @@ pub fn live(bytes: &[u8]) -> Lived {
         rig.perform(&mut bytes);
         let counters = rig.endpoint.counters();
         assert!(counters.transaction_bytes <= BYTES_MAX, "{counters:?}");
+        assert!(counters.subscriptions <= SUBSCRIPTIONS_MAX, "{counters:?}");
         assert!(counters.half_open <= 8 && counters.calls <= 16, "{counters:?}");
     }
     rig.finish();
     rig.lived
+}
+
+/// What may be subscribed to, and who may refer.
+fn watched(choice: u8, rules: &mut DialogRules) {
+    if choice & 0x10 != 0 {
+        rules.referrals = Referrals::Asked;
+    }
+    let (name, content_type) = ("conference".to_owned(), "application/conference-info+xml".to_owned());
+    let package = EventPackage { name, content_type, expires: Duration::from_secs(600) };
+    rules.subscriptions.packages.extend((choice & 0x20 != 0).then_some(package));
+    rules.subscriptions.max = SUBSCRIPTIONS_MAX;
 }
 
 impl Rig {
@@ -94,6 +111,7 @@ impl Rig {
         let mut rules = DialogRules { reliability, ..DialogRules::default() };
         let vouches = (choice & 2 != 0).then(|| Network::from(IpAddr::from([127, 0, 0, 2])));
         rules.trusted.extend(vouches);
+        watched(choice, &mut rules);
         let local = SocketAddr::from(([127, 0, 0, 1], 5_060));
         let secure = SocketAddr::from(([127, 0, 0, 1], 5_061));
         let listen = |transport, local| Listen { transport, local, advertised: local };
@@ -117,6 +135,7 @@ impl Rig {
             local,
             heard: VecDeque::new(),
             calls: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
             connections: BTreeMap::new(),
             accepted: 0,
             lived: Lived::default(),
@@ -151,6 +170,7 @@ impl Rig {
             8 | 9 => self.wait(Duration::from_millis(1 << (bytes.byte() % 18))),
             10 => self.echo(bytes),
             11 => self.call_out(bytes),
+            15 => self.watch(bytes),
             _ => self.command(bytes),
         }
         self.drain();
@@ -259,6 +279,52 @@ impl Rig {
         }
     }
 
+    /// What the user does about subscriptions and referrals.
+    fn watch(&mut self, bytes: &mut Bytes<'_>) {
+        let choice = bytes.byte();
+        let place = usize::from(choice >> 4);
+        let (now, endpoint) = (self.now, &mut self.endpoint);
+        let (target, referred_by) = ("sip:200@127.0.0.1:7000".to_owned(), None);
+        let refer = Refer { target, referred_by, is_reported: choice & 0x80 == 0 };
+        let (package, accept) = ("conference".to_owned(), "*/*".to_owned());
+        let subscribe = Subscribe { package, accept, expires: Duration::from_secs(90) };
+        if let (0..=2, Some(call)) =
+            (choice % 10, self.calls.keys().rev().nth(place % self.calls.len().max(1)))
+        {
+            let begun = match choice % 10 {
+                0 => endpoint.subscribe(now, *call, &subscribe),
+                _ => endpoint.refer(now, *call, &refer),
+            };
+            if let Ok(key) = begun {
+                assert_eq!(self.subscriptions.insert(key, false), None, "keys are never used again");
+            }
+            return;
+        }
+        let known = self.subscriptions.len().max(1);
+        let Some(key) = self.subscriptions.keys().rev().nth(place % known).copied() else { return };
+        let content_type = "application/conference-info+xml".to_owned();
+        let body = Some(EventBody { content_type, bytes: b"<x/>".as_slice().into() });
+        let notice = Notice { is_pending: choice & 0x80 != 0, body: body.clone() };
+        match choice % 10 {
+            3 => drop(endpoint.accept_subscription(now, key, notice)),
+            4 => drop(endpoint.accept_referral(now, key)),
+            5 => drop(endpoint.refuse_subscription(now, key, u16::from(choice) * 3, &Because::default())),
+            6 => drop(endpoint.notify(now, key, notice)),
+            7 => drop(endpoint.report(now, key, u16::from(choice) * 3)),
+            8 => drop(endpoint.end_subscription(now, key, Termination::NoResource, body)),
+            _ => drop(endpoint.unsubscribe(now, key)),
+        }
+    }
+
+    fn told_of_subscription(&mut self, key: SubscriptionKey, event: &SubscriptionEvent) {
+        if matches!(event, SubscriptionEvent::Requested(_) | SubscriptionEvent::Referred(_)) {
+            assert_eq!(self.subscriptions.insert(key, false), None, "keys are never used again");
+        }
+        let is_over = self.subscriptions.get_mut(&key).expect("it is told of before anything happens to it");
+        assert!(!*is_over, "{event:?} after the end of {key:?}");
+        *is_over = matches!(event, SubscriptionEvent::Ended(_));
+    }
+
     fn wait(&mut self, time: Duration) {
         let end = self.now + time;
         for _ in 0..TIMERS_MAX {
@@ -281,6 +347,8 @@ impl Rig {
                 self.connections.remove(&connection);
             } else if let Output::Call(call, event) = output {
                 self.told(call, &event);
+            } else if let Output::Subscription(key, event) = output {
+                self.told_of_subscription(key, &event);
             }
         }
         panic!("one deed has no end of outputs");
@@ -326,9 +394,14 @@ impl Rig {
         }
         let left = self.endpoint.counters();
         assert_eq!((left.calls, left.half_open), (0, 0), "{left:?}");
+        assert_eq!((left.subscriptions, left.lone_dialogs), (0, 0), "{left:?}");
         assert_eq!((left.transactions, left.transaction_bytes, left.connections), (0, 0, 0), "{left:?}");
         assert_eq!(left.entries, 0, "{left:?}");
         assert!(left.remembered <= REMEMBERED_MAX, "{left:?}");
         assert!(self.calls.values().all(|is_over| *is_over), "a call was never told to be over");
+        assert!(
+            self.subscriptions.values().all(|is_over| *is_over),
+            "a subscription was never told to be over"
+        );
     }
 }

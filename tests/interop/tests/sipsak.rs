@@ -90,9 +90,9 @@ async fn the_answer_to_options_is_true() {
     }
     for method in METHODS {
         let answered = status(&sipsak.ask(method, "", "").await);
-        // RFC 6665 refuses the event or the subscription, not the method.
-        let is_refused =
-            answered == 405 || matches!((method, answered), ("SUBSCRIBE", 489) | ("NOTIFY", 481));
+        // RFC 6665 refuses the event or the subscription, not the method; and nobody may refer.
+        let is_refused = answered == 405
+            || matches!((method, answered), ("SUBSCRIBE", 489) | ("NOTIFY", 481) | ("REFER", 403));
         assert_eq!(is_refused, !allowed.contains(&method), "{method} was answered with {answered}");
     }
     assert_eq!(status(&sipsak.ask("JUGGLE", "", "").await), 501);

@@ -296,7 +296,9 @@ impl Line {
                     Output::SendDatagram { local, remote, bytes } => self.send(local, remote, &bytes, false),
                     Output::Call(call, event) => self.event(end, call, &event),
                     Output::Locate { call, uri } => self.soon(1, 500, Step::Located(call, uri)),
-                    Output::Registration(..) => self.fail("a registration that nobody asked for".to_owned()),
+                    Output::Registration(..) | Output::Subscription(..) => {
+                        self.fail("a registration or subscription that nobody asked for".to_owned());
+                    }
                     Output::SendStream { .. } | Output::Connect { .. } | Output::Disconnect { .. } => {
                         self.fail("TCP where nobody speaks it".to_owned());
                     }

@@ -164,7 +164,7 @@ impl Answerer {
                 Output::Connect { connection, .. } => {
                     self.endpoint.handle_disconnected(Instant::now(), connection);
                 }
-                Output::Locate { .. } | Output::Registration(..) => {}
+                Output::Locate { .. } | Output::Registration(..) | Output::Subscription(..) => {}
                 Output::Call(..) | Output::SendStream { .. } | Output::Disconnect { .. } => {}
             }
         }

@@ -249,7 +249,7 @@ impl Signalling {
                 }
                 Output::Disconnect { connection } => self.streams.forget(connection),
                 // Its calls follow no redirections, and it registers with nobody.
-                Output::Locate { .. } | Output::Registration(..) => {}
+                Output::Locate { .. } | Output::Registration(..) | Output::Subscription(..) => {}
                 Output::Call(key, event) => self.handle_event(key, event),
             }
         }

@@ -1,8 +1,15 @@
 //! The words between an endpoint and its shell: settings, what to do, what happened, what can't be done.
 
+mod subscription;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+pub(crate) use self::subscription::remaining;
+pub use self::subscription::{
+    EventBody, Notice, Refer, ReferTarget, Referral, Replaces, Subscribe, SubscriptionEnd, SubscriptionEvent,
+    SubscriptionKey, SubscriptionRequest, Termination,
+};
 use crate::auth::{Credentials, DigestCredentials};
 pub use crate::identity::{Diversion, HistoryEntry, Reason};
 use crate::rules::DialogRules;
@@ -165,6 +172,8 @@ pub enum Output {
         /// The URI.
         uri: String,
     },
+    /// Something happened to a subscription or referral.
+    Subscription(SubscriptionKey, SubscriptionEvent),
     /// Something happened to a registration.
     Registration(RegistrationKey, RegistrationEvent),
     /// Something happened to a call.
@@ -467,8 +476,15 @@ pub struct EndpointCounters {
     /// Entries of all maps and queues that are about somebody: none where nobody calls and no timer runs, whatever went
     /// before.
     pub entries: usize,
-    /// What is remembered of those who are gone: targets that did not work, callees that were hung up on. It has a bound.
+    /// What is remembered of those who are gone: targets that did not work, callees that were hung up on, responses
+    /// whose PRACK may come still. It has a bound.
     pub remembered: usize,
+    /// Subscriptions, theirs and ours, and referrals.
+    pub subscriptions: usize,
+    /// Dialogs that only these are in.
+    pub lone_dialogs: usize,
+    /// Subscriptions and referrals refused for lack of room.
+    pub subscriptions_refused: u64,
     /// Datagrams and messages that were no SIP or belonged to nothing, and could not be answered.
     pub dropped: u64,
     /// Requests refused for lack of room.

@@ -40,6 +40,56 @@ impl Default for SessionRules {
     }
 }
 
+/// What becomes of a REFER.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Referrals {
+    /// 403: nobody may. Allow does not list the method then, so that a telephone offers no transfer that must fail; who
+    /// sends it all the same is told that it is forbidden, not that it is unknown.
+    #[default]
+    Refused,
+    /// The user is asked each time.
+    Asked,
+}
+
+/// A kind of state that others may subscribe to ([RFC 6665 §7.2]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPackage {
+    /// Its name in Event: a token.
+    pub name: String,
+    /// The type of its bodies.
+    pub content_type: String,
+    /// How long a subscription lasts whose sender does not say.
+    pub expires: Duration,
+}
+
+/// Packages and bounds of subscriptions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionRules {
+    /// What can be subscribed to. Without any SUBSCRIBE is refused with 489, and Allow-Events is left out, as by its
+    /// grammar it can't be empty.
+    pub packages: Vec<EventPackage>,
+    /// Less than this is refused with 423, where it is under an hour too: more than that is never too brief.
+    pub expires_min: Duration,
+    /// More than this is shortened to it.
+    pub expires_max: Duration,
+    /// Most subscriptions and referrals at once.
+    pub max: usize,
+    /// Most of them from one source that is not trusted.
+    pub per_source_max: usize,
+}
+
+impl Default for SubscriptionRules {
+    fn default() -> Self {
+        Self {
+            packages: Vec::new(),
+            expires_min: Duration::from_secs(60),
+            expires_max: Duration::from_secs(3_600),
+            max: 1_000,
+            per_source_max: 50,
+        }
+    }
+}
+
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DialogRules {
@@ -49,6 +99,10 @@ pub struct DialogRules {
     pub session: Option<SessionRules>,
     /// Who may say who calls, and is bound by the total of half-open calls only: one's own trunks and proxies.
     pub trusted: Vec<Network>,
+    /// What becomes of a REFER.
+    pub referrals: Referrals,
+    /// What others may subscribe to.
+    pub subscriptions: SubscriptionRules,
 }
 
 impl Default for DialogRules {
@@ -57,6 +111,8 @@ impl Default for DialogRules {
             reliability: Reliability::default(),
             session: Some(SessionRules::default()),
             trusted: Vec::new(),
+            referrals: Referrals::default(),
+            subscriptions: SubscriptionRules::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::interface::{CallKey, ConnectionId, RegistrationKey};
+use crate::interface::{CallKey, ConnectionId, RegistrationKey, SubscriptionKey};
 
 /// The estimate of a round trip ([RFC 3261 §17.1.1.1]).
 pub const T1: Duration = Duration::from_millis(500);
@@ -20,7 +20,7 @@ pub const CALL_MAX: Duration = Duration::from_secs(24 * 3600);
 /// How long a stream without traffic and without a call stays open.
 pub const STREAM_IDLE_MAX: Duration = Duration::from_secs(120);
 
-/// A timer. N belongs to subscriptions ([RFC 6665]), which are not there yet.
+/// A timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
     /// INVITE request retransmission, datagrams only.
@@ -49,6 +49,16 @@ pub enum Timer {
     L,
     /// Wait for further 2xx of an accepted INVITE ([RFC 6026]).
     M,
+    /// Wait for the first NOTIFY of a subscription of ours, or for the last one ([RFC 6665 §4.1.2.4]).
+    N,
+    /// A subscription that nobody has refreshed is over.
+    SubscriptionExpires,
+    /// A subscription of ours is to be refreshed.
+    RefreshSubscription,
+    /// Wait before a NOTIFY that was put off is sent anew.
+    NotifyAgain,
+    /// The user has not said whether a subscription or referral may be.
+    AwaitDecision,
     /// Retransmission of a 2xx by the user agent ([RFC 3261 §13.3.1.4]).
     Accepted2xx,
     /// Wait for the ACK of a 2xx.
@@ -84,6 +94,7 @@ pub(crate) enum Owner {
     Call(CallKey),
     Connection(ConnectionId),
     Registration(RegistrationKey),
+    Subscription(SubscriptionKey),
 }
 
 /// All timers that run. An owner has each timer at most once.

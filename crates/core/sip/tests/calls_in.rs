@@ -393,7 +393,7 @@ fn what_is_not_there_yet_is_refused_right() {
     };
     assert_eq!(refused("REGISTER", "1", ""), [405]);
     assert_eq!(refused("MESSAGE", "2", ""), [405]);
-    assert_eq!(refused("REFER", "3", ""), [405]);
+    assert_eq!(refused("REFER", "3", ""), [403]);
     assert_eq!(refused("SUBSCRIBE", "4", "Event: conference\r\n"), [489]);
     assert_eq!(refused("NOTIFY", "5", ""), [481]);
     assert_eq!(refused("DANCE", "6", ""), [501]);

@@ -282,6 +282,7 @@ fn said(endpoint: &mut Endpoint) -> Said {
             Output::SendDatagram { .. }
             | Output::Disconnect { .. }
             | Output::Locate { .. }
+            | Output::Subscription(..)
             | Output::Call(..) => {}
         }
     }

@@ -35,6 +35,7 @@ fn outputs(endpoint: &mut Endpoint) -> (Vec<Vec<u8>>, usize) {
             | Output::Connect { .. }
             | Output::Locate { .. }
             | Output::Registration(..)
+            | Output::Subscription(..)
             | Output::Call(..) => {}
         }
     }

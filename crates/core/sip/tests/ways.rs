@@ -52,6 +52,7 @@ fn sent(outputs: &[Output]) -> Vec<String> {
         Output::Connect { .. }
         | Output::Disconnect { .. }
         | Output::Locate { .. }
+        | Output::Subscription(..)
         | Output::Registration(..)
         | Output::Call(..) => None,
     });
@@ -66,6 +67,7 @@ fn incoming(outputs: &[Output]) -> Option<CallKey> {
         | Output::SendStream { .. }
         | Output::Connect { .. }
         | Output::Locate { .. }
+        | Output::Subscription(..)
         | Output::Registration(..)
         | Output::Disconnect { .. } => None,
     })
@@ -169,6 +171,7 @@ fn bye_goes_to(contact: &str, trusts_contacts: bool) -> SocketAddr {
         | Output::Connect { .. }
         | Output::Disconnect { .. }
         | Output::Locate { .. }
+        | Output::Subscription(..)
         | Output::Registration(..)
         | Output::Call(..) => None,
     });

@@ -1,7 +1,8 @@
 //! What we can do, in one table: from it come Allow, Supported and Accept, and the refusals of all else.
 
 use crate::message::{HeaderName, Headers, Method, split_commas};
-use crate::rules::{DialogRules, Reliability};
+use crate::rules::{DialogRules, Referrals, Reliability};
+use crate::subscription::REFER;
 
 /// The one body type of session descriptions.
 pub(super) const SDP: &str = "application/sdp";
@@ -12,6 +13,9 @@ pub(super) const BODIES: [&str; 4] = [SDP, "multipart/mixed", "application/dtmf-
 
 /// Reliable provisional responses ([RFC 3262]).
 pub(super) const RELIABLE: &str = "100rel";
+
+/// REFER without its subscription ([RFC 4488]).
+const NO_REFER_SUBSCRIPTION: &str = "norefersub";
 
 /// Session timers ([RFC 4028]).
 pub(super) const TIMER: &str = "timer";
@@ -35,6 +39,8 @@ pub(super) struct Abilities {
     pub(super) supported: String,
     /// The value of Accept.
     pub(super) accept: String,
+    /// The value of Allow-Events; empty for none.
+    pub(super) allow_events: String,
 }
 
 impl Abilities {
@@ -62,15 +68,31 @@ impl Abilities {
         if rules.session.is_some() {
             extensions.push(TIMER);
         }
+        let mut events: Vec<_> =
+            rules.subscriptions.packages.iter().map(|package| package.name.as_str()).collect();
+        if !events.is_empty() {
+            methods.push(Method::Subscribe);
+        }
+        if rules.referrals == Referrals::Asked {
+            methods.push(Method::Refer);
+            extensions.push(NO_REFER_SUBSCRIPTION);
+            events.push(REFER);
+        }
         let names: Vec<_> = methods.iter().map(|method| String::from_utf8_lossy(method.as_bytes())).collect();
         Self {
             allow: names.join(", "),
             supported: extensions.join(", "),
             accept: BODIES.join(", "),
+            allow_events: events.join(", "),
             methods,
             extensions,
             required,
         }
+    }
+
+    /// The value of Allow in what makes a subscription of ours: who is subscribed takes NOTIFY too.
+    pub(super) fn allow_with_notify(&self) -> String {
+        format!("{}, NOTIFY", self.allow)
     }
 
     /// Whether requests of this method are worked on.

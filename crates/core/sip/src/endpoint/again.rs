@@ -4,9 +4,11 @@
 use std::time::Instant;
 
 use super::call::{Phase, Progress};
-use super::{CallKey, Endpoint, Target, TransportKind, User};
+use super::subscriptions::Place;
+use super::{CallKey, Endpoint, SubscriptionKey, Target, TransportKind, User};
 use crate::amend::{Amendment, amended};
 use crate::auth::{Keyring, Vouched};
+use crate::dialog::Dialog;
 use crate::message::{Message, Response, parse};
 use crate::timer::TransactionId;
 use crate::transaction::{ClientOpening, Expired, Sent};
@@ -37,6 +39,20 @@ pub(super) struct Anew<'a> {
 }
 
 impl User {
+    /// The subscription that the request belongs to.
+    const fn subscription(self) -> Option<SubscriptionKey> {
+        match self {
+            Self::Subscribe(key) | Self::Notify(key) => Some(key),
+            Self::Invite(_)
+            | Self::Reoffer(_)
+            | Self::Bye(_)
+            | Self::Prack(..)
+            | Self::Refresh(_)
+            | Self::Register(_)
+            | Self::Nobody => None,
+        }
+    }
+
     /// The call that the request belongs to.
     pub(super) const fn call(self) -> Option<CallKey> {
         match self {
@@ -45,7 +61,7 @@ impl User {
             | Self::Bye(call)
             | Self::Prack(call, _)
             | Self::Refresh(call) => Some(call),
-            Self::Register(_) | Self::Nobody => None,
+            Self::Register(_) | Self::Subscribe(_) | Self::Notify(_) | Self::Nobody => None,
         }
     }
 }
@@ -69,11 +85,29 @@ impl Endpoint {
         Opened { transaction: self.transactions.open_client(&mut self.wire, now, opening), path }
     }
 
+    /// The dialog of a request that belongs to a subscription.
+    fn place_of(&mut self, user: User) -> Option<Place> {
+        self.subscriptions.of(user.subscription()?).map(|subscription| subscription.place)
+    }
+
+    /// The dialog of a request that belongs to a call or a subscription.
+    fn dialog_of(&mut self, user: User) -> Option<&mut Dialog> {
+        match self.place_of(user) {
+            Some(place) => self.dialog_at(place),
+            None => self.calls.of(user.call()?).map(|call| &mut call.dialog),
+        }
+    }
+
     fn keyring(&mut self, user: User) -> Option<&mut Keyring> {
         if let User::Register(key) = user {
             return self.registrations.of(key).map(|registering| &mut registering.keyring);
         }
-        self.calls.of(user.call()?)?.effort.as_deref_mut().map(|effort| &mut effort.keyring)
+        let call = match self.place_of(user) {
+            Some(Place::Lone(lone)) => return self.subscriptions.lone(lone).map(|lone| &mut lone.keyring),
+            Some(Place::Call(call)) => call,
+            None => user.call()?,
+        };
+        self.calls.of(call)?.effort.as_deref_mut().map(|effort| &mut effort.keyring)
     }
 
     /// The credentials of a request that never left may be shown as if for the first time.
@@ -158,6 +192,8 @@ impl Endpoint {
                 | User::Prack(..)
                 | User::Refresh(_)
                 | User::Register(_)
+                | User::Subscribe(_)
+                | User::Notify(_)
                 | User::Nobody,
             ) => false,
         }
@@ -203,7 +239,7 @@ impl Endpoint {
         if self.wire.connection(connection).is_some() {
             return Some(path);
         }
-        let name = user.call().and_then(|call| self.calls.of(call)).map(|call| call.dialog.next_hop_name());
+        let name = self.dialog_of(user).map(|dialog| dialog.next_hop_name());
         self.wire.stream_to(now, Path { connection: None, ..path }, &name.unwrap_or_default())
     }
 
@@ -213,6 +249,11 @@ impl Endpoint {
             let cseq = &mut self.registrations.of(key)?.cseq;
             *cseq += 1;
             return Some(*cseq);
+        }
+        if user.subscription().is_some() {
+            let dialog = self.dialog_of(user)?;
+            dialog.local_cseq += 1;
+            return Some(dialog.local_cseq);
         }
         let call = self.calls.of(user.call()?)?;
         let remote_tag = match (user, &call.phase) {
@@ -226,6 +267,8 @@ impl Endpoint {
                 | User::Refresh(_)
                 | User::Bye(_)
                 | User::Register(_)
+                | User::Subscribe(_)
+                | User::Notify(_)
                 | User::Nobody,
                 _,
             ) => None,
@@ -269,7 +312,8 @@ impl Endpoint {
                     sent.cseq = cseq.unwrap_or(sent.cseq);
                 }
             }
-            User::Bye(_) | User::Prack(..) | User::Register(_) | User::Nobody => {}
+            User::Subscribe(key) => self.subscriptions.asked_anew(key, cseq),
+            User::Bye(_) | User::Prack(..) | User::Register(_) | User::Notify(_) | User::Nobody => {}
         }
     }
 
@@ -283,6 +327,8 @@ impl Endpoint {
                 | User::Prack(..)
                 | User::Refresh(_)
                 | User::Register(_)
+                | User::Subscribe(_)
+                | User::Notify(_)
                 | User::Nobody => false,
             }
     }
@@ -293,7 +339,7 @@ impl Endpoint {
         let plain = if let User::Register(key) = expired.user {
             self.registrations.of(key).and_then(|registering| registering.path)
         } else {
-            expired.user.call().and_then(|call| self.calls.of(call)).map(|call| call.dialog.path)
+            self.dialog_of(expired.user).map(|dialog| dialog.path)
         };
         let Some(plain) = plain else { return false };
         let was_instead = plain.transport == TransportKind::Udp && path.transport == TransportKind::Tcp;

@@ -68,7 +68,9 @@ impl Endpoint {
     fn has_room_for(&self, request: &Request<'_>) -> bool {
         let core = &request.core;
         let (to, from) = (core.to.tag().unwrap_or_default(), core.from.tag().unwrap_or_default());
-        let share = if self.calls.find(core.call_id, to, from).is_some() { 2 } else { 1 };
+        let is_known = self.calls.find(core.call_id, to, from).is_some()
+            || self.subscriptions.find_lone(core.call_id, to, from).is_some();
+        let share = if is_known { 2 } else { 1 };
         self.transactions.count() < self.transactions_max * share
             && self.transactions.bytes() < TRANSACTION_BYTES_MAX * share
     }

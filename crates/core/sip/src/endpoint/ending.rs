@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::call::{Phase, Progress};
 use super::reply::{Reply, because_lines};
-use super::{Because, CallEnd, CallEvent, CallKey, Endpoint, User};
+use super::{Because, CallEnd, CallEvent, CallKey, Endpoint, SubscriptionEnd, User};
 use crate::dialog::Dialog;
 use crate::message::Method;
 use crate::timer::{Owner, Timer, doubled};
@@ -31,6 +31,7 @@ impl Endpoint {
         self.wire.timers.disarm_all(Owner::Call(key));
         if let Some(call) = self.calls.remove(key) {
             self.wire.count_call(&call.dialog.path, false);
+            self.outlive_call(key, call);
         }
     }
 
@@ -150,6 +151,11 @@ impl Endpoint {
             | Timer::K
             | Timer::L
             | Timer::M
+            | Timer::N
+            | Timer::SubscriptionExpires
+            | Timer::RefreshSubscription
+            | Timer::NotifyAgain
+            | Timer::AwaitDecision
             | Timer::Refresh
             | Timer::Ping
             | Timer::Idle => {}
@@ -181,6 +187,8 @@ impl Endpoint {
             User::Bye(call) => self.forget(call),
             User::Register(key) => self.register_unanswered(now, key),
             User::Refresh(call) => self.session_expired(now, call),
+            User::Subscribe(key) => self.subscribe_unanswered(key),
+            User::Notify(key) => self.forget_subscription(key, SubscriptionEnd::Unreachable),
             User::Nobody | User::Prack(..) => {}
         }
     }

@@ -10,16 +10,21 @@ mod early;
 mod effort;
 mod ending;
 mod incoming;
+mod notifying;
 mod outgoing;
 mod overtaken;
 mod provisional;
 mod receive;
+mod referred;
+mod referring;
 mod refresh;
 mod registering;
 mod reoffer;
 mod reply;
 mod screen;
 mod session;
+mod subscribed;
+mod subscriptions;
 mod within;
 
 use std::collections::VecDeque;
@@ -30,12 +35,15 @@ use abilities::Abilities;
 use call::Calls;
 use overtaken::Overtaken;
 use registering::Registrations;
+use subscriptions::Subscriptions;
 
 use crate::auth::{Challenge, Credentials, Keyring};
 pub use crate::interface::{
     Admission, Arrival, Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, Diversion,
-    EndpointConfig, EndpointCounters, HistoryEntry, IncomingCall, Listen, OutgoingCall, Output, Reason,
-    Refusals, Registration, RegistrationEvent, RegistrationKey, Target, TransportKind,
+    EndpointConfig, EndpointCounters, EventBody, HistoryEntry, IncomingCall, Listen, Notice, OutgoingCall,
+    Output, Reason, Refer, ReferTarget, Referral, Refusals, Registration, RegistrationEvent, RegistrationKey, Replaces,
+    Subscribe, SubscriptionEnd, SubscriptionEvent, SubscriptionKey, SubscriptionRequest, Target, Termination,
+    TransportKind,
 };
 use crate::locate::Located;
 use crate::message::Frame;
@@ -64,6 +72,10 @@ enum User {
     Refresh(CallKey),
     /// The acknowledgement of a reliable response, to one of the callees of a call.
     Prack(CallKey, usize),
+    /// What keeps or ends a subscription of ours, or a REFER.
+    Subscribe(SubscriptionKey),
+    /// What a subscriber is told.
+    Notify(SubscriptionKey),
     /// Nobody waits: CANCEL, the BYE of a superfluous fork.
     Nobody,
 }
@@ -78,6 +90,7 @@ pub struct Endpoint {
     transactions: Transactions<User>,
     calls: Calls,
     registrations: Registrations,
+    subscriptions: Subscriptions,
     shunned: Shunned,
     /// The superfluous callees that were hung up last.
     dismissed: VecDeque<Vec<u8>>,
@@ -102,6 +115,7 @@ impl Endpoint {
             transactions: Transactions::new(),
             calls: Calls::default(),
             registrations: Registrations::default(),
+            subscriptions: Subscriptions::default(),
             shunned: Shunned::default(),
             dismissed: VecDeque::new(),
             overtaken: Overtaken::default(),
@@ -193,6 +207,7 @@ impl Endpoint {
                     }
                 }
                 Owner::Call(key) => self.call_timeout(now, key, timer),
+                Owner::Subscription(key) => self.subscription_timeout(now, key, timer),
                 Owner::Registration(key) => self.registration_timeout(now, key, timer),
                 Owner::Connection(connection) => {
                     if self.wire.is_unused(connection) {
@@ -382,8 +397,12 @@ impl Endpoint {
             entries: self.calls.entries()
                 + self.transactions.entries()
                 + self.wire.entries()
+                + self.subscriptions.entries()
                 + self.registrations.count(),
-            remembered: self.shunned.count() + self.dismissed.len(),
+            remembered: self.shunned.count() + self.dismissed.len() + self.overtaken.count(),
+            subscriptions: self.subscriptions.count(),
+            lone_dialogs: self.subscriptions.lone_count(),
+            subscriptions_refused: self.subscriptions.refused,
             dropped: tally.dropped,
             overloaded: tally.overloaded,
             refused: tally.refused,

@@ -44,6 +44,10 @@ impl Overtaken {
         place.and_then(|place| self.live.remove(place)).is_some()
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.live.len()
+    }
+
     fn expire(&mut self, now: Instant) {
         while self.live.front().is_some_and(|(until, _)| *until <= now) {
             self.live.pop_front();

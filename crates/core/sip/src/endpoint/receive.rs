@@ -122,6 +122,8 @@ impl Endpoint {
             Ok(Kind::Cancel) => self.handle_cancel(now, &asked),
             Ok(Kind::Within) => self.handle_within(now, &asked),
             Ok(Kind::Invite) => self.handle_invite(now, &asked),
+            Ok(Kind::Subscribe) => self.handle_subscribe(now, &asked, None),
+            Ok(Kind::Refer) => self.handle_refer(now, &asked, None),
             Ok(Kind::Options) => self.handle_options(now, &asked),
         }
     }
@@ -136,7 +138,8 @@ impl Endpoint {
             .with("Accept", &self.abilities.accept)
             .with("Accept-Encoding", "identity")
             .with("Accept-Language", "en")
-            .with("Supported", &self.abilities.supported);
+            .with("Supported", &self.abilities.supported)
+            .with_some("Allow-Events", &self.abilities.allow_events);
         self.reply(now, asked, &reply);
     }
 
@@ -179,6 +182,8 @@ impl Endpoint {
             Heard::Tell(User::Bye(call)) => self.forget(call),
             Heard::Tell(User::Register(key)) => self.register_heard(now, key, response),
             Heard::Tell(User::Refresh(call)) => self.refresh_heard(now, call, source, response),
+            Heard::Tell(User::Subscribe(key)) => self.subscribe_heard(now, key, response),
+            Heard::Tell(User::Notify(key)) => self.notify_heard(now, key, response),
             Heard::Tell(User::Nobody | User::Prack(..)) | Heard::Absorbed => {}
             Heard::Stray => self.stray_response(now, response),
         }

@@ -135,6 +135,11 @@ impl Reply {
         self
     }
 
+    /// A header that is left out where it would be empty.
+    pub(super) fn with_some(self, name: &str, value: &str) -> Self {
+        if value.is_empty() { self } else { self.with(name, value) }
+    }
+
     /// A session description as body.
     pub(super) fn with_sdp(mut self, description: Vec<u8>) -> Self {
         self.body = Some(description);

@@ -17,6 +17,10 @@ pub(super) enum Kind {
     Cancel,
     /// A question, outside of calls.
     Options,
+    /// A subscription, outside of calls.
+    Subscribe,
+    /// A referral, outside of calls.
+    Refer,
 }
 
 /// Sorts a request, or refuses it.
@@ -35,8 +39,11 @@ pub(super) fn screen(
         {
             Kind::Within
         }
-        // No event package is there yet, so no subscription to be notified of either (RFC 6665).
-        Method::Subscribe => return Err(Reply::new(489)),
+        // Whether anything can be subscribed to, and whether anybody may refer, is told by a status of its own.
+        Method::Subscribe | Method::Refer | Method::Notify if is_within => Kind::Within,
+        Method::Subscribe => Kind::Subscribe,
+        Method::Refer => Kind::Refer,
+        // Each subscription of ours is in a dialog (RFC 6665 §4.1.3).
         Method::Notify => return Err(Reply::new(481)),
         Method::Invite
         | Method::Options
@@ -45,7 +52,6 @@ pub(super) fn screen(
         | Method::Update
         | Method::Ack
         | Method::Prack
-        | Method::Refer
         | Method::Message
         | Method::Register
         | Method::Publish => return Err(Reply::new(405)),

@@ -7,6 +7,7 @@ use super::receive::Asked;
 use super::refresh::session_for;
 use super::reply::{Reply, response_path};
 use super::screen::{description, is_media_type};
+use super::subscriptions::Place;
 use super::{Because, CallEnd, CallEvent, CallKey, Endpoint};
 use crate::body::session_description;
 use crate::identity::reasons;
@@ -28,9 +29,11 @@ impl Endpoint {
         let core = &asked.request.core;
         let tags = (core.to.tag().unwrap_or_default(), core.from.tag().unwrap_or_default());
         let Some(key) = self.calls.find(core.call_id, tags.0, tags.1) else {
-            let is_acknowledged =
-                asked.request.method == Method::Prack && self.overtaken.take(now, asked.request);
-            self.reply(now, asked, &Reply::new(if is_acknowledged { 200 } else { 481 }));
+            if !self.handle_beside_calls(now, asked) {
+                let is_acknowledged =
+                    asked.request.method == Method::Prack && self.overtaken.take(now, asked.request);
+                self.reply(now, asked, &Reply::new(if is_acknowledged { 200 } else { 481 }));
+            }
             return;
         };
         let Some((dialog, _)) = self.calls.of(key).and_then(|call| call.side(tags.1)) else { return };
@@ -43,8 +46,13 @@ impl Endpoint {
             self.overtake_ack(now, key, asked.request);
         }
         let Some(call) = self.calls.of(key) else { return };
+        // As long as a call of ours may have several callees, none of them begins anything beside it.
+        let is_whole = !matches!(call.phase, Phase::Outgoing(_));
         match asked.request.method {
             Method::Bye => self.handle_bye(now, key, asked),
+            Method::Subscribe | Method::Notify | Method::Refer if is_whole => {
+                self.handle_watching(now, asked, Place::Call(key));
+            }
             // What was sent reliably before may be acknowledged still.
             Method::Prack => self.handle_prack(now, key, asked),
             _ if call.is_over => self.reply(now, asked, &Reply::new(481)),
@@ -52,12 +60,13 @@ impl Endpoint {
             Method::Update => self.handle_update(now, key, asked),
             Method::Info => self.handle_info(now, key, asked),
             Method::Options => self.handle_options(now, asked),
+            Method::Subscribe | Method::Notify | Method::Refer => {
+                let refusal = self.too_early();
+                self.reply(now, asked, &refusal);
+            }
             // The screen has refused these.
             Method::Ack
             | Method::Cancel
-            | Method::Refer
-            | Method::Subscribe
-            | Method::Notify
             | Method::Message
             | Method::Register
             | Method::Publish

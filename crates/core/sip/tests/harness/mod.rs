@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use partyline_sip::endpoint::{
     CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, EndpointCounters, Listen, OutgoingCall,
-    Output, RegistrationEvent, RegistrationKey, Target, TransportKind,
+    Output, RegistrationEvent, RegistrationKey, SubscriptionEvent, SubscriptionKey, Target, TransportKind,
 };
 use partyline_sip::rules::DialogRules;
 use partyline_sip::sdp::{Capabilities, CodecName, KeySeed, MediaSecurity};
@@ -39,6 +39,7 @@ pub struct Agent {
     pub address: SocketAddr,
     pub events: Vec<(CallKey, CallEvent)>,
     pub registrations: Vec<(RegistrationKey, RegistrationEvent)>,
+    pub subscriptions: Vec<(SubscriptionKey, SubscriptionEvent)>,
 }
 
 enum Flying {
@@ -104,7 +105,13 @@ impl World {
         let agent = |index: usize| {
             let address = SocketAddr::from(([127, 0, 0, 1], 5060 + u16::try_from(index).unwrap()));
             let config = EndpointConfig { rules: rules.clone(), ..config(address) };
-            Agent { endpoint: Endpoint::new(config), address, events: Vec::new(), registrations: Vec::new() }
+            Agent {
+                endpoint: Endpoint::new(config),
+                address,
+                events: Vec::new(),
+                registrations: Vec::new(),
+                subscriptions: Vec::new(),
+            }
         };
         Self {
             now,
@@ -160,6 +167,7 @@ impl World {
                     Output::Disconnect { connection } => {
                         self.fly(Duration::from_micros(10), Flying::Disconnect { from: index, connection })
                     }
+                    Output::Subscription(key, event) => self.agents[index].subscriptions.push((key, event)),
                     Output::Registration(key, event) => self.agents[index].registrations.push((key, event)),
                     // A test that looks names up takes these itself.
                     Output::Locate { .. } => {}
@@ -280,6 +288,12 @@ impl World {
             .filter(|(key, _)| *key == call)
             .map(|(_, event)| event.clone())
             .collect()
+    }
+
+    /// What happened to a subscription.
+    pub fn watched(&self, at: usize, subscription: SubscriptionKey) -> Vec<SubscriptionEvent> {
+        let of_it = self.agents[at].subscriptions.iter().filter(|(key, _)| *key == subscription);
+        of_it.map(|(_, event)| event.clone()).collect()
     }
 
     pub fn counters(&self, at: usize) -> EndpointCounters {

@@ -68,6 +68,13 @@ impl Phone {
         new
     }
 
+    /// Answers a request of the endpoint; `more` is header lines, each with its end.
+    pub fn respond(&mut self, world: &mut World, request: &[u8], status: &str, more: &str) -> Vec<Vec<u8>> {
+        let response = response_to(request, status, "f1", more, "");
+        world.inject(self.address, 0, response.as_bytes());
+        self.heard(world)
+    }
+
     /// Has a call up: INVITE, 200, ACK.
     pub fn call_up(&mut self, world: &mut World) {
         let invite = self.with_sdp("INVITE", 1, "invite", OFFER);

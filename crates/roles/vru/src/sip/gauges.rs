@@ -15,6 +15,8 @@ pub(super) fn tell(counters: &EndpointCounters) {
     gauge!("partyline_sip_transactions").set(counters.transactions as f64);
     gauge!("partyline_sip_transaction_bytes").set(counters.transaction_bytes as f64);
     gauge!("partyline_sip_connections").set(counters.connections as f64);
+    gauge!("partyline_sip_subscriptions").set(counters.subscriptions as f64);
+    counter!("partyline_sip_subscriptions_refused_total").absolute(counters.subscriptions_refused);
     counter!("partyline_sip_dropped_total").absolute(counters.dropped);
     counter!("partyline_sip_overloaded_total").absolute(counters.overloaded);
     counter!("partyline_sip_refused_total").absolute(counters.refused);

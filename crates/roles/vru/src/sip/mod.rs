@@ -23,7 +23,7 @@ use partyline_sip::endpoint::{
     OutgoingCall, Output, Refusals, Registration, RegistrationEvent, RegistrationKey, TransportKind,
 };
 use partyline_sip::locate::{Located, Reachable};
-use partyline_sip::rules::{DialogRules, Network, SessionRules};
+use partyline_sip::rules::{DialogRules, Network, Referrals, SessionRules};
 use partyline_tls::PeerIdentity;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -47,6 +47,8 @@ pub(crate) use tls::TlsSide;
 const COMMANDS_MAX: usize = 1024;
 /// Events of one call that wait for its task. A call has a handful in its life; only a flood of INFO fills this.
 const CALL_EVENTS_MAX: usize = 64;
+/// Who may have callers called by REFER: nobody, and Allow does not offer it.
+const REFERRALS: Referrals = Referrals::Refused;
 /// How long a whole VRU that is full asks callers' networks to stay away.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -142,7 +144,7 @@ impl SipTask {
             calls_max: config.calls_max,
             half_open_max: config.half_open_max,
             half_open_per_source_max: config.half_open_max.div_ceil(2),
-            rules: DialogRules { trusted: config.trusted, session: config.session, ..DialogRules::default() },
+use partyline_sip::rules::{DialogRules, Network, Referrals, SessionRules};
             seed: rand::random(),
             ..EndpointConfig::default()
         });
@@ -365,6 +367,8 @@ impl SipTask {
                 Output::Disconnect { connection } => self.streams.close(connection),
                 Output::Locate { call, uri } => self.locate(call, uri, sender.clone()),
                 Output::Registration(key, event) => self.registration_event(key, event),
+                // By the rules nothing can be subscribed to, and nobody may refer.
+                Output::Subscription(key, event) => drop((key, event)),
                 Output::Call(key, event) => self.call_event(key, event),
             }
         }

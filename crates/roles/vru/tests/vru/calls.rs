@@ -381,6 +381,54 @@ async fn requests_in_pieces_over_tcp_are_answered() {
     assert!(answer[..read].starts_with(b"SIP/2.0 200"), "{}", String::from_utf8_lossy(&answer[..read]));
 }
 
+/// Shows RFC 3261 §11.2: OPTIONS tells what may be sent, and what is not told is refused by its name.
+/// Shows RFC 6665 §4.2.1.1: without any package a SUBSCRIBE is 489.
+/// Shows RFC 3515 §2.4.2: where nobody may refer a REFER is 403.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_door_says_what_it_does_and_does_no_more() {
+    let cluster = Cluster::start().await;
+    let mut stream = TcpStream::connect(cluster.sip()).await.unwrap();
+    let local: SocketAddr = stream.local_addr().unwrap();
+    let mut answers = Vec::new();
+    for (method, more) in [
+        ("OPTIONS", ""),
+        ("SUBSCRIBE", "Event: conference\r\n"),
+        ("REFER", "Refer-To: <sip:1234@b>\r\n"),
+        ("NOTIFY", "Event: refer\r\nSubscription-State: active\r\n"),
+    ] {
+        let request = format!(
+            "{method} sip:x@{} SIP/2.0\r\nVia: SIP/2.0/TCP {local};branch=z9hG4bK{method}\r\nMax-Forwards: 70\r\n\
+             From: <sip:a@{local}>;tag=1\r\nTo: <sip:x@b>\r\nCall-ID: {method}\r\nCSeq: 1 {method}\r\n\
+             Contact: <sip:a@{local};transport=tcp>\r\n{more}Content-Length: 0\r\n\r\n",
+            cluster.sip(),
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        while !answer.ends_with("\r\n\r\n") {
+            let mut piece = vec![0; 2048];
+            let read = tokio::time::timeout(CEILING, stream.read(&mut piece)).await.unwrap().unwrap();
+            assert!(read > 0, "{answer}");
+            answer.push_str(std::str::from_utf8(&piece[..read]).unwrap());
+        }
+        answers.push(answer);
+    }
+    let statuses: Vec<_> = answers.iter().map(|answer| answer.get(8..11).unwrap()).collect();
+    assert_eq!(statuses, ["200", "489", "403", "481"]);
+    let told = |answer: usize, header: &str| {
+        answers[answer]
+            .lines()
+            .find_map(|line| line.strip_prefix(header)?.strip_prefix(": ").map(str::to_owned))
+    };
+    let methods = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+    for answer in 0..answers.len() {
+        assert_eq!(told(answer, "Allow").as_deref(), Some(methods));
+        assert_eq!(told(answer, "Allow-Events"), None, "there is no event to list");
+    }
+    assert_eq!(told(0, "Supported").as_deref(), Some("100rel, timer"));
+    let accept = "application/sdp, multipart/mixed, application/dtmf-relay, application/dtmf";
+    assert_eq!(told(0, "Accept").as_deref(), Some(accept));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lease_is_renewed_and_says_that_the_vru_is_ready() {
     let cluster = Cluster::start().await;

@@ -176,7 +176,7 @@ impl Shell {
                 }
                 Output::Connect { .. } => panic!("callers reach the peer, not the other way"),
                 Output::Disconnect { connection } => drop(self.streams.remove(&connection)),
-                Output::Locate { .. } | Output::Registration(..) => {}
+                Output::Locate { .. } | Output::Registration(..) | Output::Subscription(..) => {}
                 Output::Call(call, event) => self.handle(call, event).await,
             }
         }
