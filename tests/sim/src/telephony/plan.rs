@@ -94,7 +94,11 @@ pub(super) fn endpoint(chance: &mut Chance, address: SocketAddr, wants_session: 
     let session = (wants_session || chance.percent(60)).then(|| {
         let min = 5 + chance.below(30);
         let expires = min + chance.below(91 - min);
-        SessionRules { expires: Duration::from_secs(expires), min: Duration::from_secs(min) }
+        SessionRules {
+            expires: Duration::from_secs(expires),
+            min: Duration::from_secs(min),
+            is_required: false,
+        }
     });
     let rules = DialogRules { reliability: *chance.pick(&reliabilities), session, ..DialogRules::default() };
     let trusts_contacts = chance.percent(50);
