@@ -43,7 +43,7 @@ pub(super) fn session(file: &File, problems: &mut Problems<'_>) -> Option<Sessio
         problems
             .add("sip.session_expires", "it is shorter than sip.session_min; expected the longer of the two");
     }
-    Some(SessionRules { expires, min })
+    Some(SessionRules { expires, min, is_required: false })
 }
 
 pub(super) fn external(file: &File, problems: &mut Problems<'_>) -> Vec<ExternalAddress> {

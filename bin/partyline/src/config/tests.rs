@@ -113,7 +113,7 @@ fn session_timers_are_on_can_be_set_and_make_sense() {
     let session = |text: &str| loaded(&format!("[sip]\n{text}"), &[], &[]).unwrap().config.session;
     let seconds = |expires, min| {
         let [expires, min] = [expires, min].map(Duration::from_secs);
-        Some(partyline_vru::SessionRules { expires, min })
+        Some(partyline_vru::SessionRules { expires, min, is_required: false })
     };
     assert_eq!(session(""), seconds(1_800, 90));
     assert_eq!(session("session_expires = \"none\"\n"), None);

@@ -144,7 +144,12 @@ impl SipTask {
             calls_max: config.calls_max,
             half_open_max: config.half_open_max,
             half_open_per_source_max: config.half_open_max.div_ceil(2),
-use partyline_sip::rules::{DialogRules, Network, Referrals, SessionRules};
+            rules: DialogRules {
+                trusted: config.trusted,
+                session: config.session,
+                referrals: REFERRALS,
+                ..DialogRules::default()
+            },
             seed: rand::random(),
             ..EndpointConfig::default()
         });

@@ -176,7 +176,9 @@ async fn session_timers_are_those_of_the_settings() {
     phone.say(timer);
     assert_eq!((phone.invite("conference").await, phone.answered("Min-SE")), (422, "90".to_owned()));
     let [expires, min] = [100, 50].map(Duration::from_secs);
-    for (session, granted) in [(None, ""), (Some(SessionRules { expires, min }), "60;refresher=uac")] {
+    for (session, granted) in
+        [(None, ""), (Some(SessionRules { expires, min, is_required: false }), "60;refresher=uac")]
+    {
         let cluster = Cluster::start_with(|config| config.session = session).await;
         let mut phone = Phone::new(cluster.sip()).await;
         phone.say(timer);
