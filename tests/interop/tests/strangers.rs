@@ -1,5 +1,7 @@
 //! Who looks for a way in, and who sends rubbish: callers in a conference notice nothing.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 

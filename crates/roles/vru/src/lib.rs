@@ -9,6 +9,7 @@
 
 mod attempts;
 mod call;
+mod clock;
 mod config;
 mod guard;
 mod lease;

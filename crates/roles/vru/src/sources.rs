@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tracing::info;
 
-use crate::sip::now;
+use crate::clock::now;
 
 /// Sources counted; half a megabyte.
 const SOURCES_MAX: usize = 4096;

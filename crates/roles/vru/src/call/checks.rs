@@ -11,8 +11,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::{info, warn};
 
 use super::{Call, Shared};
+use crate::clock::now;
 use crate::guard::{Source, Verdict};
-use crate::sip::now;
 use crate::sources::TurnedAway;
 
 impl Call {

@@ -34,13 +34,14 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::attempts::Attempts;
+use crate::clock::{now, sleep_until};
 use crate::config::Config;
 use crate::guard::Guard;
 use crate::library::PromptLibrary;
 use crate::locator::Locator;
 use crate::media;
 use crate::proxies::{Mixers, Proxies};
-use crate::sip::{Addressing, NewCall, SipAddress, SipCommands, leave_reason, now, sleep_until};
+use crate::sip::{Addressing, NewCall, SipAddress, SipCommands, leave_reason};
 use crate::sources::Sources;
 use crate::trunks::{Admitted, Peers, admit};
 use attendance::{Attendance, Told};

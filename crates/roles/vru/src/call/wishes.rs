@@ -14,8 +14,9 @@ use tracing::{info, warn};
 use super::attendance::{Attendance, Attendee};
 use super::line_test::TestStream;
 use super::{Call, TestLink};
+use crate::clock::now;
 use crate::media;
-use crate::sip::{RETRY_AFTER, now};
+use crate::sip::RETRY_AFTER;
 use crate::trunks::preferred;
 
 impl Call {

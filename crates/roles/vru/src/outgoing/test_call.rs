@@ -12,7 +12,8 @@ use tokio::sync::mpsc;
 
 use super::dial::{Dial, DialEnd, DialProgress, OutCall, dial};
 use crate::call::Shared;
-use crate::sip::{SipCommands, now};
+use crate::clock::now;
+use crate::sip::SipCommands;
 
 /// The test tone: what line tests use.
 const TONE_HZ: f32 = 1004.0;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::now;
+use crate::clock::now;
 use crate::config::{Config, ExternalAddress};
 
 /// Sources whose way is remembered; with one more all are forgotten, which costs a few microseconds for each.

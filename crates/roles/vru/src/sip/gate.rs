@@ -13,8 +13,8 @@ use partyline_engine::Engine;
 use partyline_sip::endpoint::Admission;
 use tokio::sync::watch;
 
-use super::now;
 use super::setups::Rush;
+use crate::clock::now;
 
 /// What may be late; half of it is left for the answer itself, of the 100 ms that a caller waits at most.
 const LATE_MAX: Duration = Duration::from_millis(30);

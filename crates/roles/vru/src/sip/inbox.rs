@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use partyline_sip::message::Urgency;
 use tokio::sync::mpsc;
 
-use super::{SipInput, now};
+use super::SipInput;
+use crate::clock::now;
 use crate::sources::{Sources, TurnedAway};
 
 /// Inputs of calls and connections that wait; more stay with the kernel.

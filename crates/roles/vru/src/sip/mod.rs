@@ -26,10 +26,10 @@ use partyline_sip::locate::{Located, Reachable};
 use partyline_sip::rules::{DialogRules, Network, Referrals, SessionRules};
 use partyline_tls::PeerIdentity;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::clock::{now, sleep_until};
 use crate::locator::Locator;
 use crate::sources::{Sources, TurnedAway};
 use commands::Command;
@@ -446,19 +446,6 @@ pub(crate) fn reachable(addresses: &[SipAddress]) -> Reachable {
     }
     let has = |is_family: fn(&SocketAddr) -> bool| addresses.iter().any(|address| is_family(&address.local));
     Reachable { transports, by_ipv4: has(SocketAddr::is_ipv4), by_ipv6: has(SocketAddr::is_ipv6) }
-}
-
-/// The time as the brains have it; the runtime's, so that tests can hold it.
-pub(crate) fn now() -> std::time::Instant {
-    Instant::now().into_std()
-}
-
-/// Sleeps until then; for ever without a deadline.
-pub(crate) async fn sleep_until(due: Option<std::time::Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(Instant::from_std(due)).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// How a call's end reads for whoever was in it.

@@ -10,8 +10,9 @@ use partyline_trunk::{Admission, CallSource, Limit, Trunk, Trunks, User};
 use tracing::{info, warn};
 
 use super::{LoadPlace, Peers};
+use crate::clock::now;
 use crate::guard::{Source, Verdict};
-use crate::sip::{NewCall, SipCommands, now};
+use crate::sip::{NewCall, SipCommands};
 use crate::sources::TurnedAway;
 
 /// How callers of no trunk are named in metrics.

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use partyline_conference::TrunkName;
 use partyline_trunk::{Limit, RateLimit, Trunk, Trunks};
 
-use crate::sip::now;
+use crate::clock::now;
 
 /// The loads of all trunks; one entry for each trunk that has had a call.
 #[derive(Debug, Clone, Default)]

@@ -18,9 +18,9 @@ use partyline_sip::auth::{Verifier, VerifierConfig};
 use partyline_trunk::{REALM, Trunk, Trunks, UnknownSources};
 use tokio::sync::watch as channel;
 
+use crate::clock::now;
 use crate::config::Config;
 use crate::guard::Guard;
-use crate::sip::now;
 use crate::sources::Sources;
 use load::Loads;
 
