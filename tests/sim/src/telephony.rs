@@ -9,13 +9,16 @@ mod middle;
 mod network;
 mod plan;
 mod talk;
+mod watch;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use partyline_sip::endpoint::{Because, CallEvent, CallKey, Endpoint, IncomingCall, Output};
+use partyline_sip::endpoint::{
+    Because, CallEvent, CallKey, Endpoint, IncomingCall, Output, SubscriptionEvent, SubscriptionKey,
+};
 use partyline_sip::sdp::Direction;
 
 use crate::chance::Chance;
@@ -25,6 +28,7 @@ pub(crate) use network::at;
 use plan::{Doorkeeper, Way};
 pub(crate) use plan::{capabilities, plain_endpoint};
 use talk::{Run, Talk};
+use watch::{Deed, Watches};
 
 /// By then each change has come through or ended its call: what both sides know is the same.
 const CALM: Duration = Duration::from_secs(160);
@@ -67,6 +71,7 @@ enum Step {
     HangUp(usize, CallKey),
     Reoffer(usize, CallKey, Direction),
     Located(CallKey, String),
+    Watch(usize, Deed),
     /// All is calm: look at the calls that are up, and end them.
     Look,
 }
@@ -85,6 +90,9 @@ struct Line {
     talks: Vec<Talk>,
     /// Which talk, and which side of it, a call of an end is.
     known: BTreeMap<(usize, CallKey), (usize, usize)>,
+    /// Whether calls have subscriptions and referrals in them.
+    is_watched: bool,
+    watches: Watches,
     report: CallsReport,
     failure: Option<String>,
 }
@@ -129,7 +137,10 @@ impl Line {
         let origin = Instant::now();
         let network = Network::draw(&mut chance, &PORTS.map(at));
         let has_cut = network.has_cut();
-        let ends = PORTS.iter().map(|port| plan::endpoint(&mut chance, at(*port), has_cut)).collect();
+        // Every third run, so that the others stay what they were.
+        let is_watched = seed % 3 == 2;
+        let ends =
+            PORTS.iter().map(|port| plan::endpoint(&mut chance, at(*port), has_cut, is_watched)).collect();
         let mut line = Self {
             chance,
             origin,
@@ -143,6 +154,8 @@ impl Line {
             network,
             talks: Vec::new(),
             known: BTreeMap::new(),
+            is_watched,
+            watches: Watches::default(),
             report: CallsReport::default(),
             failure: None,
         };
@@ -203,6 +216,11 @@ impl Line {
             }
             Step::Located(call, uri) => {
                 self.ends[PHONE].handle_located(now, call, &plan::located(&uri, &servers()));
+            }
+            Step::Watch(end, deed) => {
+                if let Err(why) = self.watches.take(now, end, &mut self.ends[end], deed) {
+                    self.fail(why);
+                }
             }
             Step::Look => self.look(),
         }
@@ -283,6 +301,23 @@ impl Line {
             let direction = self.direction();
             self.soon(500, 30_000, Step::Reoffer(end, call, direction));
         }
+        if self.is_watched && self.chance.percent(40) {
+            self.soon(500, 30_000, Step::Watch(end, Deed::Subscribe(call)));
+        }
+        if self.is_watched && self.chance.percent(40) {
+            self.soon(500, 30_000, Step::Watch(end, Deed::Refer(call)));
+        }
+    }
+
+    fn watched(&mut self, end: usize, key: SubscriptionKey, event: &SubscriptionEvent) {
+        match self.watches.tell(&mut self.chance, end, key, event) {
+            Ok(deeds) => {
+                for (latest, deed) in deeds {
+                    self.soon(0, latest, Step::Watch(end, deed));
+                }
+            }
+            Err(why) => self.fail(why),
+        }
     }
 
     fn direction(&mut self) -> Direction {
@@ -296,9 +331,8 @@ impl Line {
                     Output::SendDatagram { local, remote, bytes } => self.send(local, remote, &bytes, false),
                     Output::Call(call, event) => self.event(end, call, &event),
                     Output::Locate { call, uri } => self.soon(1, 500, Step::Located(call, uri)),
-                    Output::Registration(..) | Output::Subscription(..) => {
-                        self.fail("a registration or subscription that nobody asked for".to_owned());
-                    }
+                    Output::Subscription(key, event) => self.watched(end, key, &event),
+                    Output::Registration(..) => self.fail("a registration that nobody asked for".to_owned()),
                     Output::SendStream { .. } | Output::Connect { .. } | Output::Disconnect { .. } => {
                         self.fail("TCP where nobody speaks it".to_owned());
                     }
@@ -400,6 +434,7 @@ impl Line {
                 return Err(format!("left at the end: {counters:?}"));
             }
         }
+        self.watches.check_the_end()?;
         let run = Run { is_fair: self.network.is_fair() };
         for talk in &self.talks {
             talk.check_the_end(run).map_err(|why| format!("{why}: {talk:?}"))?;

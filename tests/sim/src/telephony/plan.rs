@@ -12,6 +12,7 @@ use partyline_sip::rules::{DialogRules, Reliability, SessionRules};
 use partyline_sip::sdp::{Capabilities, CodecName, KeySeed, MediaSecurity};
 
 use super::middle::{MIDDLE, NOBODY};
+use super::watch;
 use crate::chance::Chance;
 
 const PASSWORD: &str = "right";
@@ -89,7 +90,12 @@ pub(super) fn located(uri: &str, servers: &[SocketAddr]) -> Vec<Located> {
 }
 
 /// Settings that any endpoint may have; a run in which a machine dies needs session timers, as nothing else tells.
-pub(super) fn endpoint(chance: &mut Chance, address: SocketAddr, wants_session: bool) -> Endpoint {
+pub(super) fn endpoint(
+    chance: &mut Chance,
+    address: SocketAddr,
+    wants_session: bool,
+    is_watched: bool,
+) -> Endpoint {
     let reliabilities = [Reliability::Never, Reliability::WhenRequired, Reliability::WhenSupported];
     let session = (wants_session || chance.percent(60)).then(|| {
         let min = 5 + chance.below(30);
@@ -100,7 +106,11 @@ pub(super) fn endpoint(chance: &mut Chance, address: SocketAddr, wants_session: 
             is_required: false,
         }
     });
-    let rules = DialogRules { reliability: *chance.pick(&reliabilities), session, ..DialogRules::default() };
+    let mut rules =
+        DialogRules { reliability: *chance.pick(&reliabilities), session, ..DialogRules::default() };
+    if is_watched {
+        watch::allow(chance, &mut rules);
+    }
     let trusts_contacts = chance.percent(50);
     made(chance, address, rules, trusts_contacts)
 }
