@@ -44,13 +44,38 @@ fn whatever_goes_wrong_callers_end_up_with_whom_they_should() {
 
 /// What calls over a bad network have to come to now and then, or the runs are not worth much.
 const SAID: &[&str] = &[
-    "ACK", "BYE", "CANCEL", "INVITE", "PRACK", "UPDATE", "100", "180", "183", "200", "302", "401", "422",
-    "480", "481", "486", "487", "491", "503", "600",
+    "ACK",
+    "BYE",
+    "CANCEL",
+    "INVITE",
+    "NOTIFY",
+    "PRACK",
+    "REFER",
+    "SUBSCRIBE",
+    "UPDATE",
+    "100",
+    "180",
+    "183",
+    "200",
+    "202",
+    "302",
+    "401",
+    "422",
+    "480",
+    "481",
+    "486",
+    "487",
+    "491",
+    "489",
+    "503",
+    "600",
+    "603",
 ];
 
 /// Shows RFC 3261 §17: over a network that loses up to a third, doubles and reorders, every transaction and dialog ends.
 /// Shows RFC 3261 §14: once the network is calm both sides of a call agree who sends, whatever changes crossed.
 /// Shows RFC 3261 §13.2.2.4: of the callees of a forked call one is in it in the end, and the others are hung up.
+/// Shows RFC 6665 §4.4.1: what is subscribed to within calls ends once, whenever the calls do.
 /// Shows RFC 4028 §10: where one side dies without a word the other one ends the call.
 #[test]
 fn whatever_the_network_does_every_call_ends_once_at_both_sides() {

@@ -420,6 +420,34 @@ fn there_are_so_many_subscriptions_and_no_more() {
     assert_empty(&mut world);
 }
 
+/// Shows RFC 3261 §12.2.2: a BYE that a later NOTIFY has overtaken is refused for its number, and sent again with a higher.
+#[test]
+fn a_bye_that_a_notify_has_overtaken_is_sent_again() {
+    let (mut world, mut phone) = world_and_phone();
+    phone.call_up(&mut world);
+    let (call, tag) = (world.incoming(0), phone.to_tag.clone());
+    let subscribe = phone.request("SUBSCRIBE", 2, "s", EVENT, "");
+    phone.say(&mut world, &subscribe);
+    let (key, now) = (requested(&world).0, world.now);
+    world.agents[0].endpoint.accept_subscription(now, key, text("sun")).unwrap();
+    world.drain();
+    let sent = phone.heard(&world);
+    phone.to_tag.clone_from(&tag);
+    phone.respond(&mut world, &sent[1], "200 OK", "");
+    world.agents[0].endpoint.hang_up(now, call, &Because::default()).unwrap();
+    world.agents[0].endpoint.notify(now, key, text("rain")).unwrap();
+    world.drain();
+    let sent = phone.heard(&world);
+    let numbers: Vec<_> = sent.iter().map(|bytes| header(bytes, "CSeq").unwrap()).collect();
+    assert_eq!(numbers, ["2 BYE", "3 NOTIFY"]);
+    phone.respond(&mut world, &sent[1], "200 OK", "");
+    let again = phone.respond(&mut world, &sent[0], "500 CSeq Out Of Order", "");
+    assert_eq!(header(&again[0], "CSeq").as_deref(), Some("4 BYE"));
+    let more = phone.respond(&mut world, &again[0], "500 Whatever", "");
+    assert!(more.is_empty(), "nothing has overtaken that one");
+    assert_empty(&mut world);
+}
+
 /// Shows RFC 6665 §4.4.1: a subscription may be in the dialog of a call, and outlives the call.
 /// Shows RFC 5057 §5.1: BYE ends the call, and what else is in its dialog goes on.
 #[test]

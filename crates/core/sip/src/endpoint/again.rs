@@ -184,6 +184,7 @@ impl Endpoint {
                     Anew { path: sent.path, is_next: true, uri: None, contact: None, session: Some(&wish) };
                 self.send_anew(now, user, &sent.request, anew)
             }
+            (500, User::Bye(key)) => self.asks_to_leave_again(now, key, response, &sent),
             (_, User::Invite(key)) => self.goes_elsewhere(now, key, response, &sent),
             (
                 _,
@@ -197,6 +198,20 @@ impl Endpoint {
                 | User::Nobody,
             ) => false,
         }
+    }
+
+    /// A BYE was overtaken by a NOTIFY that was sent after it, and so refused for its number ([RFC 3261 §12.2.2]): who
+    /// hears of it no more would stay in the call.
+    fn asks_to_leave_again(
+        &mut self,
+        now: Instant,
+        key: CallKey,
+        response: &Response<'_>,
+        sent: &Sent,
+    ) -> bool {
+        let last = self.calls.of(key).map_or(0, |call| call.dialog.local_cseq);
+        let anew = Anew { path: sent.path, is_next: true, uri: None, contact: None, session: None };
+        last > response.core.cseq && self.send_anew(now, User::Bye(key), &sent.request, anew)
     }
 
     /// Answers a challenge ([RFC 3261 §22.2, §22.3]).
