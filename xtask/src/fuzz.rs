@@ -28,7 +28,7 @@ const INPUT_SECONDS_MAX: usize = 30;
 /// How the targets are built; see above.
 const SANITIZER: [&str; 2] = ["--sanitizer", "none"];
 /// Most inputs of a target that are committed, the seeds that have a name left out.
-const INPUTS_MAX: usize = 400;
+const INPUTS_MAX: usize = 1_000;
 /// What the kernel counts CPU time in; user space has always been told hundredths of a second.
 const TICKS_PER_SECOND: u64 = 100;
 /// Inputs that were found are called by their hash.
