@@ -32,6 +32,8 @@ async fn how_a_call_sounded_is_on_record_after_hanging_up() {
     let codes = party.server.create_room("board", &["--entry", "start"]).unwrap();
     let secret = |plan: CallPlan| plan.security(MediaSecurity::Require);
     let host = party.key_code_with(&codes.host, secret).await.unwrap();
+    // The first in order of entry.
+    party.server.wait_count("conferee", "state = 'joined'", 1).await.unwrap();
     let participant = party.key_code(&codes.participant).await.unwrap();
     all_hear_each_other(&[&host, &participant]).await.unwrap();
     participant.call.hang_up();
