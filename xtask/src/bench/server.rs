@@ -31,6 +31,11 @@ pub(crate) fn binary(name: &str) -> PathBuf {
 impl BenchServer {
     /// Starts one with an empty folder, and waits until it is ready.
     pub(crate) fn start() -> anyhow::Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same with settings, by their names in the environment.
+    pub(crate) fn start_with(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let folder = std::env::temp_dir().join(format!("partyline-bench-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder)?;
@@ -38,6 +43,7 @@ impl BenchServer {
         let started = Instant::now();
         let child = Command::new(binary("partyline"))
             .arg("serve")
+            .envs(settings.iter().copied())
             .arg("--data-dir")
             .arg(folder.join("data"))
             .args(["--sip-listen", &format!("{ADDRESS}:5060"), "--http-listen", &format!("{ADDRESS}:8080")])
