@@ -46,6 +46,7 @@ const WORKERS_MIN: usize = 2;
 /// Runs until told to stop.
 pub(crate) fn run(config: Config, as_json: bool) -> anyhow::Result<ExitCode> {
     init_logs(&config.log)?;
+    machine::refuse_huge_pages();
     let descriptors = machine::raise_file_descriptors();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), descriptors, "starting");
     let workers =
