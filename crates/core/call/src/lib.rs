@@ -26,6 +26,7 @@ use std::time::Instant;
 
 pub use fact::{CodeAnswer, Fact, PinAnswer, TestAction, TestStep};
 pub use journey::{Arrival, Journey};
+pub use keypad::{KeyCommand, KeyMap, KeyMaps, Menu, Preset};
 pub use keys::{KeySource, Keys};
 pub use language::Language;
 pub use line_test::LineTest;

@@ -76,8 +76,234 @@ prompts! {
     Reconnecting => "reconnecting",
     /// The answer to a key that means nothing.
     KeyUnknown => "key_unknown",
-    /// The keys, spoken.
-    KeysHelp => "keys_help",
+    /// Keys that were begun and not ended.
+    NotRecognised => "not_recognised",
+    /// A host's key, pressed by a participant.
+    HostsOnly => "hosts_only",
+    /// A key whose service is not there.
+    NotAvailable => "not_available",
+    /// A command before there is a conference.
+    NotYet => "not_yet",
+    /// A command was not answered.
+    TryAgain => "try_again",
+    /// The one whom a command names has left.
+    NoLongerHere => "no_longer_here",
+    /// A mute that the caller may not undo.
+    MayNotUnmute => "may_not_unmute",
+    /// The conference can't be made longer.
+    NoMoreTime => "no_more_time",
+    /// One's own mute.
+    YouAreMuted => "you_are_muted",
+    /// One's own mute, undone.
+    YouAreUnmuted => "you_are_unmuted",
+    /// Muted by a host.
+    MutedByHost => "muted_by_host",
+    /// Unmuted by a host.
+    UnmutedByHost => "unmuted_by_host",
+    /// All participants are muted, and may unmute themselves.
+    FloorMuted => "floor_muted",
+    /// All participants are muted, and may not unmute themselves.
+    FloorLecture => "floor_lecture",
+    /// All participants can speak.
+    FloorOpen => "floor_open",
+    /// The conference was locked.
+    ConferenceLocked => "conference_locked",
+    /// The conference was unlocked.
+    ConferenceUnlocked => "conference_unlocked",
+    /// Callers are announced by name from now on.
+    AnnounceNames => "announce_names",
+    /// Callers are announced by a tone from now on.
+    AnnounceTones => "announce_tones",
+    /// Callers are not announced any more.
+    AnnounceSilence => "announce_silence",
+    /// Who is alone hears music.
+    MusicOn => "music_on",
+    /// Who is alone hears no music.
+    MusicOff => "music_off",
+    /// The conference outlasts its hosts.
+    ContinuesOn => "continues_on",
+    /// The conference does not outlast its hosts.
+    ContinuesOff => "continues_off",
+    /// The caller became a host.
+    YouAreHost => "you_are_host",
+    /// Asks for the host code.
+    EnterHostCode => "enter_host_code",
+    /// One's own hand is raised.
+    HandIsRaised => "hand_is_raised",
+    /// One's own hand is lowered.
+    HandIsLowered => "hand_is_lowered",
+    /// To a host: a hand was raised.
+    HandsRaised => "hands_raised",
+    /// To a host: somebody waits to be let in.
+    SomebodyWaits => "somebody_waits",
+    /// Before the minutes until the end.
+    ConferenceEndsIn => "conference_ends_in",
+    /// Behind "one".
+    Minute => "minute",
+    /// Behind a number.
+    Minutes => "minutes",
+    /// The end was put off.
+    MoreTimeGiven => "more_time_given",
+    /// There is no end to put off.
+    EndlessAnyway => "endless_anyway",
+    /// One hears louder.
+    LouderNow => "louder_now",
+    /// One hears less loud.
+    QuieterNow => "quieter_now",
+    /// One hears as loud as it comes.
+    UsualVolumeNow => "usual_volume_now",
+    /// The volume goes no further.
+    VolumeLimit => "volume_limit",
+    /// There is one language only.
+    OnlyLanguage => "only_language",
+    /// Back from a menu.
+    MenuLeft => "menu_left",
+    /// The roll call's first words.
+    RollCallBegins => "roll_call_begins",
+    /// The roll call's last words.
+    RollCallEnds => "roll_call_ends",
+    /// There is none before.
+    RollCallStart => "roll_call_start",
+    /// Before an order of entry.
+    CallerNumber => "caller_number",
+    /// The one who is heard of is who hears it.
+    IsYou => "is_you",
+    /// The one who is heard of is a host.
+    IsHost => "is_host",
+    /// The one who is heard of is muted.
+    IsMuted => "is_muted",
+    /// The one who is heard of has lost the connection.
+    IsAway => "is_away",
+    /// The one who is heard of has raised a hand.
+    HasHandUp => "has_hand_up",
+    /// Before a caller's number.
+    CallsFrom => "calls_from",
+    /// A caller whose number is withheld.
+    NumberWithheld => "number_withheld",
+    /// Asks for an order of entry.
+    EnterOrder => "enter_order",
+    /// No conferee has that order of entry.
+    NobodyHasIt => "nobody_has_it",
+    /// The one who was heard of is muted.
+    OneMuted => "one_muted",
+    /// The one who was heard of is unmuted.
+    OneUnmuted => "one_unmuted",
+    /// Before the key that deletes.
+    DeleteConfirm => "delete_confirm",
+    /// The one who was heard of is deleted.
+    OneDeleted => "one_deleted",
+    /// The key was not pressed again.
+    NobodyDeleted => "nobody_deleted",
+    /// One can't be deleted by oneself.
+    NotYourself => "not_yourself",
+    /// The count: nobody else.
+    YouAreAlone => "you_are_alone",
+    /// Before the count.
+    CountBegins => "count_begins",
+    /// Behind the count.
+    CountEnds => "count_ends",
+    /// Nobody waits, and no hand is raised.
+    HandsEmpty => "hands_empty",
+    /// There is no further one.
+    HandsEnd => "hands_end",
+    /// Behind a caller who waits to be let in.
+    Waits => "waits",
+    /// Behind a conferee with a raised hand.
+    RaisesHand => "raises_hand",
+    /// The one who waited is let in.
+    Admitted => "admitted",
+    /// The one who waited is turned away.
+    TurnedAway => "turned_away",
+    /// The hand is lowered.
+    HandLowered => "hand_lowered",
+    /// Everybody else was made to leave.
+    OthersDropped => "others_dropped",
+    /// What a command is for, before its keys.
+    KeyMute => "key_mute",
+    /// What a command is for, before its keys.
+    KeyUnmute => "key_unmute",
+    /// What a command is for, before its keys.
+    KeyHand => "key_hand",
+    /// What a command is for, before its keys.
+    KeyHands => "key_hands",
+    /// What a command is for, before its keys.
+    KeyRollCall => "key_roll_call",
+    /// What a command is for, before its keys.
+    KeyCount => "key_count",
+    /// What a command is for, before its keys.
+    KeyFloor => "key_floor",
+    /// What a command is for, before its keys.
+    KeyFloorOpen => "key_floor_open",
+    /// What a command is for, before its keys.
+    KeyLock => "key_lock",
+    /// What a command is for, before its keys.
+    KeyUnlock => "key_unlock",
+    /// What a command is for, before its keys.
+    KeyToggleLock => "key_toggle_lock",
+    /// What a command is for, before its keys.
+    KeyDeleteLast => "key_delete_last",
+    /// What a command is for, before its keys.
+    KeyContinue => "key_continue",
+    /// What a command is for, before its keys.
+    KeyBecomeHost => "key_become_host",
+    /// What a command is for, before its keys.
+    KeyDialOut => "key_dial_out",
+    /// What a command is for, before its keys.
+    KeyRecord => "key_record",
+    /// What a command is for, before its keys.
+    KeySubconference => "key_subconference",
+    /// What a command is for, before its keys.
+    KeyOperator => "key_operator",
+    /// What a command is for, before its keys.
+    KeyOptions => "key_options",
+    /// What a command is for, before its keys.
+    KeyNames => "key_names",
+    /// What a command is for, before its keys.
+    KeyTones => "key_tones",
+    /// What a command is for, before its keys.
+    KeySilence => "key_silence",
+    /// What a command is for, before its keys.
+    KeyLanguage => "key_language",
+    /// What a command is for, before its keys.
+    KeyVolume => "key_volume",
+    /// What a command is for, before its keys.
+    KeyMusic => "key_music",
+    /// What a command is for, before its keys.
+    KeyMoreTime => "key_more_time",
+    /// What a command is for, before its keys.
+    KeyQuieter => "key_quieter",
+    /// What a command is for, before its keys.
+    KeyLouder => "key_louder",
+    /// What a command is for, before its keys.
+    KeyUsualVolume => "key_usual_volume",
+    /// What a command is for, before its keys.
+    KeyMuteOne => "key_mute_one",
+    /// What a command is for, before its keys.
+    KeyDeleteOne => "key_delete_one",
+    /// What a command is for, before its keys.
+    KeyJump => "key_jump",
+    /// What a command is for, before its keys.
+    KeyAdmit => "key_admit",
+    /// What a command is for, before its keys.
+    KeyTurnAway => "key_turn_away",
+    /// What a command is for, before its keys.
+    KeyRepeat => "key_repeat",
+    /// What a command is for, before its keys.
+    KeyPrevious => "key_previous",
+    /// What a command is for, before its keys.
+    KeyNext => "key_next",
+    /// What a command is for, before its keys.
+    KeyEnd => "key_end",
+    /// What a command is for, before its keys.
+    KeyDropOthers => "key_drop_others",
+    /// What a command is for, before its keys.
+    KeyEndForAll => "key_end_for_all",
+    /// What a command is for, before its keys.
+    KeyLeave => "key_leave",
+    /// What a command is for, before its keys.
+    KeyHelp => "key_help",
+    /// What a command is for, before its keys.
+    KeyBack => "key_back",
     /// The longest call is reached in a minute.
     CallEndsSoon => "call_ends_soon",
     /// Deleted by a host.

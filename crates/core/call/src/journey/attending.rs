@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use partyline_conference::{ConfereeId, ConferenceId, Epoch, LeaveReason, MixId, MixView, Standing};
+use partyline_conference::{ConfereeId, ConferenceId, Epoch, LeaveReason, MixId, MixView, Role, Standing};
 
 use super::{Journey, Stage};
-use crate::keypad::{KeyCommand, KeyMap, Keypad, Pressed};
+use crate::keypad::Keypad;
 use crate::prompt::Prompt;
 use crate::script::Script;
 use crate::wish::{Ending, Wish};
@@ -19,7 +19,9 @@ const RETRY_MAX: Duration = Duration::from_secs(4);
 #[derive(Debug)]
 pub(super) struct Attending {
     place: Place,
-    keypad: Keypad,
+    pub(super) keypad: Keypad,
+    /// As the CMS has told it; `None` before there is a conference.
+    role: Option<Role>,
     /// The conference whose entry was spoken of.
     conference: Option<ConferenceId>,
     has_waited: bool,
@@ -61,7 +63,8 @@ impl Attending {
     fn new(command_key_wait: Duration, wait_warned_at: Option<Instant>) -> Self {
         Self {
             place: Place::Entering,
-            keypad: Keypad::new(KeyMap::DEFAULT, command_key_wait),
+            keypad: Keypad::new(command_key_wait),
+            role: None,
             conference: None,
             has_waited: false,
             lobby_told: false,
@@ -72,6 +75,15 @@ impl Attending {
 
     pub(super) const fn is_in_mix(&self) -> bool {
         matches!(self.place, Place::InMix { .. })
+    }
+
+    pub(super) const fn is_placed(&self) -> bool {
+        self.role.is_some()
+    }
+
+    /// Who waits has the keys of a participant.
+    pub(super) fn role(&self) -> Role {
+        self.role.unwrap_or(Role::Participant)
     }
 
     /// Whether music belongs behind what is spoken.
@@ -97,7 +109,8 @@ impl Journey {
         match standing {
             Standing::Held => self.hold(now),
             Standing::ConnectedForNow(mix) => self.connect_for_now(now, mix),
-            Standing::Placed { conference, conferee, is_alone, music, mix, .. } => {
+            Standing::Placed { conference, conferee, role, is_alone, music, mix, .. } => {
+                self.set_role(role);
                 self.enter_mix(now, mix, Some(conferee));
                 self.set_alone_music(is_alone && music);
                 self.welcome(conference, is_alone);
@@ -114,7 +127,7 @@ impl Journey {
         }
     }
 
-    fn attending(&mut self) -> Option<&mut Attending> {
+    pub(super) fn attending(&mut self) -> Option<&mut Attending> {
         match &mut self.stage {
             Stage::Attending(attending) => Some(attending),
             Stage::Checking { .. }
@@ -125,6 +138,12 @@ impl Journey {
             | Stage::Admitting { .. }
             | Stage::Leaving { .. }
             | Stage::Over => None,
+        }
+    }
+
+    fn set_role(&mut self, role: Role) {
+        if let Some(attending) = self.attending() {
+            attending.role = Some(role);
         }
     }
 
@@ -256,27 +275,6 @@ impl Journey {
         if *mix == lost && matches!(link, Link::Up) {
             let retry_at = Some(now + RETRY_FIRST);
             *link = Link::Down { since: now, is_told: false, retry_at, retry_wait: RETRY_FIRST * 2 };
-        }
-    }
-
-    pub(super) fn key_of_command(&mut self, now: Instant, key: char) {
-        if self.player.speaks() {
-            self.stop_playing();
-            self.prompt_over_mix_ended();
-        }
-        let Some(attending) = self.attending() else {
-            return;
-        };
-        let pressed = attending.keypad.press(now, key);
-        self.pressed(now, pressed);
-    }
-
-    fn pressed(&mut self, now: Instant, pressed: Pressed) {
-        match pressed {
-            Pressed::Nothing => {}
-            Pressed::Command(KeyCommand::Leave) => self.leave(now, LeaveReason::Keys),
-            Pressed::Command(KeyCommand::Help) => self.play(Script::say([Prompt::KeysHelp])),
-            Pressed::Unknown => self.play(Script::say([Prompt::KeyUnknown])),
         }
     }
 

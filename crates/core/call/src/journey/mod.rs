@@ -8,9 +8,12 @@
 
 mod arrival;
 mod attending;
+mod commands;
+mod help;
 mod limits;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use partyline_conference::{CodeMatch, ConferenceCode, HostPin, LeaveReason, Refusal, RoomId, Standing};
@@ -18,6 +21,8 @@ use partyline_conference::{CodeMatch, ConferenceCode, HostPin, LeaveReason, Refu
 use crate::Brain;
 use crate::entry::Entry;
 use crate::fact::Fact;
+use crate::keypad::{KeyMap, KeyMaps};
+use crate::language::Language;
 use crate::patience::Patience;
 use crate::prompt::Prompt;
 use crate::script::{Player, Script};
@@ -51,6 +56,10 @@ pub enum Arrival {
 #[derive(Debug)]
 pub struct Journey {
     patience: Patience,
+    language: Language,
+    key_maps: KeyMaps,
+    /// Those of the room's account, once a code selected it.
+    keys: Arc<KeyMap>,
     only_room: Option<RoomId>,
     stage: Stage,
     media: Media,
@@ -124,8 +133,12 @@ impl Journey {
     /// A call has come in. Its first wishes wait to be polled.
     #[must_use]
     pub fn new(now: Instant, patience: Patience, arrival: Arrival) -> Self {
+        let key_maps = KeyMaps::default();
         let mut journey = Self {
             patience,
+            language: Language::default(),
+            keys: key_maps.usual(),
+            key_maps,
             only_room: None,
             stage: Stage::Over,
             media: Media::Unanswered,
@@ -149,6 +162,21 @@ impl Journey {
             Arrival::Unavailable => journey.check_unavailable(now),
         }
         journey
+    }
+
+    /// The same with other maps of keys.
+    #[must_use]
+    pub fn with_keys(mut self, key_maps: KeyMaps) -> Self {
+        self.keys = key_maps.usual();
+        self.key_maps = key_maps;
+        self
+    }
+
+    /// The same with numbers spoken as this language does.
+    #[must_use]
+    pub const fn speaking(mut self, language: Language) -> Self {
+        self.language = language;
+        self
     }
 
     fn wish(&mut self, wish: Wish) {

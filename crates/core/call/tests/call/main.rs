@@ -5,5 +5,6 @@
 mod conference;
 mod entry;
 mod ladders;
+mod maps;
 mod prompts;
 mod world;

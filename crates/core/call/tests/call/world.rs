@@ -141,7 +141,7 @@ impl World {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests need some instant to count from")]
-fn origin() -> Instant {
+pub(crate) fn origin() -> Instant {
     Instant::now()
 }
 
