@@ -203,7 +203,7 @@ impl ModelRoom {
 
 const fn waiting(room: RoomId, kind: WaitingKind) -> Company {
     match kind {
-        WaitingKind::Held => Company::Held,
+        WaitingKind::Held | WaitingKind::WaitingRoom => Company::Held,
         WaitingKind::Lobby => Company::Lobby(room),
     }
 }

@@ -81,7 +81,7 @@ impl World {
     }
 
     fn decide_batch(&mut self, server: ServerIndex, room: RoomId, intents: Vec<Intent>) {
-        let named: Vec<_> = intents.iter().filter_map(named).collect();
+        let named = self.store.named(&intents);
         let live = self.live_mixers();
         let now = self.timestamp();
         let snapshot = self.store.snapshot(room, now, &named, &live).expect("only known rooms are asked");
@@ -264,16 +264,5 @@ impl World {
     fn live_mixers(&self) -> Vec<MixerId> {
         let dead = self.dead_mixers();
         self.mixers.iter().map(|mixer| mixer.id.clone()).filter(|id| !dead.contains(id)).collect()
-    }
-}
-
-const fn named(intent: &Intent) -> Option<AttendanceId> {
-    match intent {
-        Intent::Attend { attendance, .. }
-        | Intent::Joined { attendance, .. }
-        | Intent::Left { attendance, .. }
-        | Intent::VruLost { attendance } => Some(*attendance),
-        Intent::Command { by, .. } => *by,
-        Intent::MixerLost { .. } | Intent::NoSeat { .. } | Intent::MixerCame | Intent::Tick => None,
     }
 }

@@ -220,5 +220,9 @@ fn draw_room(chance: &mut Chance, nth: usize) -> Room {
         call_max: chance.percent(10).then(|| Duration::from_secs(20 + chance.below(100))),
         no_rtp_max: Room::NO_RTP_MAX_DEFAULT,
         has_host_pin: false,
+        unmute_oneself: false,
+        deleted_stay_out: false,
+        waiting_room: false,
+        roll_call: false,
     }
 }

@@ -93,15 +93,19 @@ pub(super) fn shown(summary: &RoomSummary) -> Answer {
         ("Most callers", room.conferees_max.to_string()),
         ("When the last host leaves", host_leaves(room.host_leaves)),
         ("A lock keeps out", lock(room.lock).to_owned()),
-        ("Music for who is alone", if room.music { "on" } else { "off" }.to_owned()),
+        ("Music for who is alone", on_off(room.music)),
         ("Longest wait for a host", Span(room.wait_max).to_string()),
         ("Longest conference", limit(room.conference_max)),
         ("Longest call", limit(room.call_max)),
         ("Hang-up without audio", Span(room.no_rtp_max).to_string()),
+        ("Muted by a host, may unmute", on_off(room.unmute_oneself)),
+        ("Deleted callers stay out", on_off(room.deleted_stay_out)),
+        ("Waiting room", on_off(room.waiting_room)),
+        ("Roll call for participants", on_off(room.roll_call)),
         ("Callers now", summary.callers.to_string()),
         ("Conference", summary.conference.map_or_else(|| "none".to_owned(), |id| id.to_string())),
     ];
-    let text = lines.iter().map(|(label, value)| format!("{label:<26} {value}\n")).collect();
+    let text = lines.iter().map(|(label, value)| format!("{label:<27} {value}\n")).collect();
     Answer::new(text, json(summary))
 }
 
@@ -122,11 +126,19 @@ fn json(summary: &RoomSummary) -> Value {
         "call_max_seconds": room.call_max.map(seconds),
         "no_rtp_max_seconds": seconds(room.no_rtp_max),
         "has_host_pin": room.has_host_pin,
+        "unmute_oneself": room.unmute_oneself,
+        "deleted_stay_out": room.deleted_stay_out,
+        "waiting_room": room.waiting_room,
+        "roll_call": room.roll_call,
         "host_code_ends": summary.host_code_ends,
         "participant_code_ends": summary.participant_code_ends,
         "conference": summary.conference.map(|id| id.to_string()),
         "callers": summary.callers,
     })
+}
+
+fn on_off(is_on: bool) -> String {
+    if is_on { "on" } else { "off" }.to_owned()
 }
 
 const fn entry(entry: EntryPolicy) -> &'static str {

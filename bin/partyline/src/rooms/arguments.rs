@@ -103,6 +103,18 @@ pub(crate) struct RoomSettings {
     /// Hangs up when no audio comes for so long, such as 60s [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = Text::<Span>::from_flag)]
     pub(super) no_rtp_max: Option<Text<Span>>,
+    /// Whether participants whom a host muted may unmute themselves [default: off]
+    #[arg(long, value_enum)]
+    unmute_oneself: Option<Switch>,
+    /// Keeps out who was deleted, by their number, for the rest of the conference [default: off]
+    #[arg(long, value_enum)]
+    deleted_stay_out: Option<Switch>,
+    /// Participants wait until a host admits each of them, also while a conference is on [default: off]
+    #[arg(long, value_enum)]
+    waiting_room: Option<Switch>,
+    /// Whether participants may hear who is in the conference, as hosts may [default: off]
+    #[arg(long, value_enum)]
+    roll_call: Option<Switch>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -129,6 +141,12 @@ enum LockWord {
 enum Switch {
     On,
     Off,
+}
+
+impl Switch {
+    const fn is_on(self) -> bool {
+        matches!(self, Self::On)
+    }
 }
 
 impl RoomSettings {
@@ -160,7 +178,23 @@ impl RoomSettings {
     }
 
     pub(super) fn music(&self) -> Option<bool> {
-        self.music.map(|switch| matches!(switch, Switch::On))
+        self.music.map(Switch::is_on)
+    }
+
+    pub(super) fn unmute_oneself(&self) -> Option<bool> {
+        self.unmute_oneself.map(Switch::is_on)
+    }
+
+    pub(super) fn deleted_stay_out(&self) -> Option<bool> {
+        self.deleted_stay_out.map(Switch::is_on)
+    }
+
+    pub(super) fn waiting_room(&self) -> Option<bool> {
+        self.waiting_room.map(Switch::is_on)
+    }
+
+    pub(super) fn roll_call(&self) -> Option<bool> {
+        self.roll_call.map(Switch::is_on)
     }
 
     /// Puts what is named into a new room.
@@ -176,6 +210,10 @@ impl RoomSettings {
         room.conference_max = self.conference_max.map_or(room.conference_max, |limit| limit.0.0);
         room.call_max = self.call_max.map_or(room.call_max, |limit| limit.0.0);
         room.no_rtp_max = self.no_rtp_max.map_or(room.no_rtp_max, |span| span.0.0);
+        room.unmute_oneself = self.unmute_oneself().unwrap_or(room.unmute_oneself);
+        room.deleted_stay_out = self.deleted_stay_out().unwrap_or(room.deleted_stay_out);
+        room.waiting_room = self.waiting_room().unwrap_or(room.waiting_room);
+        room.roll_call = self.roll_call().unwrap_or(room.roll_call);
     }
 
     fn names_nothing(&self) -> bool {
@@ -191,6 +229,10 @@ impl RoomSettings {
             conference_max,
             call_max,
             no_rtp_max,
+            unmute_oneself,
+            deleted_stay_out,
+            waiting_room,
+            roll_call,
         } = self;
         entry.is_none()
             && class.is_none()
@@ -203,6 +245,10 @@ impl RoomSettings {
             && conference_max.is_none()
             && call_max.is_none()
             && no_rtp_max.is_none()
+            && unmute_oneself.is_none()
+            && deleted_stay_out.is_none()
+            && waiting_room.is_none()
+            && roll_call.is_none()
     }
 }
 

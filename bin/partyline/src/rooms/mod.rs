@@ -47,6 +47,10 @@ pub(crate) fn default_room(name: RoomName) -> Room {
         call_max: None,
         no_rtp_max: Room::NO_RTP_MAX_DEFAULT,
         has_host_pin: false,
+        unmute_oneself: false,
+        deleted_stay_out: false,
+        waiting_room: false,
+        roll_call: false,
     }
 }
 
@@ -200,6 +204,10 @@ fn changes(arguments: &SetRoom) -> RoomChanges {
             PinChange::Set(pin) => Some(pin),
             PinChange::Remove => None,
         }),
+        unmute_oneself: settings.unmute_oneself(),
+        deleted_stay_out: settings.deleted_stay_out(),
+        waiting_room: settings.waiting_room(),
+        roll_call: settings.roll_call(),
     }
 }
 

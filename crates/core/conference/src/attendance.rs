@@ -7,6 +7,7 @@ use crate::conference::ConfereeState;
 use crate::ids::{AttendanceId, ConfereeId, ConferenceId, Generation, Order, RoomId, VruId};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
+use crate::voice::Voice;
 
 /// Who calls, as far as the call says. A caller's number alone never gives more than participant.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,6 +27,8 @@ pub enum WaitingKind {
     Held,
     /// Talks with the other early callers in the lobby.
     Lobby,
+    /// Hears music until a host admits them, whether or not a conference is live.
+    WaitingRoom,
 }
 
 /// Why an attendance ended, or a conferee left.
@@ -55,11 +58,15 @@ pub enum LeaveReason {
     NoMixer,
     /// The call failed for another reason of the telephone network's.
     CallFailed,
+    /// A host sent everybody else away.
+    Dropped,
+    /// A host did not let them in from the waiting room.
+    TurnedAway,
 }
 
 impl LeaveReason {
     /// Every reason, in the order of their words in the store.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::HungUp,
         Self::Keys,
         Self::Deleted,
@@ -72,6 +79,8 @@ impl LeaveReason {
         Self::Shutdown,
         Self::NoMixer,
         Self::CallFailed,
+        Self::Dropped,
+        Self::TurnedAway,
     ];
 
     /// The word used in the store, the protocol and the console.
@@ -90,6 +99,8 @@ impl LeaveReason {
             Self::Shutdown => "shutdown",
             Self::NoMixer => "no_mixer",
             Self::CallFailed => "call_failed",
+            Self::Dropped => "dropped",
+            Self::TurnedAway => "turned_away",
         }
     }
 
@@ -115,6 +126,8 @@ pub enum AttendanceState {
         order: Order,
         /// Placed, joined or absent.
         state: ConfereeState,
+        /// Whether they may be heard.
+        voice: Voice,
     },
     /// Was refused entry; the end.
     Refused(Refusal),

@@ -1,7 +1,9 @@
 //! Conferences and the mixes that carry them, as snapshots show them.
 
 use crate::ids::{ConferenceId, Epoch, MixId, MixerId, Order};
+use crate::room::{Announce, HostLeaves, Room};
 use crate::time::Timestamp;
+use crate::voice::Floor;
 
 /// What a mix is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -89,6 +91,57 @@ pub struct LiveConference {
     pub started_at: Timestamp,
     /// When it ends by itself: the end of the grace time, of the longest conference, or of the wait for a mixer.
     pub deadline: Option<Deadline>,
+    /// Who has the floor.
+    pub floor: Floor,
+    /// What its hosts changed of the room's settings.
+    pub manner: Manner,
+    /// The end of the longest time that a host asked for, where one did.
+    pub extended_to: Option<Timestamp>,
+}
+
+/// What the hosts of a conference changed of its room's settings, for this conference; `None` leaves the room's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Manner {
+    /// How entries and exits are told.
+    pub announce: Option<Announce>,
+    /// Whether who is alone hears music.
+    pub music: Option<bool>,
+    /// Whether it goes on after its last host has left.
+    pub continues: Option<bool>,
+}
+
+impl Manner {
+    /// How entries and exits are told in a conference of this room.
+    #[must_use]
+    pub fn announce(&self, room: &Room) -> Announce {
+        self.announce.unwrap_or(room.announce)
+    }
+
+    /// Whether who is alone hears music in a conference of this room.
+    #[must_use]
+    pub fn music(&self, room: &Room) -> bool {
+        self.music.unwrap_or(room.music)
+    }
+
+    /// What happens when the last host leaves a conference of this room. Where a room's conferences go on and a host
+    /// wants this one not to, it ends.
+    #[must_use]
+    pub fn host_leaves(&self, room: &Room) -> HostLeaves {
+        match (self.continues, room.host_leaves) {
+            (Some(true), _) | (None, HostLeaves::Continue) => HostLeaves::Continue,
+            (Some(false), HostLeaves::Continue) => HostLeaves::End,
+            (Some(false) | None, other @ (HostLeaves::End | HostLeaves::Grace(_))) => other,
+        }
+    }
+}
+
+/// What is remembered, for the rest of a conference, of a caller's number that was in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Past {
+    /// A host deleted them.
+    pub was_deleted: bool,
+    /// They left while a host had them muted.
+    pub was_muted: bool,
 }
 
 /// Why and when a conference will end by itself.

@@ -3,13 +3,14 @@
 use crate::attendance::{AttendanceState, CallerIdentity, LeaveReason, WaitingKind};
 use crate::code::Role;
 use crate::command::CommandAnswer;
-use crate::conference::{ConferenceEnd, Deadline, MixKind};
+use crate::conference::{ConferenceEnd, Deadline, Manner, MixKind, Past};
 use crate::event::EventKind;
 use crate::ids::{
     AttendanceId, CommandId, ConfereeId, ConferenceId, Epoch, Generation, MixId, MixerId, Order, VruId,
 };
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
+use crate::voice::{Floor, Voice};
 
 /// The answer to a batch. Applied whole against the room version of the snapshot, or not at all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -90,6 +91,8 @@ pub enum Change {
         order: Order,
         /// The role.
         role: Role,
+        /// Whether they may be heard.
+        voice: Voice,
         /// 5 s from now: by then audio is up, or the seat is free again.
         deadline: Timestamp,
     },
@@ -132,6 +135,38 @@ pub enum Change {
         conference: ConferenceId,
         /// Why.
         reason: LeaveReason,
+    },
+    /// All who sit in the conference leave at once, but one.
+    LeaveOthers {
+        /// The conference.
+        conference: ConferenceId,
+        /// Who stays.
+        stays: AttendanceId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// A conferee's role is another from now on.
+    SetRole {
+        /// The attendance.
+        attendance: AttendanceId,
+        /// The role.
+        role: Role,
+    },
+    /// Whether a conferee may be heard.
+    SetVoice {
+        /// The attendance.
+        attendance: AttendanceId,
+        /// Their voice.
+        voice: Voice,
+    },
+    /// What is remembered of a caller's number for the rest of the conference.
+    Remember {
+        /// The conference.
+        conference: ConferenceId,
+        /// The number; never empty.
+        number: String,
+        /// What; the default is nothing.
+        past: Past,
     },
     /// A conference is created, on a mixer.
     CreateConference {
@@ -201,5 +236,26 @@ pub enum Change {
         conference: ConferenceId,
         /// The new one.
         deadline: Option<Deadline>,
+    },
+    /// The conference's floor. Each participant in it is silenced by it from now on, or by it no more.
+    SetFloor {
+        /// The conference.
+        conference: ConferenceId,
+        /// Who has it.
+        floor: Floor,
+    },
+    /// What the hosts of the conference changed of its room's settings.
+    SetManner {
+        /// The conference.
+        conference: ConferenceId,
+        /// The settings.
+        manner: Manner,
+    },
+    /// The conference's longest time is extended.
+    Extend {
+        /// The conference.
+        conference: ConferenceId,
+        /// To then.
+        until: Timestamp,
     },
 }

@@ -2,7 +2,7 @@
 
 use crate::attendance::LeaveReason;
 use crate::code::Role;
-use crate::command::Command;
+use crate::command::{CommandAnswer, CommandNote};
 use crate::conference::ConferenceEnd;
 use crate::ids::{
     AttendanceId, ConfereeId, ConferenceId, Epoch, EventSequence, MixId, MixerId, Order, RoomId,
@@ -110,12 +110,14 @@ pub enum EventKind {
         /// Whether it is locked now.
         locked: bool,
     },
-    /// A command was refused.
-    CommandRefused {
+    /// A command was carried out, or refused.
+    Commanded {
         /// The command.
-        command: Command,
+        command: CommandNote,
         /// Who gave it; `None` for the console.
         by: Option<AttendanceId>,
+        /// What came of it.
+        answer: CommandAnswer,
     },
     /// A conference ended.
     ConferenceEnded {

@@ -70,8 +70,66 @@ pub enum Intent {
         /// What should be.
         command: Command,
     },
+    /// A conferee has keyed what may be the room's host code; an interface server has checked it, and the PIN.
+    BecomeHost {
+        /// Unique for ever, as of any command.
+        id: CommandId,
+        /// Who keyed it.
+        by: AttendanceId,
+        /// Whether it was the room's host code, with the right PIN.
+        is_right: bool,
+    },
     /// Time has passed: whatever the snapshot lists as overdue is due.
     Tick,
+}
+
+impl Intent {
+    /// The attendances that it names: the snapshot that it is decided on must have them, as far as the store does.
+    pub fn attendances(&self) -> impl Iterator<Item = AttendanceId> {
+        let [first, second] = match self {
+            Self::Attend { attendance, .. }
+            | Self::Joined { attendance, .. }
+            | Self::Left { attendance, .. }
+            | Self::VruLost { attendance } => [Some(*attendance), None],
+            Self::Command { by, command, .. } => [*by, command.note().caller],
+            Self::BecomeHost { by, .. } => [Some(*by), None],
+            Self::MixerLost { .. } | Self::NoSeat { .. } | Self::MixerCame | Self::Tick => [None, None],
+        };
+        first.into_iter().chain(second)
+    }
+
+    /// The conferee that it is about: the snapshot must have their attendance too.
+    #[must_use]
+    pub const fn conferee(&self) -> Option<ConfereeId> {
+        match self {
+            Self::Command { command, .. } => command.note().conferee,
+            Self::Attend { .. }
+            | Self::Joined { .. }
+            | Self::Left { .. }
+            | Self::VruLost { .. }
+            | Self::BecomeHost { .. }
+            | Self::MixerLost { .. }
+            | Self::NoSeat { .. }
+            | Self::MixerCame
+            | Self::Tick => None,
+        }
+    }
+
+    /// The command's identifier, where it is one.
+    #[must_use]
+    pub const fn command(&self) -> Option<CommandId> {
+        match self {
+            Self::Command { id, .. } | Self::BecomeHost { id, .. } => Some(*id),
+            Self::Attend { .. }
+            | Self::Joined { .. }
+            | Self::Left { .. }
+            | Self::VruLost { .. }
+            | Self::MixerLost { .. }
+            | Self::NoSeat { .. }
+            | Self::MixerCame
+            | Self::Tick => None,
+        }
+    }
 }
 
 /// Identifiers drawn beforehand, so that a rule needs no randomness: enough for one batch.

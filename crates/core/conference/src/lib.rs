@@ -26,12 +26,13 @@ pub mod rules;
 pub mod snapshot;
 pub mod time;
 pub mod view;
+pub mod voice;
 
 pub use account::{Account, AccountUse};
 pub use attendance::{Attendance, AttendanceState, CallerIdentity, LeaveReason, Waiting, WaitingKind};
 pub use code::{CodeError, CodeMatch, ConferenceCode, HostPin, Role};
-pub use command::{Command, CommandAnswer, CommandRefusal};
-pub use conference::{ConfereeState, ConferenceEnd, LiveConference, LiveMix, MixKind};
+pub use command::{Command, CommandAnswer, CommandNote, CommandRefusal, CommandWord};
+pub use conference::{ConfereeState, ConferenceEnd, LiveConference, LiveMix, Manner, MixKind, Past};
 pub use decision::{Change, Decision};
 pub use event::{Event, EventKind};
 pub use ids::{
@@ -47,4 +48,5 @@ pub use refusal::Refusal;
 pub use room::{Announce, EntryPolicy, HostLeaves, LockScope, Room, RoomName};
 pub use snapshot::RoomSnapshot;
 pub use time::Timestamp;
-pub use view::{AttendanceView, MixView, Standing};
+pub use view::{AttendanceView, Controls, MixView, RosterEntry, Standing, WaitingEntry};
+pub use voice::{Floor, Mute, MutedBy, Voice};

@@ -8,16 +8,18 @@
 //! **Invariant:** a commit is applied whole, on exactly the version that it was decided on, or not at all.
 
 mod apply;
+mod control;
 mod room;
 mod views;
 
 use std::collections::BTreeMap;
 
 use crate::account::AccountUse;
-use crate::attendance::Attendance;
+use crate::attendance::{Attendance, AttendanceState};
 use crate::command::CommandAnswer;
 use crate::decision::Decision;
-use crate::ids::{AttendanceId, CommandId, MixerId, RoomId, RoomVersion};
+use crate::ids::{AttendanceId, CommandId, ConfereeId, MixerId, RoomId, RoomVersion};
+use crate::intent::Intent;
 use crate::placement::MixerLoad;
 use crate::room::Room;
 use crate::snapshot::RoomSnapshot;
@@ -92,6 +94,15 @@ impl ReferenceStore {
         self.rooms.values().find_map(|room| room.attendances().get(&attendance))
     }
 
+    /// The attendances that these intents name, those of the conferees that they are about included.
+    #[must_use]
+    pub fn named(&self, intents: &[Intent]) -> Vec<AttendanceId> {
+        let about: Vec<ConfereeId> = intents.iter().filter_map(Intent::conferee).collect();
+        let is_about = |row: &&Attendance| matches!(row.state, AttendanceState::Seated { conferee, .. } if about.contains(&conferee));
+        let rows = self.rooms.values().flat_map(|room| room.attendances().values());
+        intents.iter().flat_map(Intent::attendances).chain(rows.filter(is_about).map(|row| row.id)).collect()
+    }
+
     /// The mixers with what is reserved on them.
     pub fn mixers(&self) -> impl Iterator<Item = &MixerLoad> {
         self.mixers.values()
@@ -135,6 +146,7 @@ impl ReferenceStore {
             conference: known.conference().cloned(),
             lobby: known.lobby().cloned(),
             waiting: known.waiting(),
+            past: known.past.clone(),
             attendances: attendances.map(|row| (row.id, row.clone())).collect(),
             mixers: mixers
                 .filter(|mixer| mixer.class == known.room.class || known.is_on(&mixer.id))
@@ -179,7 +191,7 @@ impl ReferenceStore {
             return Err(ReferenceError::Conflict);
         }
         for change in &decision.changes {
-            known.apply(at, change)?;
+            known.apply(at, expected.next(), change)?;
         }
         for (id, answer) in &decision.answers {
             if self.answers.insert(*id, *answer).is_some() {

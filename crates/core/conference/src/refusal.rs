@@ -19,11 +19,13 @@ pub enum Refusal {
     LockedOut,
     /// The store or the CMS can't be reached; try again.
     Unavailable,
+    /// A host deleted them from this conference, and the room keeps them out of it.
+    Deleted,
 }
 
 impl Refusal {
     /// Every refusal.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::UnknownCode,
         Self::WrongPin,
         Self::Locked,
@@ -32,6 +34,7 @@ impl Refusal {
         Self::NoMixer,
         Self::LockedOut,
         Self::Unavailable,
+        Self::Deleted,
     ];
 
     /// The word used in the store, the protocol and the console.
@@ -46,6 +49,7 @@ impl Refusal {
             Self::NoMixer => "no_mixer",
             Self::LockedOut => "locked_out",
             Self::Unavailable => "unavailable",
+            Self::Deleted => "deleted",
         }
     }
 

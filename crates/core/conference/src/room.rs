@@ -16,14 +16,36 @@ pub enum EntryPolicy {
 }
 
 /// How entries and exits are told to a conference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Announce {
     /// By the caller's recorded name.
     Name,
     /// By a tone.
+    #[default]
     Tone,
     /// Not at all.
     Silence,
+}
+
+impl Announce {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::Name, Self::Tone, Self::Silence];
+
+    /// The word used in the store, the protocol and the console.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Tone => "tone",
+            Self::Silence => "silence",
+        }
+    }
+
+    /// Reads the word back; `None` for a word that is none of ours.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|way| way.as_str() == word)
+    }
 }
 
 /// What happens when the last host leaves.
@@ -108,6 +130,14 @@ pub struct Room {
     pub no_rtp_max: Duration,
     /// Whether hosts are asked for a PIN besides their code.
     pub has_host_pin: bool,
+    /// Whether a participant whom a host muted may unmute themselves.
+    pub unmute_oneself: bool,
+    /// Whether who was deleted is kept out for the rest of the conference, as far as their number tells.
+    pub deleted_stay_out: bool,
+    /// Whether participants wait until a host admits each of them, also while a conference is live.
+    pub waiting_room: bool,
+    /// Whether participants may hear who is in the conference, as hosts may.
+    pub roll_call: bool,
 }
 
 impl Room {

@@ -3,21 +3,24 @@
 //! The intents of a batch are decided one after another on a working copy of the snapshot, so that three hundred
 //! callers on the hour are one decision. Each file below is one concern; its leaves are functions of facts.
 //!
-//! **Invariant:** nobody waits while a conference is live, and no participant ever takes a room's last seat.
+//! **Invariant:** nobody waits while a conference is live but in the waiting room, and no participant ever takes a room's last seat.
 
 mod capacity;
 mod command;
 mod deadlines;
 mod entry;
 mod failover;
+mod floor;
 mod fresh;
 mod in_hand;
 mod leaving;
 mod lobby;
 mod lock;
+mod manner;
 mod placement;
 mod presence;
 mod time;
+mod waiting_room;
 
 pub use failover::NO_MIXER_MAX;
 pub use placement::CHUNK;
@@ -91,7 +94,8 @@ fn decide_one(hand: &mut RoomInHand<'_>, intent: &Intent, gone: &Gone) {
         Intent::MixerLost { mixer } => failover::mixer_lost(hand, mixer),
         Intent::NoSeat { mixer } => failover::no_seat(hand, mixer),
         Intent::MixerCame => failover::look_again(hand),
-        Intent::Command { id, by, command } => command::command(hand, *id, *by, *command),
+        Intent::Command { id, by, command } => command::command(hand, *id, *by, command),
+        Intent::BecomeHost { id, by, is_right } => command::become_host(hand, *id, *by, *is_right),
         Intent::Tick => time::tick(hand),
     }
 }

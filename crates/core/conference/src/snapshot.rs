@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::account::AccountUse;
 use crate::attendance::{Attendance, Waiting};
-use crate::conference::{LiveConference, LiveMix};
+use crate::conference::{LiveConference, LiveMix, Past};
 use crate::ids::AttendanceId;
 use crate::placement::MixerLoad;
 use crate::room::Room;
@@ -23,7 +23,10 @@ pub struct RoomSnapshot {
     pub lobby: Option<LiveMix>,
     /// Who waits, in order of arrival (attendance identifier where two came in one instant).
     pub waiting: Vec<Waiting>,
-    /// The attendances that the batch names, as far as the store knows them.
+    /// What is remembered of callers who were in the live conference, by their number.
+    pub past: BTreeMap<String, Past>,
+    /// The attendances that the batch names (those of the conferees that its commands are about included), as far as the
+    /// store knows them.
     pub attendances: BTreeMap<AttendanceId, Attendance>,
     /// Attendances whose deadline is past; they are in `attendances` too.
     pub overdue: Vec<AttendanceId>,

@@ -159,18 +159,53 @@ fn what_a_vru_says_survives_the_way() {
     for message in said {
         assert_eq!(AttendUp::try_from(wire::AttendUp::from(message.clone())), Ok(message));
     }
-    let order = CommandOrder {
-        id: CommandId::from_bits(1),
-        room: RoomId::from_bits(2),
-        by: None,
-        command: Command::SetLock { locked: true },
-    };
-    assert_eq!(CommandOrder::try_from(wire::CommandRequest::from(order)), Ok(order));
+}
+
+#[test]
+fn every_command_survives_the_way() {
+    use partyline_conference::{Announce, ConfereeId, Floor, HostPin, Timestamp};
+    let (conferee, attendance) = (ConfereeId::from_bits(3), AttendanceId::from_bits(4));
+    let code = ConferenceCode::parse("48151623").unwrap();
+    let commands = [
+        Command::SetLock { locked: true },
+        Command::End,
+        Command::SetMuted { conferee, muted: false },
+        Command::SetFloor { floor: Floor::Lecture },
+        Command::SetHand { raised: true },
+        Command::LowerHand { conferee },
+        Command::Delete { conferee },
+        Command::DropOthers,
+        Command::SetAnnounce { announce: Announce::Silence },
+        Command::SetMusic { on: true },
+        Command::SetContinue { on: false },
+        Command::ExtendTo { until: Timestamp(5) },
+        Command::Admit { attendance },
+        Command::TurnAway { attendance },
+        Command::BecomeHost { code, pin: Some(HostPin::parse("4815").unwrap()) },
+    ];
+    for (nth, command) in commands.into_iter().enumerate() {
+        let by = (nth % 2 == 0).then_some(attendance);
+        let order = CommandOrder { id: CommandId::from_bits(1), room: RoomId::from_bits(2), by, command };
+        let written = wire::CommandRequest::from(order.clone());
+        assert!(!format!("{written:?}").contains("4815"), "a code is shown");
+        assert_eq!(CommandOrder::try_from(written), Ok(order));
+    }
+}
+
+#[test]
+fn every_answer_to_a_command_survives_the_way() {
+    use partyline_conference::CommandRefusal;
+    use partyline_rpc::conferencing::{command_answer, command_reply};
+    for answer in CommandRefusal::ALL.map(Err).into_iter().chain([Ok(())]) {
+        assert_eq!(command_answer(&command_reply(answer)), Ok(answer));
+    }
 }
 
 #[test]
 fn what_an_interface_server_says_survives_the_way() {
-    use partyline_conference::{ConfereeId, ConferenceId, MixerId, Order, Role};
+    use partyline_conference::{
+        Announce, ConfereeId, ConferenceId, Controls, Floor, MixerId, Mute, Order, Role, Timestamp,
+    };
     let mix = partyline_rpc::conferencing::MixTicket {
         mix: MixId::from_bits(3),
         mixer: MixerId::new("mixer-1").unwrap(),
@@ -186,10 +221,23 @@ fn what_an_interface_server_says_survives_the_way() {
         is_alone: true,
         music: false,
         is_locked: true,
+        controls: Controls {
+            mute: Mute::ByFloor,
+            may_unmute: false,
+            may_roll_call: true,
+            hand_raised: true,
+            floor: Floor::Lecture,
+            announce: Announce::Name,
+            continues: true,
+            ends_at: Some(Timestamp(9)),
+            hands: 2,
+            waiting: 3,
+        },
         mix: mix.clone(),
     };
     let said = [
         AttendDown::Held,
+        AttendDown::InWaitingRoom,
         AttendDown::ConnectedForNow(mix),
         AttendDown::Placed(Box::new(placed)),
         AttendDown::Refused(Refusal::Full),

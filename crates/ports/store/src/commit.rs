@@ -8,7 +8,7 @@ use partyline_conference::{
 use crate::contract::{CommitError, RoomCommit, StoreError};
 use crate::db::{Connection, values};
 use crate::writer::Write;
-use crate::{events, mixes, seats};
+use crate::{control, events, mixes, seats};
 
 /// Carries out a decision.
 pub(crate) struct CommitRoom(pub(crate) RoomCommit);
@@ -86,7 +86,8 @@ async fn apply(db: &mut Connection<'_>, commit: &RoomCommit, change: &Change) ->
         | Change::Return { .. }
         | Change::PutOffJoining { .. }
         | Change::Leave { .. }
-        | Change::LeaveAll { .. } => seats::apply(db, commit, change).await,
+        | Change::LeaveAll { .. }
+        | Change::LeaveOthers { .. } => seats::apply(db, commit, change).await,
         Change::CreateConference { .. }
         | Change::EndConference { .. }
         | Change::OpenLobby { .. }
@@ -95,6 +96,12 @@ async fn apply(db: &mut Connection<'_>, commit: &RoomCommit, change: &Change) ->
         | Change::Move { .. }
         | Change::SetLock { .. }
         | Change::SetDeadline { .. } => mixes::apply(db, commit, change).await,
+        Change::SetRole { .. }
+        | Change::SetVoice { .. }
+        | Change::Remember { .. }
+        | Change::SetFloor { .. }
+        | Change::SetManner { .. }
+        | Change::Extend { .. } => control::apply(db, commit, change).await,
     }
 }
 
@@ -114,6 +121,7 @@ fn brings_callers(decision: &Decision) -> bool {
         | Change::PutOffJoining { .. }
         | Change::Leave { .. }
         | Change::LeaveAll { .. }
+        | Change::LeaveOthers { .. }
         | Change::CreateConference { .. }
         | Change::EndConference { .. }
         | Change::OpenLobby { .. }
@@ -121,7 +129,13 @@ fn brings_callers(decision: &Decision) -> bool {
         | Change::Reserve { .. }
         | Change::Move { .. }
         | Change::SetLock { .. }
-        | Change::SetDeadline { .. } => false,
+        | Change::SetDeadline { .. }
+        | Change::SetRole { .. }
+        | Change::SetVoice { .. }
+        | Change::Remember { .. }
+        | Change::SetFloor { .. }
+        | Change::SetManner { .. }
+        | Change::Extend { .. } => false,
     })
 }
 

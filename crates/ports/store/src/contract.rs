@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use partyline_conference::{
-    AttendanceId, AttendanceView, CallQuality, CodeMatch, CommandAnswer, CommandId, ConferenceCode,
-    ConferenceId, Decision, Event, EventSequence, HostPin, MixerId, Role, Room, RoomId, RoomName,
-    RoomSnapshot, RoomVersion, ServiceName, Timestamp, TrunkName, VruId,
+    AttendanceId, AttendanceView, CallQuality, CodeMatch, CommandAnswer, CommandId, ConfereeId,
+    ConferenceCode, ConferenceId, Decision, Event, EventSequence, HostPin, MixerId, Role, Room, RoomId,
+    RoomName, RoomSnapshot, RoomVersion, RosterEntry, ServiceName, Timestamp, TrunkName, VruId, WaitingEntry,
 };
 use partyline_trunk::TrunkSettings;
 use tokio::sync::broadcast;
@@ -99,6 +99,12 @@ pub trait StoreReader: Send + Sync {
     /// One conference with its conferees in order of entry.
     async fn conference(&self, id: ConferenceId) -> Result<Option<ConferenceRecord>, StoreError>;
 
+    /// Who has joined a conference, or is absent, in order of entry.
+    async fn roster(&self, conference: ConferenceId) -> Result<Vec<RosterEntry>, StoreError>;
+
+    /// Who is in a room's waiting room, in order of arrival.
+    async fn waiting(&self, room: RoomId) -> Result<Vec<WaitingEntry>, StoreError>;
+
     /// A room's events behind `after`, at most `limit`.
     async fn events(&self, room: RoomId, after: EventSequence, limit: u32) -> Result<EventPage, StoreError>;
 
@@ -142,6 +148,9 @@ pub trait Store: StoreReader {
 
     /// What should hold for each of these callers, and the version of their room. Unknown ones are left out.
     async fn views(&self, attendances: &[AttendanceId]) -> Result<Vec<AttendanceView>, StoreError>;
+
+    /// The attendances of conferees, which never change; unknown ones are left out.
+    async fn attendances_of(&self, conferees: &[ConfereeId]) -> Result<Vec<AttendanceId>, StoreError>;
 
     /// The first answer to a command, if it was given before.
     async fn answered_command(&self, id: CommandId) -> Result<Option<CommandAnswer>, StoreError>;

@@ -1,7 +1,8 @@
 //! Events as rows: one flat row per event, the columns that its kind needs filled.
 
-use partyline_conference::command::Command;
-use partyline_conference::{Event, EventKind, EventSequence, RoomId, Timestamp};
+use partyline_conference::{
+    CommandAnswer, CommandNote, CommandRefusal, Event, EventKind, EventSequence, RoomId, Timestamp,
+};
 
 use crate::contract::{EventPage, StoreError};
 use crate::db::{Bind, Connection, Row, Value, values};
@@ -19,6 +20,9 @@ struct Columns {
     place: Option<Value>,
     epoch: Option<Value>,
     flag: Option<Value>,
+    subject: Option<Value>,
+    refusal: Option<Value>,
+    until: Option<Value>,
 }
 
 impl Columns {
@@ -30,6 +34,8 @@ impl Columns {
             .into_iter()
             .map(|text| text.unwrap_or(Value::Text(None)))
             .chain(numbers.into_iter().map(|number| number.unwrap_or(Value::Int(None))))
+            .chain([self.subject, self.refusal].into_iter().map(|text| text.unwrap_or(Value::Text(None))))
+            .chain([self.until.unwrap_or(Value::Int(None))])
     }
 }
 
@@ -51,7 +57,8 @@ fn kind_word(kind: &EventKind) -> &'static str {
         EventKind::ConfereeLeft { .. } => "conferee_left",
         EventKind::ConferenceMoved { .. } => "conference_moved",
         EventKind::LockChanged { .. } => "lock_changed",
-        EventKind::CommandRefused { .. } => "command_refused",
+        EventKind::Commanded { answer: Ok(()), .. } => "commanded",
+        EventKind::Commanded { answer: Err(_), .. } => COMMAND_REFUSED,
         EventKind::ConferenceEnded { .. } => "conference_ended",
     }
 }
@@ -82,20 +89,25 @@ fn columns(kind: &EventKind) -> Columns {
             columns! { conference: conference, mixer: mixer, epoch: *epoch }
         }
         EventKind::LockChanged { conference, locked } => columns! { conference: conference, flag: *locked },
-        EventKind::CommandRefused { command, by } => {
-            columns! { word: command.as_str(), attendance: *by }
-        }
+        EventKind::Commanded { command, by, answer } => columns! {
+            word: command.word, attendance: *by, conferee: command.conferee, subject: command.caller,
+            until: command.until, refusal: answer.err(),
+        },
         EventKind::ConferenceEnded { conference, why } => columns! { conference: conference, word: *why },
     }
 }
 
-fn command(word: &str) -> Result<Command, StoreError> {
-    match word {
-        "lock" => Ok(Command::SetLock { locked: true }),
-        "unlock" => Ok(Command::SetLock { locked: false }),
-        "end" => Ok(Command::End),
-        other => Err(StoreError::Damaged(format!("an event's command is {other:?}"))),
-    }
+/// The word of a refused command: rows of the first schema have it too, without the reason.
+const COMMAND_REFUSED: &str = "command_refused";
+
+fn commanded(row: &Row, answer: CommandAnswer) -> Result<EventKind, StoreError> {
+    let command = CommandNote {
+        word: row.read("word")?,
+        conferee: row.read("conferee")?,
+        caller: row.read("subject")?,
+        until: row.read("until")?,
+    };
+    Ok(EventKind::Commanded { command, by: row.read("attendance")?, answer })
 }
 
 fn kind(row: &Row) -> Result<EventKind, StoreError> {
@@ -142,10 +154,11 @@ fn kind(row: &Row) -> Result<EventKind, StoreError> {
         "lock_changed" => {
             EventKind::LockChanged { conference: row.read("conference")?, locked: row.read("flag")? }
         }
-        "command_refused" => EventKind::CommandRefused {
-            command: command(&row.read::<String>("word")?)?,
-            by: row.read("attendance")?,
-        },
+        "commanded" => commanded(row, Ok(()))?,
+        COMMAND_REFUSED => {
+            let why: Option<CommandRefusal> = row.read("refusal")?;
+            commanded(row, Err(why.unwrap_or(CommandRefusal::NotAllowed)))?
+        }
         "conference_ended" => {
             EventKind::ConferenceEnded { conference: row.read("conference")?, why: row.read("word")? }
         }
@@ -169,7 +182,8 @@ pub(crate) async fn write(
         db.insert(
             "event",
             "INSERT INTO event (room, sequence, at, kind, attendance, conference, conferee, mix, mixer, role, \
-             word, place, epoch, flag) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+             word, place, epoch, flag, subject, refusal, until) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
             row,
         )
         .await?;

@@ -31,7 +31,7 @@ impl Write for EndLeftovers {
             self.tell_room(db, row.read("room")?).await?;
         }
         let ended = self.end_all(db).await?;
-        db.run("DELETE FROM mixer; DELETE FROM interface_server; DELETE FROM vru").await?;
+        db.run("DELETE FROM past; DELETE FROM mixer; DELETE FROM interface_server; DELETE FROM vru").await?;
         Ok(ended)
     }
 }

@@ -13,6 +13,7 @@
 
 mod commit;
 mod contract;
+mod control;
 mod db;
 mod events;
 mod history;
@@ -25,6 +26,7 @@ mod pin;
 mod quality;
 mod records;
 mod rooms;
+mod roster;
 mod rows;
 mod schema;
 mod seats;

@@ -64,7 +64,14 @@ pub(crate) async fn apply(
         | Change::Return { .. }
         | Change::PutOffJoining { .. }
         | Change::Leave { .. }
-        | Change::LeaveAll { .. } => Ok(()),
+        | Change::LeaveAll { .. }
+        | Change::LeaveOthers { .. }
+        | Change::SetRole { .. }
+        | Change::SetVoice { .. }
+        | Change::Remember { .. }
+        | Change::SetFloor { .. }
+        | Change::SetManner { .. }
+        | Change::Extend { .. } => Ok(()),
     }
 }
 
@@ -154,6 +161,7 @@ impl Mixes<'_, '_> {
             )
             .await?;
         let row = row.ok_or(StoreError::Unknown("conference"))?;
+        self.db.execute("DELETE FROM past WHERE conference = $1", values![conference]).await?;
         self.close(row.read("mix")?).await
     }
 

@@ -51,6 +51,14 @@ pub struct RoomChanges {
     pub no_rtp_max: Option<Duration>,
     /// Host PIN; `Some(None)` takes it away.
     pub host_pin: Option<Option<HostPin>>,
+    /// Whether a participant whom a host muted may unmute themselves.
+    pub unmute_oneself: Option<bool>,
+    /// Whether who was deleted is kept out for the rest of the conference.
+    pub deleted_stay_out: Option<bool>,
+    /// Whether participants wait until a host admits each of them.
+    pub waiting_room: Option<bool>,
+    /// Whether participants may hear who is in the conference.
+    pub roll_call: Option<bool>,
 }
 
 /// A room as lists show it: codes only by their last two digits.

@@ -97,12 +97,14 @@ impl Write for CreateRoom {
 
 const INSERT: &str = "INSERT INTO room (name, version, entry, class, announce, conferees_max, host_leaves, \
      grace_ms, lock_scope, has_music, wait_max_ms, conference_max_ms, call_max_ms, no_rtp_max_ms, \
-     id, account, host_pin, sequence, is_deleted) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0, 0)";
+     unmute_oneself, deleted_stay_out, has_waiting_room, has_roll_call, id, account, host_pin, sequence, is_deleted) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 0, 0)";
 
 const UPDATE: &str = "UPDATE room SET name = $1, version = $2, entry = $3, class = $4, announce = $5, \
      conferees_max = $6, host_leaves = $7, grace_ms = $8, lock_scope = $9, has_music = $10, wait_max_ms = $11, \
-     conference_max_ms = $12, call_max_ms = $13, no_rtp_max_ms = $14 WHERE id = $15";
+     conference_max_ms = $12, call_max_ms = $13, no_rtp_max_ms = $14, \
+     unmute_oneself = $15, deleted_stay_out = $16, has_waiting_room = $17, \
+     has_roll_call = $18 WHERE id = $19";
 
 async fn refuse_known_name(db: &mut Connection<'_>, room: &Room) -> Result<(), StoreError> {
     let known = db
@@ -164,6 +166,10 @@ fn changed(room: Room, changes: &RoomChanges) -> Room {
         call_max: changes.call_max.unwrap_or(room.call_max),
         no_rtp_max: changes.no_rtp_max.unwrap_or(room.no_rtp_max),
         has_host_pin: room.has_host_pin,
+        unmute_oneself: changes.unmute_oneself.unwrap_or(room.unmute_oneself),
+        deleted_stay_out: changes.deleted_stay_out.unwrap_or(room.deleted_stay_out),
+        waiting_room: changes.waiting_room.unwrap_or(room.waiting_room),
+        roll_call: changes.roll_call.unwrap_or(room.roll_call),
     }
 }
 

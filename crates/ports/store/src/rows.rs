@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use partyline_conference::conference::Deadline;
 use partyline_conference::{
-    Attendance, AttendanceState, CallerIdentity, ConferenceEnd, HostLeaves, LiveMix, Room, WaitingKind,
+    Attendance, AttendanceState, CallerIdentity, ConferenceEnd, HostLeaves, LiveMix, Manner, MutedBy, Room,
+    Voice, WaitingKind,
 };
 
 use crate::contract::StoreError;
 use crate::db::{Row, Value, values};
 use crate::words::Word;
 
-/// A room's settings as values `$1` to `$14`: name, version, entry, class, announce, conferees_max, host_leaves,
-/// grace_ms, lock_scope, has_music, wait_max_ms, conference_max_ms, call_max_ms, no_rtp_max_ms.
+/// A room's settings as values `$1` to `$18`: name, version, entry, class, announce, conferees_max, host_leaves,
+/// grace_ms, lock_scope, has_music, wait_max_ms, conference_max_ms, call_max_ms, no_rtp_max_ms,
+/// unmute_oneself, deleted_stay_out, has_waiting_room, has_roll_call.
 pub(crate) fn room_values(room: &Room) -> Vec<Value> {
     let (host_leaves, grace) = match room.host_leaves {
         HostLeaves::End => ("end", Duration::ZERO),
@@ -34,6 +36,10 @@ pub(crate) fn room_values(room: &Room) -> Vec<Value> {
         room.conference_max,
         room.call_max,
         room.no_rtp_max,
+        room.unmute_oneself,
+        room.deleted_stay_out,
+        room.waiting_room,
+        room.roll_call,
     ]
 }
 
@@ -62,6 +68,10 @@ pub(crate) fn room(row: &Row) -> Result<Room, StoreError> {
         call_max: row.read("call_max_ms")?,
         no_rtp_max: row.read("no_rtp_max_ms")?,
         has_host_pin: row.read::<Option<String>>("host_pin")?.is_some(),
+        unmute_oneself: row.read("unmute_oneself")?,
+        deleted_stay_out: row.read("deleted_stay_out")?,
+        waiting_room: row.read("has_waiting_room")?,
+        roll_call: row.read("has_roll_call")?,
     })
 }
 
@@ -91,6 +101,7 @@ pub(crate) fn attendance_state(row: &Row) -> Result<AttendanceState, StoreError>
             conferee: row.read("conferee")?,
             order: row.read("seat_place")?,
             state: row.read("seat_state")?,
+            voice: voice(row)?,
         },
         REFUSED => AttendanceState::Refused(row.read("reason")?),
         LEFT => AttendanceState::Left(row.read("reason")?),
@@ -98,6 +109,25 @@ pub(crate) fn attendance_state(row: &Row) -> Result<AttendanceState, StoreError>
             WaitingKind::from_word(other)
                 .ok_or_else(|| StoreError::Damaged(format!("an attendance is {other:?}")))?,
         ),
+    })
+}
+
+/// A voice from a row with the columns of a `conferee` that are its.
+pub(crate) fn voice(row: &Row) -> Result<Voice, StoreError> {
+    let muted_by = MutedBy {
+        oneself: row.read("muted_by_oneself")?,
+        host: row.read("muted_by_host")?,
+        floor: row.read("muted_by_floor")?,
+    };
+    Ok(Voice { muted_by, hand_raised_at: row.read("hand_raised_at")? })
+}
+
+/// A conference's manner from a row with the columns of a `conference` that are its.
+pub(crate) fn manner(row: &Row) -> Result<Manner, StoreError> {
+    Ok(Manner {
+        announce: row.read("announce")?,
+        music: row.read("has_music")?,
+        continues: row.read("continues")?,
     })
 }
 

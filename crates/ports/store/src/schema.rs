@@ -15,6 +15,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, sql: include_str!("../migrations/0001_first.sql") },
     Migration { version: 2, sql: include_str!("../migrations/0002_trunks.sql") },
     Migration { version: 3, sql: include_str!("../migrations/0003_quality.sql") },
+    Migration { version: 4, sql: include_str!("../migrations/0004_control.sql") },
 ];
 
 /// The schema version that this program knows.

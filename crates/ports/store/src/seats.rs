@@ -2,7 +2,7 @@
 
 use partyline_conference::{
     AttemptId, AttendanceId, AttendanceState, Change, ConfereeId, ConferenceId, LeaveReason, Order, Refusal,
-    Role, Timestamp,
+    Role, Timestamp, Voice,
 };
 
 use crate::commit::touched;
@@ -41,7 +41,7 @@ pub(crate) async fn apply(
             touched(rows, "attendance")
         }
         Change::Refuse { attendance, refusal } => seats.refuse(*attendance, *refusal).await,
-        Change::Seat { attendance, conference, conferee, order, role, deadline } => {
+        Change::Seat { attendance, conference, conferee, order, role, voice, deadline } => {
             seats
                 .seat(Seat {
                     attendance: *attendance,
@@ -49,6 +49,7 @@ pub(crate) async fn apply(
                     conferee: *conferee,
                     order: *order,
                     role: *role,
+                    voice: *voice,
                     deadline: *deadline,
                 })
                 .await
@@ -62,7 +63,10 @@ pub(crate) async fn apply(
         }
         Change::PutOffJoining { conference, deadline } => seats.put_off_joining(*conference, *deadline).await,
         Change::Leave { attendance, reason } => seats.leave(*attendance, *reason).await,
-        Change::LeaveAll { conference, reason } => seats.leave_all(*conference, *reason).await,
+        Change::LeaveAll { conference, reason } => seats.leave_all(*conference, None, *reason).await,
+        Change::LeaveOthers { conference, stays, reason } => {
+            seats.leave_all(*conference, Some(*stays), *reason).await
+        }
         Change::CreateConference { .. }
         | Change::EndConference { .. }
         | Change::OpenLobby { .. }
@@ -70,7 +74,13 @@ pub(crate) async fn apply(
         | Change::Reserve { .. }
         | Change::Move { .. }
         | Change::SetLock { .. }
-        | Change::SetDeadline { .. } => Ok(()),
+        | Change::SetDeadline { .. }
+        | Change::SetRole { .. }
+        | Change::SetVoice { .. }
+        | Change::Remember { .. }
+        | Change::SetFloor { .. }
+        | Change::SetManner { .. }
+        | Change::Extend { .. } => Ok(()),
     }
 }
 
@@ -85,6 +95,7 @@ struct Seat {
     conferee: ConfereeId,
     order: Order,
     role: Role,
+    voice: Voice,
     deadline: Timestamp,
 }
 
@@ -164,15 +175,21 @@ impl Seats<'_, '_> {
         self.db
             .insert(
                 "conferee",
-                "INSERT INTO conferee (id, conference, attendance, place, role, state, placed_at) \
-                 VALUES ($1, $2, $3, $4, $5, 'placed', $6)",
+                "INSERT INTO conferee (id, conference, attendance, place, role, state, placed_at, \
+                 muted_by_oneself, muted_by_host, muted_by_floor, hand_raised_at, voice_version) \
+                 VALUES ($1, $2, $3, $4, $5, 'placed', $6, $7, $8, $9, $10, $11)",
                 values![
                     seat.conferee,
                     seat.conference,
                     seat.attendance,
                     seat.order,
                     seat.role,
-                    self.commit.at
+                    self.commit.at,
+                    seat.voice.muted_by.oneself,
+                    seat.voice.muted_by.host,
+                    seat.voice.muted_by.floor,
+                    seat.voice.hand_raised_at,
+                    self.commit.expected.next(),
                 ],
             )
             .await?;
@@ -261,20 +278,28 @@ impl Seats<'_, '_> {
         Ok(())
     }
 
-    async fn leave_all(&mut self, conference: ConferenceId, reason: LeaveReason) -> Result<(), CommitError> {
+    /// All leave, or all but one.
+    async fn leave_all(
+        &mut self,
+        conference: ConferenceId,
+        stays: Option<AttendanceId>,
+        reason: LeaveReason,
+    ) -> Result<(), CommitError> {
+        // No attendance has an empty identifier.
+        let stays = stays.map(|stays| stays.to_string()).unwrap_or_default();
         self.db
             .execute(
                 "UPDATE attendance SET state = 'left', reason = $3, deadline = NULL, ended_at = $4 \
-                 WHERE room = $2 AND ended_at IS NULL AND conferee IN \
+                 WHERE room = $2 AND ended_at IS NULL AND id <> $5 AND conferee IN \
                    (SELECT id FROM conferee WHERE conference = $1 AND state <> 'left')",
-                values![conference, self.commit.room, reason, self.commit.at],
+                values![conference, self.commit.room, reason, self.commit.at, stays.as_str()],
             )
             .await?;
         self.db
             .execute(
                 "UPDATE conferee SET state = 'left', left_at = $2, leave_reason = $3 \
-                 WHERE conference = $1 AND state <> 'left'",
-                values![conference, self.commit.at, reason],
+                 WHERE conference = $1 AND state <> 'left' AND attendance <> $4",
+                values![conference, self.commit.at, reason, stays.as_str()],
             )
             .await?;
         Ok(())

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use partyline_conference::{
-    AccountUse, Attendance, AttendanceId, LiveConference, LiveMix, MixerId, MixerLoad, Room, RoomId,
-    RoomSnapshot, Timestamp, Waiting,
+    AccountUse, Attendance, AttendanceId, ConferenceId, LiveConference, LiveMix, MixerId, MixerLoad, Past,
+    Room, RoomId, RoomSnapshot, Timestamp, Waiting,
 };
 
 use crate::commit::callers;
@@ -20,7 +20,8 @@ macro_rules! attendances {
     ($where:literal) => {
         concat!(
             "SELECT attendance.*, conferee.conference AS seat_conference, conferee.place AS seat_place, \
-             conferee.state AS seat_state FROM attendance \
+             conferee.state AS seat_state, conferee.muted_by_oneself, conferee.muted_by_host, \
+             conferee.muted_by_floor, conferee.hand_raised_at FROM attendance \
              LEFT JOIN conferee ON conferee.id = attendance.conferee WHERE ",
             $where
         )
@@ -40,9 +41,15 @@ pub(crate) async fn read(
     let overdue = overdue(db, &room, now).await?;
     let overdue_ids = overdue.iter().map(|attendance| attendance.id).collect();
     attendances.extend(overdue.into_iter().map(|attendance| (attendance.id, attendance)));
+    let conference = conference(db, &room).await?;
+    let past = match &conference {
+        Some(live) => past(db, live.id).await?,
+        None => BTreeMap::new(),
+    };
     Ok(RoomSnapshot {
         now,
-        conference: conference(db, &room).await?,
+        conference,
+        past,
         lobby: lobby(db, &room).await?,
         waiting: waiting(db, &room).await?,
         attendances,
@@ -118,7 +125,21 @@ async fn conference(db: &mut Connection<'_>, room: &Room) -> Result<Option<LiveC
         hosts_seated: row.read("hosts")?,
         started_at: row.read("started_at")?,
         deadline: rows::deadline(&row)?,
+        floor: row.read("floor")?,
+        manner: rows::manner(&row)?,
+        extended_to: row.read("extended_to")?,
     }))
+}
+
+async fn past(db: &mut Connection<'_>, of: ConferenceId) -> Result<BTreeMap<String, Past>, StoreError> {
+    let rows =
+        db.all("SELECT number, was_deleted, was_muted FROM past WHERE conference = $1", values![of]).await?;
+    rows.iter()
+        .map(|row| {
+            let past = Past { was_deleted: row.read("was_deleted")?, was_muted: row.read("was_muted")? };
+            Ok((row.read("number")?, past))
+        })
+        .collect()
 }
 
 async fn lobby(db: &mut Connection<'_>, room: &Room) -> Result<Option<LiveMix>, StoreError> {
@@ -136,7 +157,7 @@ async fn waiting(db: &mut Connection<'_>, room: &Room) -> Result<Vec<Waiting>, S
     let rows = db
         .all(
             "SELECT id, state, role FROM attendance \
-             WHERE room = $1 AND ended_at IS NULL AND state IN ('held', 'lobby') ORDER BY arrived_at, id",
+             WHERE room = $1 AND ended_at IS NULL AND state IN ('held', 'lobby', 'waiting_room') ORDER BY arrived_at, id",
             values![room.id],
         )
         .await?;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use partyline_conference::{
-    AttendanceId, AttendanceView, CallQuality, CodeMatch, CommandAnswer, CommandId, ConferenceCode,
-    ConferenceId, EventSequence, HostPin, MixerId, Role, Room, RoomId, RoomName, RoomSnapshot, RoomVersion,
-    ServiceName, Timestamp, TrunkName, VruId,
+    AttendanceId, AttendanceView, CallQuality, CodeMatch, CommandAnswer, CommandId, ConfereeId,
+    ConferenceCode, ConferenceId, EventSequence, HostPin, MixerId, Role, Room, RoomId, RoomName,
+    RoomSnapshot, RoomVersion, RosterEntry, ServiceName, Timestamp, TrunkName, VruId, WaitingEntry,
 };
 use partyline_trunk::TrunkSettings;
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
@@ -28,7 +28,7 @@ use crate::records::{
 use crate::rooms::HashedCode;
 use crate::trunks::{self, DeleteTrunk, PutTrunk, TrunkWrite};
 use crate::writer::Writer;
-use crate::{commit, events, history, leases, leftovers, rooms, snapshot, views};
+use crate::{commit, events, history, leases, leftovers, rooms, roster, snapshot, views};
 
 /// Connections that read at once. Reading is short; more would only hold memory.
 const READERS_MAX: u32 = 4;
@@ -159,6 +159,14 @@ impl StoreReader for SqliteStore {
         read!(self, db => history::conference(db, id))
     }
 
+    async fn roster(&self, conference: ConferenceId) -> Result<Vec<RosterEntry>, StoreError> {
+        read!(self, db => roster::roster(db, conference))
+    }
+
+    async fn waiting(&self, room: RoomId) -> Result<Vec<WaitingEntry>, StoreError> {
+        read!(self, db => roster::waiting(db, room))
+    }
+
     async fn events(&self, room: RoomId, after: EventSequence, limit: u32) -> Result<EventPage, StoreError> {
         read!(self, db => events::read(db, room, after, limit))
     }
@@ -209,6 +217,10 @@ impl Store for SqliteStore {
 
     async fn views(&self, attendances: &[AttendanceId]) -> Result<Vec<AttendanceView>, StoreError> {
         read!(self, db => views::read(db, attendances))
+    }
+
+    async fn attendances_of(&self, conferees: &[ConfereeId]) -> Result<Vec<AttendanceId>, StoreError> {
+        read!(self, db => roster::attendances_of(db, conferees))
     }
 
     async fn answered_command(&self, id: CommandId) -> Result<Option<CommandAnswer>, StoreError> {

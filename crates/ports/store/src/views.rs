@@ -1,8 +1,8 @@
 //! Views: what should hold for callers now, and the short questions of sweeps.
 
 use partyline_conference::{
-    AttendanceId, AttendanceState, AttendanceView, Epoch, MixKind, MixView, MixerId, RoomId, RoomVersion,
-    Standing, Timestamp, VruId, WaitingKind,
+    Announce, AttendanceId, AttendanceState, AttendanceView, ConferenceEnd, Controls, Epoch, MixKind,
+    MixView, MixerId, Role, RoomId, RoomVersion, Standing, Timestamp, Voice, VruId, WaitingKind,
 };
 
 use crate::contract::StoreError;
@@ -10,9 +10,19 @@ use crate::db::{Column, Connection, LIST_MAX, Row, WithList, padded, values};
 use crate::rows;
 
 /// Attendances with their seat, its conference and mix, and their room's live lobby.
-const VIEWS: &str = "SELECT attendance.*, room.has_music, room.wait_max_ms, \
+const VIEWS: &str = "SELECT attendance.*, room.has_music, room.wait_max_ms, room.announce AS room_announce, \
+       room.host_leaves, room.unmute_oneself, room.has_roll_call, \
        seat.conference AS seat_conference, seat.place AS seat_place, seat.state AS seat_state, \
-       seat.role AS seat_role, conference.is_locked, \
+       seat.role AS seat_role, seat.muted_by_oneself, seat.muted_by_host, seat.muted_by_floor, \
+       seat.hand_raised_at, seat.voice_version, conference.is_locked, conference.floor, conference.announce, \
+       conference.has_music AS music, conference.continues, conference.deadline AS ends_at, \
+       conference.deadline_why AS ends_why, \
+       CASE WHEN seat.role = 'host' THEN (SELECT COUNT(*) FROM conferee AS other \
+          WHERE other.conference = seat.conference AND other.state IN ('joined', 'absent') \
+          AND other.hand_raised_at IS NOT NULL) ELSE 0 END AS hands, \
+       CASE WHEN seat.role = 'host' THEN (SELECT COUNT(*) FROM attendance AS other \
+          WHERE other.room = attendance.room AND other.ended_at IS NULL \
+          AND other.state = 'waiting_room') ELSE 0 END AS waiting, \
        mix.id AS mix_id, mix.mixer AS mix_mixer, mix.epoch AS mix_epoch, \
        COALESCE(mixer.address, '') AS mix_address, \
        lobby.id AS lobby_id, lobby.mixer AS lobby_mixer, lobby.epoch AS lobby_epoch, \
@@ -55,6 +65,12 @@ fn view(row: &Row) -> Result<AttendanceView, StoreError> {
         vru: known.vru,
         caller: known.caller,
         is_missed,
+        voice_version: match known.state {
+            AttendanceState::Seated { .. } => row.read("voice_version")?,
+            AttendanceState::Waiting(_) | AttendanceState::Refused(_) | AttendanceState::Left(_) => {
+                RoomVersion::default()
+            }
+        },
         standing: standing(row)?,
     })
 }
@@ -62,18 +78,20 @@ fn view(row: &Row) -> Result<AttendanceView, StoreError> {
 fn standing(row: &Row) -> Result<Standing, StoreError> {
     Ok(match rows::attendance_state(row)? {
         AttendanceState::Waiting(WaitingKind::Held) => Standing::Held,
+        AttendanceState::Waiting(WaitingKind::WaitingRoom) => Standing::InWaitingRoom,
         AttendanceState::Waiting(WaitingKind::Lobby) => {
             lobby(row)?.map_or(Standing::Held, Standing::ConnectedForNow)
         }
-        AttendanceState::Seated { conference, conferee, order, state } => Standing::Placed {
+        AttendanceState::Seated { conference, conferee, order, state, voice } => Standing::Placed {
             conference,
             conferee,
             order,
             role: row.read("seat_role")?,
             state,
             is_alone: row.read("is_alone")?,
-            music: row.read("has_music")?,
+            music: row.read::<Option<bool>>("music")?.map_or_else(|| row.read("has_music"), Ok)?,
             is_locked: row.read("is_locked")?,
+            controls: controls(row, voice)?,
             mix: MixView {
                 mix: row.read("mix_id")?,
                 kind: MixKind::Conference,
@@ -84,6 +102,30 @@ fn standing(row: &Row) -> Result<Standing, StoreError> {
         },
         AttendanceState::Refused(refusal) => Standing::Refused(refusal),
         AttendanceState::Left(reason) => Standing::Removed(reason),
+    })
+}
+
+fn controls(row: &Row, voice: Voice) -> Result<Controls, StoreError> {
+    let role: Role = row.read("seat_role")?;
+    let floor = row.read("floor")?;
+    let announce: Option<Announce> = row.read("announce")?;
+    let continues: Option<bool> = row.read("continues")?;
+    let why: Option<ConferenceEnd> = row.read("ends_why")?;
+    let ends_at: Option<Timestamp> = row.read("ends_at")?;
+    Ok(Controls {
+        mute: voice.mute(),
+        may_unmute: voice.may_unmute(role, floor, row.read("unmute_oneself")?),
+        may_roll_call: role == Role::Host || row.read("has_roll_call")?,
+        hand_raised: voice.hand_raised_at.is_some(),
+        floor,
+        announce: announce.map_or_else(|| row.read("room_announce"), Ok)?,
+        continues: match continues {
+            Some(continues) => continues,
+            None => row.read::<String>("host_leaves")? == "continue",
+        },
+        ends_at: ends_at.filter(|_| why != Some(ConferenceEnd::NoMixer)),
+        hands: row.read("hands")?,
+        waiting: row.read("waiting")?,
     })
 }
 

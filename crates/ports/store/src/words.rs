@@ -1,8 +1,8 @@
 //! The words by which the domain's choices are kept in rows.
 
 use partyline_conference::{
-    Announce, CommandRefusal, ConfereeState, ConferenceEnd, EntryPolicy, LeaveReason, LockScope, MixKind,
-    Refusal, Role, WaitingKind,
+    Announce, CommandRefusal, CommandWord, ConfereeState, ConferenceEnd, EntryPolicy, Floor, LeaveReason,
+    LockScope, MixKind, Refusal, Role, WaitingKind,
 };
 
 /// A choice that is kept as a word.
@@ -35,12 +35,32 @@ macro_rules! words {
 
 words! {
     EntryPolicy { Start = "start" Hold = "hold" Converse = "converse" }
-    Announce { Name = "name" Tone = "tone" Silence = "silence" }
     LockScope { All = "all" AllButHosts = "all_but_hosts" }
-    WaitingKind { Held = "held" Lobby = "lobby" }
+    WaitingKind { Held = "held" Lobby = "lobby" WaitingRoom = "waiting_room" }
     MixKind { Conference = "conference" Lobby = "lobby" Side = "side" }
     ConfereeState { Placed = "placed" Joined = "joined" Absent = "absent" }
-    CommandRefusal { NotAllowed = "not_allowed" NoConference = "no_conference" }
+}
+
+macro_rules! words_of_its_own {
+    ($($of:ident)+) => {$(
+        impl Word for $of {
+            const ALL: &'static [Self] = &Self::ALL;
+
+            fn word(self) -> &'static str {
+                self.as_str()
+            }
+        }
+    )+};
+}
+
+words_of_its_own! { Announce CommandRefusal Floor LeaveReason Refusal }
+
+impl Word for CommandWord {
+    const ALL: &'static [Self] = Self::ALL;
+
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
 }
 
 impl Word for Role {
@@ -54,22 +74,6 @@ impl Word for Role {
 impl Word for ConferenceEnd {
     const ALL: &'static [Self] =
         &[Self::LastLeft, Self::HostLeft, Self::Ended, Self::TooLong, Self::NoMixer, Self::Restart];
-
-    fn word(self) -> &'static str {
-        self.as_str()
-    }
-}
-
-impl Word for Refusal {
-    const ALL: &'static [Self] = &Self::ALL;
-
-    fn word(self) -> &'static str {
-        self.as_str()
-    }
-}
-
-impl Word for LeaveReason {
-    const ALL: &'static [Self] = &Self::ALL;
 
     fn word(self) -> &'static str {
         self.as_str()
@@ -96,6 +100,8 @@ mod tests {
         each_word_reads_back::<MixKind>();
         each_word_reads_back::<ConfereeState>();
         each_word_reads_back::<CommandRefusal>();
+        each_word_reads_back::<CommandWord>();
+        each_word_reads_back::<Floor>();
         each_word_reads_back::<Role>();
         each_word_reads_back::<ConferenceEnd>();
         each_word_reads_back::<Refusal>();

@@ -79,8 +79,10 @@ impl Office {
 const fn role_of(standing: &Standing) -> Role {
     match standing {
         Standing::Placed { role, .. } => *role,
-        Standing::Held | Standing::ConnectedForNow(_) | Standing::Refused(_) | Standing::Removed(_) => {
-            Role::Participant
-        }
+        Standing::Held
+        | Standing::InWaitingRoom
+        | Standing::ConnectedForNow(_)
+        | Standing::Refused(_)
+        | Standing::Removed(_) => Role::Participant,
     }
 }

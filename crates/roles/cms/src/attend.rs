@@ -212,6 +212,7 @@ impl Stream {
         };
         Ok(match standing {
             Standing::Held => AttendDown::Held,
+            Standing::InWaitingRoom => AttendDown::InWaitingRoom,
             Standing::ConnectedForNow(mix) => {
                 AttendDown::ConnectedForNow(self.ticket(mix, self.attendance.into())?)
             }
@@ -224,10 +225,12 @@ impl Stream {
                 is_alone,
                 music,
                 is_locked,
+                controls,
                 mix,
             } => {
                 let mix = self.ticket(mix, conferee.into())?;
-                let placed = Placed { conference, conferee, order, role, is_alone, music, is_locked, mix };
+                let placed =
+                    Placed { conference, conferee, order, role, is_alone, music, is_locked, controls, mix };
                 AttendDown::Placed(Box::new(placed))
             }
             Standing::Refused(refusal) => AttendDown::Refused(refusal),

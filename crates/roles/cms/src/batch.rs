@@ -81,13 +81,16 @@ impl Office {
             | Intent::Joined { .. }
             | Intent::Left { .. }
             | Intent::Command { .. }
+            | Intent::BecomeHost { .. }
             | Intent::MixerCame
             | Intent::Tick => true,
         }
     }
 
     async fn snapshot(&self, room: RoomId, intents: &[Intent]) -> Result<RoomSnapshot, StoreError> {
-        let mut named: Vec<AttendanceId> = intents.iter().filter_map(attendance_of).collect();
+        let about: Vec<ConfereeId> = intents.iter().filter_map(Intent::conferee).collect();
+        let mut named: Vec<AttendanceId> = intents.iter().flat_map(Intent::attendances).collect();
+        named.extend(self.store.attendances_of(&about).await?);
         named.sort_unstable();
         named.dedup();
         let live = self.live_mixers.lock().ids(Instant::now());
@@ -114,28 +117,14 @@ impl Office {
         intents: &mut Vec<Intent>,
         outcome: &mut Outcome,
     ) -> Result<(), StoreError> {
-        let ids: Vec<_> = intents
-            .iter()
-            .filter_map(|intent| if let Intent::Command { id, .. } = intent { Some(*id) } else { None })
-            .collect();
+        let ids: Vec<_> = intents.iter().filter_map(Intent::command).collect();
         for command in ids {
             if let Some(answer) = self.store.answered_command(command).await? {
                 outcome.answers.push((command, answer));
-                intents.retain(|intent| !matches!(intent, Intent::Command { id, .. } if *id == command));
+                intents.retain(|intent| intent.command() != Some(command));
             }
         }
         Ok(())
-    }
-}
-
-const fn attendance_of(intent: &Intent) -> Option<AttendanceId> {
-    match intent {
-        Intent::Attend { attendance, .. }
-        | Intent::Joined { attendance, .. }
-        | Intent::Left { attendance, .. }
-        | Intent::VruLost { attendance } => Some(*attendance),
-        Intent::Command { by, .. } => *by,
-        Intent::MixerLost { .. } | Intent::NoSeat { .. } | Intent::MixerCame | Intent::Tick => None,
     }
 }
 

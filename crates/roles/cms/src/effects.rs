@@ -67,7 +67,7 @@ fn mix_of(snapshot: &RoomSnapshot, attendance: AttendanceId) -> Option<&LiveMix>
     match snapshot.attendances.get(&attendance)?.state {
         AttendanceState::Seated { .. } => snapshot.conference.as_ref().map(|live| &live.mix),
         AttendanceState::Waiting(WaitingKind::Lobby) => snapshot.lobby.as_ref(),
-        AttendanceState::Waiting(WaitingKind::Held)
+        AttendanceState::Waiting(WaitingKind::Held | WaitingKind::WaitingRoom)
         | AttendanceState::Refused(_)
         | AttendanceState::Left(_) => None,
     }
@@ -78,7 +78,8 @@ fn removal(mix: &LiveMix, attendance: AttendanceId) -> SetLeg {
 }
 
 fn sounds(snapshot: &RoomSnapshot, decision: &Decision) -> Vec<(MixerId, PlaySound)> {
-    match snapshot.room.announce {
+    let manner = snapshot.conference.as_ref().map(|live| live.manner).unwrap_or_default();
+    match manner.announce(&snapshot.room) {
         Announce::Silence => return Vec::new(),
         // Until names are recorded, who would be named is told by the tone.
         Announce::Name | Announce::Tone => {}
@@ -129,8 +130,9 @@ mod tests {
     use std::time::Duration;
 
     use partyline_conference::{
-        AccountId, AccountUse, ConfereeId, ConferenceEnd, ConferenceId, EntryPolicy, Epoch, HostLeaves,
-        LiveConference, LockScope, MixId, MixKind, MixerClass, Order, Room, RoomId, RoomName, Timestamp,
+        AccountId, AccountUse, ConfereeId, ConferenceEnd, ConferenceId, EntryPolicy, Epoch, Floor,
+        HostLeaves, LiveConference, LockScope, Manner, MixId, MixKind, MixerClass, Order, Room, RoomId,
+        RoomName, Timestamp,
     };
 
     use super::*;
@@ -157,6 +159,10 @@ mod tests {
             call_max: None,
             no_rtp_max: Duration::from_secs(60),
             has_host_pin: false,
+            unmute_oneself: false,
+            deleted_stay_out: false,
+            waiting_room: false,
+            roll_call: false,
         };
         let mix = LiveMix { mix: MixId::from_bits(5), mixer: mixer("m-1"), epoch: Epoch(1), reserved: 8 };
         RoomSnapshot {
@@ -171,9 +177,13 @@ mod tests {
                 hosts_seated: 1,
                 started_at: Timestamp(0),
                 deadline: None,
+                floor: Floor::Open,
+                manner: Manner::default(),
+                extended_to: None,
             }),
             lobby: None,
             waiting: Vec::new(),
+            past: BTreeMap::new(),
             attendances: BTreeMap::new(),
             overdue: Vec::new(),
             mixers: Vec::new(),

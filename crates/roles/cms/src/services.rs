@@ -47,7 +47,7 @@ impl Conferencing for ConferencingService {
         if let Some(answer) = self.0.store.answered_command(order.id).await.map_err(store_status)? {
             return Ok(Response::new(command_reply(answer)));
         }
-        tracing::info!(command = %order.id, room = %order.room, what = order.command.as_str(), "a command");
+        tracing::info!(command = %order.id, room = %order.room, what = order.command.word().as_str(), "a command");
         let intent = Intent::Command { id: order.id, by: order.by, command: order.command };
         let outcome = self.0.ask(order.room, vec![intent]).await?;
         let answer = outcome.answers.iter().find(|(id, _)| *id == order.id).map(|(_, answer)| *answer);

@@ -187,11 +187,31 @@ impl Streams {
 /// A standing without what a VRU is not told: whether the audio is up, it knows best.
 fn as_told(standing: Standing) -> Standing {
     match standing {
-        Standing::Placed { conference, conferee, order, role, state: _, is_alone, music, is_locked, mix } => {
-            let state = ConfereeState::Joined;
-            Standing::Placed { conference, conferee, order, role, state, is_alone, music, is_locked, mix }
-        }
+        Standing::Placed {
+            conference,
+            conferee,
+            order,
+            role,
+            state: _,
+            is_alone,
+            music,
+            is_locked,
+            controls,
+            mix,
+        } => Standing::Placed {
+            conference,
+            conferee,
+            order,
+            role,
+            state: ConfereeState::Joined,
+            is_alone,
+            music,
+            is_locked,
+            controls,
+            mix,
+        },
         other @ (Standing::Held
+        | Standing::InWaitingRoom
         | Standing::ConnectedForNow(_)
         | Standing::Refused(_)
         | Standing::Removed(_)) => other,
@@ -215,6 +235,7 @@ mod tests {
             vru: VruId::new("vru-1").unwrap(),
             caller: CallerIdentity::default(),
             is_missed: false,
+            voice_version: RoomVersion(0),
             standing,
         }
     }

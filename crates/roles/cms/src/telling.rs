@@ -91,6 +91,6 @@ pub(crate) fn mix_of(standing: &Standing) -> Option<(&MixView, Option<Conference
     match standing {
         Standing::ConnectedForNow(mix) => Some((mix, None)),
         Standing::Placed { mix, conference, .. } => Some((mix, Some(*conference))),
-        Standing::Held | Standing::Refused(_) | Standing::Removed(_) => None,
+        Standing::Held | Standing::InWaitingRoom | Standing::Refused(_) | Standing::Removed(_) => None,
     }
 }

@@ -214,7 +214,10 @@ impl Journey {
                 let words = super::prompt_of_leaving(reason).unwrap_or_default();
                 self.once_answered(now, Next::SayGoodbye { ending: Ending::Left(reason), words });
             }
-            Standing::Held | Standing::ConnectedForNow(_) | Standing::Placed { .. } => {
+            Standing::Held
+            | Standing::InWaitingRoom
+            | Standing::ConnectedForNow(_)
+            | Standing::Placed { .. } => {
                 self.once_answered(now, Next::Attend(standing));
             }
         }
@@ -228,6 +231,7 @@ impl Journey {
             | Refusal::Full
             | Refusal::AccountLimit
             | Refusal::NoMixer
+            | Refusal::Deleted
             | Refusal::Unavailable => true,
             Refusal::UnknownCode | Refusal::WrongPin | Refusal::LockedOut => false,
         };

@@ -107,7 +107,7 @@ impl Journey {
     /// The standing, told for the first time or again.
     pub(super) fn stand(&mut self, now: Instant, standing: Standing) {
         match standing {
-            Standing::Held => self.hold(now),
+            Standing::Held | Standing::InWaitingRoom => self.hold(now),
             Standing::ConnectedForNow(mix) => self.connect_for_now(now, mix),
             Standing::Placed { conference, conferee, role, is_alone, music, mix, .. } => {
                 self.set_role(role);

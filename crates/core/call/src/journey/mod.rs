@@ -420,9 +420,10 @@ impl Journey {
             Stage::Admitting { .. } => self.decided(now, standing),
             Stage::Answering { then: Next::Attend(earlier) } => match standing {
                 Standing::Refused(_) | Standing::Removed(_) => self.decided(now, standing),
-                Standing::Held | Standing::ConnectedForNow(_) | Standing::Placed { .. } => {
-                    *earlier = standing
-                }
+                Standing::Held
+                | Standing::InWaitingRoom
+                | Standing::ConnectedForNow(_)
+                | Standing::Placed { .. } => *earlier = standing,
             },
             Stage::Attending(_) => self.stand(now, standing),
             Stage::Checking { .. }
@@ -447,6 +448,7 @@ const fn prompt_of_refusal(refusal: Refusal) -> Prompt {
         Refusal::NoMixer => Prompt::RefusedNoMixer,
         Refusal::LockedOut => Prompt::RefusedLockedOut,
         Refusal::Unavailable => Prompt::RefusedUnavailable,
+        Refusal::Deleted => Prompt::LeftDeleted,
     }
 }
 
@@ -455,7 +457,9 @@ fn prompt_of_leaving(reason: LeaveReason) -> Option<Vec<Prompt>> {
     match reason {
         LeaveReason::HungUp | LeaveReason::NoRtp | LeaveReason::Shutdown => None,
         LeaveReason::Keys => Some(vec![]),
-        LeaveReason::Deleted => Some(vec![Prompt::LeftDeleted]),
+        LeaveReason::Deleted | LeaveReason::Dropped | LeaveReason::TurnedAway => {
+            Some(vec![Prompt::LeftDeleted])
+        }
         LeaveReason::ConferenceEnded => Some(vec![Prompt::LeftConferenceEnded]),
         LeaveReason::WaitedTooLong => Some(vec![Prompt::LeftWaitedTooLong]),
         LeaveReason::CallTooLong => Some(vec![Prompt::LeftCallTooLong]),

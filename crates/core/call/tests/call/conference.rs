@@ -53,7 +53,11 @@ fn higher_epoch_moves_the_leg_and_a_lower_one_does_not() {
 fn placed_conferee() -> Option<partyline_conference::ConfereeId> {
     match placed(1, false) {
         Standing::Placed { conferee, .. } => Some(conferee),
-        Standing::Held | Standing::ConnectedForNow(_) | Standing::Refused(_) | Standing::Removed(_) => None,
+        Standing::Held
+        | Standing::InWaitingRoom
+        | Standing::ConnectedForNow(_)
+        | Standing::Refused(_)
+        | Standing::Removed(_) => None,
     }
 }
 

@@ -7,8 +7,8 @@ use partyline_call::{
     Arrival, Brain, CodeAnswer, Cue, Fact, Journey, Language, LineTest, Patience, PlayNumber, Wish,
 };
 use partyline_conference::{
-    AccountId, CodeMatch, ConfereeId, ConfereeState, ConferenceCode, ConferenceId, Epoch, LeaveReason, MixId,
-    MixKind, MixView, MixerId, Order, Role, RoomId, Standing,
+    AccountId, CodeMatch, ConfereeId, ConfereeState, ConferenceCode, ConferenceId, Controls, Epoch,
+    LeaveReason, MixId, MixKind, MixView, MixerId, Order, Role, RoomId, Standing,
 };
 
 pub(crate) struct World {
@@ -186,6 +186,7 @@ pub(crate) fn placed_in(mix: MixView, is_alone: bool) -> Standing {
         is_alone,
         music: false,
         is_locked: false,
+        controls: Controls::default(),
         mix,
     }
 }
@@ -193,7 +194,7 @@ pub(crate) fn placed_in(mix: MixView, is_alone: bool) -> Standing {
 /// Placed in a room that plays music to who is alone.
 pub(crate) fn placed_with_music(number: u128, is_alone: bool) -> Standing {
     match placed(number, is_alone) {
-        Standing::Placed { conference, conferee, order, role, state, is_locked, mix, .. } => {
+        Standing::Placed { conference, conferee, order, role, state, is_locked, controls, mix, .. } => {
             Standing::Placed {
                 conference,
                 conferee,
@@ -203,10 +204,12 @@ pub(crate) fn placed_with_music(number: u128, is_alone: bool) -> Standing {
                 is_alone,
                 music: true,
                 is_locked,
+                controls,
                 mix,
             }
         }
         other @ (Standing::Held
+        | Standing::InWaitingRoom
         | Standing::ConnectedForNow(_)
         | Standing::Refused(_)
         | Standing::Removed(_)) => other,

@@ -2,21 +2,22 @@
 
 use crate::attendance::{Attendance, AttendanceState, LeaveReason};
 use crate::code::Role;
-use crate::conference::{ConfereeState, ConferenceEnd, Deadline, LiveConference, LiveMix, MixKind};
+use crate::conference::{ConfereeState, ConferenceEnd, Deadline, LiveConference, LiveMix, Manner, MixKind};
 use crate::decision::Change;
-use crate::ids::{AttendanceId, ConferenceId, Epoch, MixId, MixerId, Order};
+use crate::ids::{AttendanceId, ConferenceId, Epoch, MixId, MixerId, Order, RoomVersion};
 use crate::time::Timestamp;
+use crate::voice::Floor;
 
 use super::{ReferenceError, ReferenceRoom};
 
-type Applied = Result<(), ReferenceError>;
+pub(super) type Applied = Result<(), ReferenceError>;
 
-const fn nonsense(what: &'static str) -> ReferenceError {
+pub(super) const fn nonsense(what: &'static str) -> ReferenceError {
     ReferenceError::Nonsense(what)
 }
 
 impl ReferenceRoom {
-    pub(super) fn apply(&mut self, at: Timestamp, change: &Change) -> Applied {
+    pub(super) fn apply(&mut self, at: Timestamp, version: RoomVersion, change: &Change) -> Applied {
         use ConfereeState::{Absent, Joined, Placed};
         match change {
             Change::Arrive { .. } => self.arrive(change),
@@ -27,7 +28,7 @@ impl ReferenceRoom {
             Change::Refuse { attendance, refusal } => {
                 self.set_waiting(*attendance, AttendanceState::Refused(*refusal), None)
             }
-            Change::Seat { .. } => self.give_seat(change),
+            Change::Seat { .. } => self.give_seat(version, change),
             Change::Join { attendance } => self.step(*attendance, &[Placed, Absent], Joined, None),
             Change::Absent { attendance, deadline } => {
                 self.step(*attendance, &[Placed, Joined], Absent, Some(*deadline))
@@ -37,7 +38,16 @@ impl ReferenceRoom {
             }
             Change::PutOffJoining { conference, deadline } => self.put_off_joining(*conference, *deadline),
             Change::Leave { attendance, reason } => self.leave(*attendance, *reason),
-            Change::LeaveAll { conference, reason } => self.leave_all(*conference, *reason),
+            Change::LeaveAll { conference, reason } => self.leave_all(*conference, None, *reason),
+            Change::LeaveOthers { conference, stays, reason } => {
+                self.leave_all(*conference, Some(*stays), *reason)
+            }
+            Change::SetRole { .. }
+            | Change::SetVoice { .. }
+            | Change::SetFloor { .. }
+            | Change::SetManner { .. }
+            | Change::Extend { .. }
+            | Change::Remember { .. } => self.control(version, change),
             Change::CreateConference { conference, mix, mixer, deadline, .. } => {
                 self.create(at, (*conference, *mix), mixer, *deadline)
             }
@@ -125,8 +135,8 @@ impl ReferenceRoom {
         Ok(())
     }
 
-    fn give_seat(&mut self, change: &Change) -> Applied {
-        let Change::Seat { attendance, conference, conferee, order, role, deadline } = change else {
+    fn give_seat(&mut self, version: RoomVersion, change: &Change) -> Applied {
+        let Change::Seat { attendance, conference, conferee, order, role, voice, deadline } = change else {
             return Err(nonsense("not a seat"));
         };
         if !self.conferees.insert(*conferee) {
@@ -143,7 +153,9 @@ impl ReferenceRoom {
             return Err(nonsense("a seat in another role"));
         }
         let (conference, conferee, order) = (*conference, *conferee, *order);
-        let seat = AttendanceState::Seated { conference, conferee, order, state: ConfereeState::Placed };
+        let state = ConfereeState::Placed;
+        let seat = AttendanceState::Seated { conference, conferee, order, state, voice: *voice };
+        self.voices.insert(*attendance, version);
         self.set_waiting(*attendance, seat, Some(*deadline))
     }
 
@@ -198,15 +210,26 @@ impl ReferenceRoom {
         Ok(())
     }
 
-    fn leave_all(&mut self, conference: ConferenceId, reason: LeaveReason) -> Applied {
+    fn leave_all(
+        &mut self,
+        conference: ConferenceId,
+        stays: Option<AttendanceId>,
+        reason: LeaveReason,
+    ) -> Applied {
         self.live(conference)?;
-        for (_, attendance) in self.seated() {
+        let seated: Vec<AttendanceId> = self.seated().into_iter().map(|(_, id)| id).collect();
+        if stays.is_some_and(|stays| !seated.contains(&stays)) {
+            return Err(nonsense("who stays is not there"));
+        }
+        for attendance in seated.into_iter().filter(|id| stays != Some(*id)) {
             let row = self.row(attendance)?;
             row.state = AttendanceState::Left(reason);
             row.deadline = None;
         }
+        let hosts = stays.and_then(|stays| self.attendances.get(&stays)).filter(|row| row.role == Role::Host);
+        let left = (u32::from(stays.is_some()), u32::from(hosts.is_some()));
         let live = self.live(conference)?;
-        (live.seated, live.hosts_seated) = (0, 0);
+        (live.seated, live.hosts_seated) = left;
         Ok(())
     }
 
@@ -230,6 +253,9 @@ impl ReferenceRoom {
             hosts_seated: 0,
             started_at: at,
             deadline,
+            floor: Floor::Open,
+            manner: Manner::default(),
+            extended_to: None,
         });
         Ok(())
     }
@@ -239,6 +265,7 @@ impl ReferenceRoom {
             return Err(nonsense("a conference ends under its conferees"));
         }
         self.conference = None;
+        self.past.clear();
         self.ended.push((conference, why));
         Ok(())
     }
@@ -267,11 +294,11 @@ impl ReferenceRoom {
         Ok(())
     }
 
-    fn row(&mut self, attendance: AttendanceId) -> Result<&mut Attendance, ReferenceError> {
+    pub(super) fn row(&mut self, attendance: AttendanceId) -> Result<&mut Attendance, ReferenceError> {
         self.attendances.get_mut(&attendance).ok_or(nonsense("a change to an unknown caller"))
     }
 
-    fn live(&mut self, conference: ConferenceId) -> Result<&mut LiveConference, ReferenceError> {
+    pub(super) fn live(&mut self, conference: ConferenceId) -> Result<&mut LiveConference, ReferenceError> {
         let live = self.conference.as_mut().filter(|live| live.id == conference);
         live.ok_or(nonsense("a change to a conference that is not live"))
     }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::attendance::{Attendance, AttendanceState, Waiting, WaitingKind};
 use crate::code::Role;
-use crate::conference::{ConferenceEnd, LiveConference, LiveMix};
+use crate::conference::{ConferenceEnd, LiveConference, LiveMix, Past};
 use crate::event::{Event, EventKind};
-use crate::ids::{AttendanceId, ConfereeId, ConferenceId, EventSequence, MixId, MixerId, Order};
+use crate::ids::{AttendanceId, ConfereeId, ConferenceId, EventSequence, MixId, MixerId, Order, RoomVersion};
 use crate::room::Room;
 use crate::time::Timestamp;
 
@@ -23,6 +23,10 @@ pub struct ReferenceRoom {
     pub(super) ended: Vec<(ConferenceId, ConferenceEnd)>,
     pub(super) conferees: BTreeSet<ConfereeId>,
     pub(super) mixes: BTreeSet<MixId>,
+    /// What is remembered of callers of the live conference, by their number.
+    pub(super) past: BTreeMap<String, Past>,
+    /// When each conferee's voice was last changed.
+    pub(super) voices: BTreeMap<AttendanceId, RoomVersion>,
     events: Vec<Event>,
 }
 
@@ -37,6 +41,8 @@ impl ReferenceRoom {
             ended: Vec::new(),
             conferees: BTreeSet::new(),
             mixes: BTreeSet::new(),
+            past: BTreeMap::new(),
+            voices: BTreeMap::new(),
             events: Vec::new(),
         }
     }
@@ -146,9 +152,10 @@ impl ReferenceRoom {
         let talking = count(waiting.iter().filter(|caller| caller.kind == WaitingKind::Lobby));
         if let Some(live) = &self.conference {
             let seated = self.seated();
+            let waits = waiting.iter().any(|caller| caller.kind != WaitingKind::WaitingRoom);
             let is_host = |(_, id): &&(Order, AttendanceId)| self.attendances[id].role == Role::Host;
             let faults = [
-                (!waiting.is_empty(), "somebody waits beside a live conference"),
+                (waits, "somebody waits beside a live conference and not in the waiting room"),
                 (seated.is_empty(), "a conference without a conferee"),
                 (count(seated.iter()) != live.seated, "a wrong count of seats"),
                 (count(seated.iter().filter(is_host)) != live.hosts_seated, "a wrong count of hosts"),

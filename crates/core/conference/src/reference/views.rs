@@ -1,9 +1,12 @@
 //! What should hold for callers, read from the reference store.
 
 use crate::attendance::{Attendance, AttendanceState, WaitingKind};
-use crate::conference::{ConfereeState, LiveMix, MixKind};
-use crate::ids::{AttendanceId, ConferenceId};
-use crate::view::{AttendanceView, MixView, Standing};
+use crate::code::Role;
+use crate::conference::{ConfereeState, ConferenceEnd, LiveConference, LiveMix, MixKind};
+use crate::ids::{AttendanceId, ConferenceId, RoomVersion};
+use crate::room::HostLeaves;
+use crate::view::{AttendanceView, Controls, MixView, RosterEntry, Standing, WaitingEntry};
+use crate::voice::Voice;
 
 use super::{ReferenceRoom, ReferenceStore};
 
@@ -21,6 +24,7 @@ impl ReferenceStore {
             vru: row.vru.clone(),
             caller: row.caller.clone(),
             is_missed: row.is_missed(room.room.wait_max),
+            voice_version: room.voice_version(row),
             standing: room.standing(row)?,
         })
     }
@@ -30,10 +34,11 @@ impl ReferenceRoom {
     fn standing(&self, row: &Attendance) -> Option<Standing> {
         Some(match row.state {
             AttendanceState::Waiting(WaitingKind::Held) => Standing::Held,
+            AttendanceState::Waiting(WaitingKind::WaitingRoom) => Standing::InWaitingRoom,
             AttendanceState::Waiting(WaitingKind::Lobby) => {
                 Standing::ConnectedForNow(mix_view(self.lobby()?, MixKind::Lobby))
             }
-            AttendanceState::Seated { conference, conferee, order, state } => {
+            AttendanceState::Seated { conference, conferee, order, state, voice } => {
                 let live = self.conference().filter(|live| live.id == conference)?;
                 Standing::Placed {
                     conference,
@@ -42,14 +47,81 @@ impl ReferenceRoom {
                     role: row.role,
                     state,
                     is_alone: !self.has_others(row.id, conference),
-                    music: self.room.music,
+                    music: live.manner.music(&self.room),
                     is_locked: live.is_locked,
+                    controls: self.controls(live, row.role, voice),
                     mix: mix_view(&live.mix, MixKind::Conference),
                 }
             }
             AttendanceState::Refused(refusal) => Standing::Refused(refusal),
             AttendanceState::Left(reason) => Standing::Removed(reason),
         })
+    }
+
+    fn voice_version(&self, row: &Attendance) -> RoomVersion {
+        let sits = matches!(row.state, AttendanceState::Seated { .. });
+        self.voices.get(&row.id).copied().filter(|_| sits).unwrap_or_default()
+    }
+
+    fn controls(&self, live: &LiveConference, role: Role, voice: Voice) -> Controls {
+        let is_host = role == Role::Host;
+        let hands = self.roster().iter().filter(|entry| entry.hand_raised_at.is_some()).count();
+        let for_host = |count: usize| if is_host { u32::try_from(count).unwrap_or(u32::MAX) } else { 0 };
+        Controls {
+            mute: voice.mute(),
+            may_unmute: voice.may_unmute(role, live.floor, self.room.unmute_oneself),
+            may_roll_call: is_host || self.room.roll_call,
+            hand_raised: voice.hand_raised_at.is_some(),
+            floor: live.floor,
+            announce: live.manner.announce(&self.room),
+            continues: live.manner.host_leaves(&self.room) == HostLeaves::Continue,
+            ends_at: live
+                .deadline
+                .filter(|deadline| deadline.why != ConferenceEnd::NoMixer)
+                .map(|deadline| deadline.at),
+            hands: for_host(hands),
+            waiting: for_host(self.waiting_room().len()),
+        }
+    }
+
+    /// Who has joined the live conference, or is absent, in order of entry.
+    #[must_use]
+    pub fn roster(&self) -> Vec<RosterEntry> {
+        let seated = self.seated();
+        let rows = seated.iter().filter_map(|(_, id)| self.attendances().get(id));
+        rows.filter_map(|row| match row.state {
+            AttendanceState::Seated { state: ConfereeState::Placed, .. }
+            | AttendanceState::Waiting(_)
+            | AttendanceState::Refused(_)
+            | AttendanceState::Left(_) => None,
+            AttendanceState::Seated { conferee, order, state, voice, .. } => Some(RosterEntry {
+                conferee,
+                attendance: row.id,
+                order,
+                role: row.role,
+                state,
+                mute: voice.mute(),
+                hand_raised_at: voice.hand_raised_at,
+                caller_number: row.caller.number.clone(),
+                has_name: false,
+                voice_version: self.voice_version(row),
+            }),
+        })
+        .collect()
+    }
+
+    /// Who is in the waiting room, in order of arrival.
+    #[must_use]
+    pub fn waiting_room(&self) -> Vec<WaitingEntry> {
+        let waiting = self.waiting().into_iter().filter(|caller| caller.kind == WaitingKind::WaitingRoom);
+        waiting
+            .filter_map(|caller| self.attendances().get(&caller.attendance))
+            .map(|row| WaitingEntry {
+                attendance: row.id,
+                arrived_at: row.arrived_at,
+                caller_number: row.caller.number.clone(),
+            })
+            .collect()
     }
 
     fn has_others(&self, than: AttendanceId, there: ConferenceId) -> bool {

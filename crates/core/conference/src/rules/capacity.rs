@@ -22,6 +22,15 @@ pub(super) fn is_full_for(role: Role, facts: &RoomSnapshot) -> bool {
     }
 }
 
+/// Whether there is a seat for a participant who waits, and is counted already.
+pub(super) fn has_seat_for_who_waits(facts: &RoomSnapshot) -> bool {
+    facts.conference.as_ref().is_some_and(|live| {
+        let participants = live.seated.saturating_sub(live.hosts_seated);
+        live.seated < facts.room.conferees_max
+            && participants_left(facts.room.conferees_max, participants) > 0
+    })
+}
+
 /// Seats that participants may still take of those that are theirs.
 const fn participants_left(max: u32, participants: u32) -> u32 {
     max.saturating_sub(1).saturating_sub(participants)

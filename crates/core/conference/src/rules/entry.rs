@@ -8,7 +8,7 @@ use crate::room::EntryPolicy;
 use crate::snapshot::RoomSnapshot;
 
 use super::in_hand::{Hello, RoomInHand};
-use super::{capacity, deadlines, failover, leaving, lobby, lock, placement, presence};
+use super::{capacity, deadlines, failover, leaving, lobby, lock, placement, presence, waiting_room};
 
 /// Where a newcomer goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,11 +21,14 @@ enum Way {
     Hold,
     /// To the other early callers until a host comes.
     Converse,
+    /// Into the waiting room.
+    Knock,
 }
 
 /// The table of who goes where, once nothing speaks against letting them in.
-const fn way(role: Role, has_conference: bool, policy: EntryPolicy) -> Way {
+const fn way(role: Role, has_conference: bool, policy: EntryPolicy, has_waiting_room: bool) -> Way {
     match (role, has_conference, policy) {
+        (Role::Participant, _, _) if has_waiting_room => Way::Knock,
         (_, true, _) => Way::Enter,
         (Role::Host, false, _) | (Role::Participant, false, EntryPolicy::Start) => Way::Create,
         (Role::Participant, false, EntryPolicy::Hold) => Way::Hold,
@@ -34,14 +37,25 @@ const fn way(role: Role, has_conference: bool, policy: EntryPolicy) -> Way {
 }
 
 /// What speaks against letting a newcomer in, before a mixer is looked for.
-fn refusal_at_the_door(facts: &RoomSnapshot, role: Role) -> Option<Refusal> {
-    if lock::keeps_out(facts, role) {
+fn refusal_at_the_door(facts: &RoomSnapshot, hello: &Hello<'_>) -> Option<Refusal> {
+    if was_deleted(facts, hello) {
+        return Some(Refusal::Deleted);
+    }
+    if lock::keeps_out(facts, hello.role) {
         return Some(Refusal::Locked);
     }
-    if capacity::is_full_for(role, facts) {
+    if capacity::is_full_for(hello.role, facts) {
         return Some(Refusal::Full);
     }
     capacity::is_account_full(facts.account).then_some(Refusal::AccountLimit)
+}
+
+/// Whether a host has deleted somebody of the caller's number from the live conference, and the room keeps those out.
+/// Who has a host's code comes in: a host is never kept out by somebody of the same switchboard.
+fn was_deleted(facts: &RoomSnapshot, hello: &Hello<'_>) -> bool {
+    facts.room.deleted_stay_out
+        && hello.role == Role::Participant
+        && facts.past.get(&hello.caller.number).is_some_and(|past| past.was_deleted)
 }
 
 /// A caller attends: a newcomer is let in, held or refused; who is known resumes.
@@ -49,9 +63,10 @@ pub(super) fn attend(hand: &mut RoomInHand<'_>, hello: &Hello<'_>) {
     if hand.facts.attendances.contains_key(&hello.attendance) {
         return resume(hand, hello);
     }
-    let let_in = match refusal_at_the_door(&hand.facts, hello.role) {
+    let room = &hand.facts.room;
+    let let_in = match refusal_at_the_door(&hand.facts, hello) {
         Some(refusal) => Err(refusal),
-        None => match way(hello.role, hand.facts.conference.is_some(), hand.facts.room.entry) {
+        None => match way(hello.role, hand.facts.conference.is_some(), room.entry, room.waiting_room) {
             Way::Enter => enter(hand, hello),
             Way::Create => create(hand, hello),
             Way::Hold => {
@@ -60,6 +75,10 @@ pub(super) fn attend(hand: &mut RoomInHand<'_>, hello: &Hello<'_>) {
                 Ok(())
             }
             Way::Converse => lobby::connect(hand, hello),
+            Way::Knock => {
+                waiting_room::knock(hand, hello);
+                Ok(())
+            }
         },
     };
     if let Err(refusal) = let_in {
@@ -118,13 +137,18 @@ fn enter(hand: &mut RoomInHand<'_>, hello: &Hello<'_>) -> Result<(), Refusal> {
 /// Creates the conference. Its creator has the first order, who waits follows in order of arrival; who no longer
 /// fits is told so. The lobby closes first, so that its seats can be had again, on the same mixer if they fit.
 fn create(hand: &mut RoomInHand<'_>, hello: &Hello<'_>) -> Result<(), Refusal> {
-    let waiting = hand.facts.waiting.clone();
+    // With a waiting room nobody comes in with the host.
+    let keeps_waiting = hand.facts.room.waiting_room;
+    let waiting = if keeps_waiting { Vec::new() } else { hand.facts.waiting.clone() };
     let fitting = capacity::fitting(hello.role, &waiting, hand.facts.room.conferees_max);
     let wanted = 1 + u32::try_from(fitting).unwrap_or(u32::MAX - 1);
     let place = placement::place_for_conference(&hand.facts, wanted).ok_or(Refusal::NoMixer)?;
 
     hand.close_lobby();
-    let deadline = deadlines::conference_end(&hand.facts.room, hand.facts.now);
+    if keeps_waiting {
+        waiting_room::hold_all(hand);
+    }
+    let deadline = deadlines::new_conference_end(&hand.facts.room, hand.facts.now);
     hand.create_conference(hello.role, &place, deadline);
 
     let join_by = hand.facts.now.after(presence::JOIN_MAX);
@@ -145,10 +169,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_waiting_room_keeps_participants_and_no_host() {
+        for policy in [EntryPolicy::Start, EntryPolicy::Hold, EntryPolicy::Converse] {
+            for has_conference in [false, true] {
+                assert_eq!(way(Role::Participant, has_conference, policy, true), Way::Knock);
+            }
+            assert_eq!(way(Role::Host, true, policy, true), Way::Enter);
+            assert_eq!(way(Role::Host, false, policy, true), Way::Create);
+        }
+    }
+
+    #[test]
     fn whoever_finds_a_conference_enters_it() {
         for role in [Role::Host, Role::Participant] {
             for policy in [EntryPolicy::Start, EntryPolicy::Hold, EntryPolicy::Converse] {
-                assert_eq!(way(role, true, policy), Way::Enter);
+                assert_eq!(way(role, true, policy, false), Way::Enter);
             }
         }
     }
@@ -156,10 +191,10 @@ mod tests {
     #[test]
     fn without_a_conference_a_host_makes_one_and_a_participant_does_as_the_room_says() {
         for policy in [EntryPolicy::Start, EntryPolicy::Hold, EntryPolicy::Converse] {
-            assert_eq!(way(Role::Host, false, policy), Way::Create);
+            assert_eq!(way(Role::Host, false, policy, false), Way::Create);
         }
-        assert_eq!(way(Role::Participant, false, EntryPolicy::Start), Way::Create);
-        assert_eq!(way(Role::Participant, false, EntryPolicy::Hold), Way::Hold);
-        assert_eq!(way(Role::Participant, false, EntryPolicy::Converse), Way::Converse);
+        assert_eq!(way(Role::Participant, false, EntryPolicy::Start, false), Way::Create);
+        assert_eq!(way(Role::Participant, false, EntryPolicy::Hold, false), Way::Hold);
+        assert_eq!(way(Role::Participant, false, EntryPolicy::Converse, false), Way::Converse);
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn is_waiting(facts: &RoomSnapshot) -> bool {
 /// The conference is carried: if it waited for a mixer it does no more, and its own longest time holds again.
 pub(super) fn is_carried(hand: &mut RoomInHand<'_>) {
     if let Some(live) = hand.facts.conference.as_ref().filter(|_| is_waiting(&hand.facts)) {
-        let longest = deadlines::conference_end(&hand.facts.room, live.started_at);
+        let longest = deadlines::conference_end(&hand.facts.room, live);
         hand.set_deadline(longest);
     }
 }

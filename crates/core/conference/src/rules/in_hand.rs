@@ -7,19 +7,19 @@
 
 use crate::attendance::{Attendance, AttendanceState, CallerIdentity, LeaveReason, Waiting, WaitingKind};
 use crate::code::Role;
-use crate::command::{Command, CommandAnswer};
-use crate::conference::{ConfereeState, ConferenceEnd, Deadline, LiveConference, LiveMix, MixKind};
+use crate::conference::{ConfereeState, Deadline, LiveConference, LiveMix, Manner, MixKind, Past};
 use crate::decision::{Change, Decision};
 use crate::event::EventKind;
-use crate::ids::{
-    AttendanceId, CommandId, ConfereeId, ConferenceId, Epoch, Generation, MixerId, Order, VruId,
-};
+use crate::ids::{AttendanceId, ConfereeId, ConferenceId, Epoch, Generation, MixerId, Order, VruId};
 use crate::intent::FreshIds;
 use crate::refusal::Refusal;
 use crate::snapshot::RoomSnapshot;
 use crate::time::Timestamp;
+use crate::voice::{Floor, Voice};
 
 use super::fresh::Draws;
+
+mod control;
 
 /// What a VRU says when a caller attends.
 pub(super) struct Hello<'a> {
@@ -196,17 +196,29 @@ impl<'a> RoomInHand<'a> {
         let Some(live) = self.facts.conference.as_mut() else {
             return;
         };
+        let mut voice = Voice::entering(role, live.floor);
         let (conference, order) = (live.id, live.next_order);
         live.next_order = order.next();
         live.seated += 1;
         if role == Role::Host {
             live.hosts_seated += 1;
         }
-        self.change(Change::Seat { attendance, conference, conferee, order, role, deadline });
+        if let Some((number, past)) = self.past_of(attendance) {
+            voice.muted_by.host = past.was_muted;
+            self.remember(&number, Past { was_muted: false, ..past });
+        }
+        self.change(Change::Seat { attendance, conference, conferee, order, role, voice, deadline });
         self.event(EventKind::ConfereePlaced { conference, conferee, attendance, order, role });
         self.stop_waiting(attendance);
-        let state = AttendanceState::Seated { conference, conferee, order, state: ConfereeState::Placed };
+        let state =
+            AttendanceState::Seated { conference, conferee, order, state: ConfereeState::Placed, voice };
         self.set_state(attendance, state, Some(deadline));
+    }
+
+    /// What is remembered of the caller's number in the live conference.
+    pub(super) fn past_of(&self, attendance: AttendanceId) -> Option<(String, Past)> {
+        let number = &self.known(attendance)?.caller.number;
+        self.facts.past.get(number).map(|past| (number.clone(), *past))
     }
 
     pub(super) fn join(&mut self, attendance: AttendanceId) {
@@ -249,16 +261,20 @@ impl<'a> RoomInHand<'a> {
     /// Ends one conferee's stay; answers with the role whose seat is free now.
     pub(super) fn leave_seat(&mut self, attendance: AttendanceId, reason: LeaveReason) -> Option<Role> {
         let known = self.known(attendance)?;
-        let AttendanceState::Seated { conference, conferee, state, .. } = known.state else {
+        let AttendanceState::Seated { conference, conferee, state, voice, .. } = known.state else {
             return None;
         };
-        let role = known.role;
+        let (role, number) = (known.role, known.caller.number.clone());
         let live = self.facts.conference.as_mut().filter(|live| live.id == conference)?;
         live.seated = live.seated.saturating_sub(1);
         if role == Role::Host {
             live.hosts_seated = live.hosts_seated.saturating_sub(1);
         }
         let had_joined = state != ConfereeState::Placed;
+        let past = self.facts.past.get(&number).copied().unwrap_or_default();
+        let was_deleted = past.was_deleted || reason == LeaveReason::Deleted;
+        let was_muted = past.was_muted || voice.muted_by.host;
+        self.remember(&number, Past { was_deleted, was_muted });
         self.change(Change::Leave { attendance, reason });
         self.event(EventKind::ConfereeLeft { conference, conferee, reason, had_joined });
         self.set_state(attendance, AttendanceState::Left(reason), None);
@@ -282,30 +298,11 @@ impl<'a> RoomInHand<'a> {
             hosts_seated: 0,
             started_at: self.facts.now,
             deadline,
+            floor: Floor::Open,
+            manner: Manner::default(),
+            extended_to: None,
         });
         self.reserve(MixKind::Conference, place.seats);
-    }
-
-    /// Ends the live conference; whoever still sits in it leaves.
-    pub(super) fn end_conference(&mut self, why: ConferenceEnd, reason: LeaveReason) {
-        let Some(live) = self.facts.conference.take() else {
-            return;
-        };
-        let conference = live.id;
-        if live.seated > 0 {
-            self.change(Change::LeaveAll { conference, reason });
-            self.forget_callers(live.seated);
-            for known in self.facts.attendances.values_mut() {
-                if matches!(known.state, AttendanceState::Seated { conference, .. } if conference == live.id)
-                {
-                    known.state = AttendanceState::Left(reason);
-                    known.deadline = None;
-                }
-            }
-        }
-        self.change(Change::EndConference { conference, why });
-        self.event(EventKind::ConferenceEnded { conference, why });
-        self.release(&live.mix);
     }
 
     pub(super) fn open_lobby(&mut self, place: &Place) {
@@ -392,41 +389,5 @@ impl<'a> RoomInHand<'a> {
     /// Takes a mixer out of what placement may choose from.
     pub(super) fn forget_mixer(&mut self, mixer: &MixerId) {
         self.facts.mixers.retain(|load| load.id != *mixer);
-    }
-
-    pub(super) fn set_lock(&mut self, locked: bool) {
-        if let Some(live) = self.facts.conference.as_mut() {
-            live.is_locked = locked;
-            let conference = live.id;
-            self.change(Change::SetLock { conference, locked });
-            self.event(EventKind::LockChanged { conference, locked });
-        }
-    }
-
-    pub(super) fn set_deadline(&mut self, deadline: Option<Deadline>) {
-        if let Some(live) = self.facts.conference.as_mut() {
-            live.deadline = deadline;
-            let conference = live.id;
-            self.change(Change::SetDeadline { conference, deadline });
-        }
-    }
-
-    // Answers.
-
-    pub(super) fn has_answered(&self, id: CommandId) -> bool {
-        self.decision.answers.iter().any(|(answered, _)| *answered == id)
-    }
-
-    pub(super) fn answer(
-        &mut self,
-        id: CommandId,
-        by: Option<AttendanceId>,
-        command: Command,
-        answer: CommandAnswer,
-    ) {
-        self.decision.answers.push((id, answer));
-        if answer.is_err() {
-            self.event(EventKind::CommandRefused { command, by });
-        }
     }
 }

@@ -54,11 +54,11 @@ fn seat_is_free(hand: &mut RoomInHand<'_>, role: Role) {
     if role == Role::Participant || live.hosts_seated > 0 {
         return;
     }
-    match hand.facts.room.host_leaves {
+    match live.manner.host_leaves(&hand.facts.room) {
         HostLeaves::End => hand.end_conference(ConferenceEnd::HostLeft, LeaveReason::ConferenceEnded),
         HostLeaves::Grace(grace) => {
             let until_now = live.deadline.filter(|until| until.why != ConferenceEnd::NoMixer);
-            let longest = || deadlines::conference_end(&hand.facts.room, live.started_at);
+            let longest = || deadlines::conference_end(&hand.facts.room, live);
             let deadline = grace_end(hand.facts.now, grace, until_now.or_else(longest));
             if live.deadline != Some(deadline) {
                 hand.set_deadline(Some(deadline));
@@ -83,7 +83,7 @@ pub(super) fn host_is_in(hand: &mut RoomInHand<'_>) {
         return;
     };
     if live.deadline.is_some_and(|deadline| deadline.why == ConferenceEnd::HostLeft) {
-        let longest = deadlines::conference_end(&hand.facts.room, live.started_at);
+        let longest = deadlines::conference_end(&hand.facts.room, live);
         hand.set_deadline(longest);
     }
 }

@@ -63,7 +63,7 @@ pub(super) fn close_if_empty(hand: &mut RoomInHand<'_>) {
 }
 
 /// Their longest wait holds on; of who is not in the snapshot it is not known, and starts anew.
-fn change_kind(hand: &mut RoomInHand<'_>, attendance: AttendanceId, kind: WaitingKind) {
+pub(super) fn change_kind(hand: &mut RoomInHand<'_>, attendance: AttendanceId, kind: WaitingKind) {
     let known = hand.known(attendance).and_then(|known| known.deadline);
     let deadline = known.unwrap_or_else(|| deadlines::wait_end(&hand.facts.room, hand.facts.now));
     hand.wait(attendance, kind, Some(deadline));

@@ -11,7 +11,7 @@ use partyline_conference::{
 };
 use proptest::prelude::*;
 
-use crate::world::{Draw, ROOM, attend, class, mixer, mixer_id, names, room};
+use crate::world::{Draw, ROOM, attend, class, mixer, mixer_id, room};
 
 const SERVERS: usize = 3;
 const MIXERS: [&str; 3] = ["m1", "m2", "m3"];
@@ -246,7 +246,7 @@ impl Day {
             Step::Commands { server, by, command } => {
                 let by = by.and_then(|caller| self.callers.get(caller)).map(|(id, ..)| *id);
                 let id = CommandId::from_bits(self.draw.bits());
-                self.queue(*server, Intent::Command { id, by, command: *command });
+                self.queue(*server, Intent::Command { id, by, command: command.clone() });
             }
             Step::Passes { server, time } => {
                 self.now = self.now.after(*time);
@@ -262,7 +262,7 @@ impl Day {
     }
 
     fn snapshot(&self, intents: &[Intent]) -> RoomSnapshot {
-        let named: Vec<_> = intents.iter().filter_map(names).collect();
+        let named = self.store.named(intents);
         self.store.snapshot(ROOM, self.now, &named, &self.live_mixers).unwrap()
     }
 

@@ -31,6 +31,10 @@ pub(crate) fn room() -> Room {
         call_max: None,
         no_rtp_max: Room::NO_RTP_MAX_DEFAULT,
         has_host_pin: false,
+        unmute_oneself: false,
+        deleted_stay_out: false,
+        waiting_room: false,
+        roll_call: false,
     }
 }
 
@@ -53,17 +57,6 @@ pub(crate) fn attend(attendance: AttendanceId, generation: u64, role: Role) -> I
         vru: VruId::new("vru-1").unwrap(),
         role,
         caller: CallerIdentity::default(),
-    }
-}
-
-pub(crate) fn names(intent: &Intent) -> Option<AttendanceId> {
-    match intent {
-        Intent::Attend { attendance, .. }
-        | Intent::Joined { attendance, .. }
-        | Intent::Left { attendance, .. }
-        | Intent::VruLost { attendance } => Some(*attendance),
-        Intent::Command { by, .. } => *by,
-        Intent::MixerLost { .. } | Intent::NoSeat { .. } | Intent::MixerCame | Intent::Tick => None,
     }
 }
 
@@ -135,7 +128,7 @@ impl World {
 
     /// Decides and commits a batch; an empty decision needs no commit.
     pub(crate) fn decide(&mut self, intents: &[Intent]) {
-        let named: Vec<_> = intents.iter().filter_map(names).collect();
+        let named = self.store.named(intents);
         let snapshot = self.store.snapshot(ROOM, self.now, &named, &self.live_mixers).unwrap();
         let fresh = self.draw.fresh(intents.len() + snapshot.waiting.len());
         self.last = rules::decide(&snapshot, intents, &fresh);

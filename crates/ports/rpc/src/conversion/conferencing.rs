@@ -4,11 +4,13 @@ use std::fmt;
 
 use partyline_conference::quality::TheirQuality;
 use partyline_conference::{
-    AttemptId, AttendanceId, CallQuality, CallerIdentity, CodecLabel, Command, CommandAnswer, CommandId,
-    CommandRefusal, ConfereeId, ConferenceCode, ConferenceId, Epoch, Generation, HostPin, LeaveReason, MixId,
-    MixerId, Order, Refusal, Role, RoomId, Timestamp, VruId,
+    AttemptId, AttendanceId, CallQuality, CallerIdentity, CodecLabel, ConfereeId, ConferenceCode,
+    ConferenceId, Controls, Epoch, Generation, HostPin, LeaveReason, MixId, MixerId, Mute, Order, Refusal,
+    Role, RoomId, Timestamp, VruId,
 };
 
+pub use super::commands::{CommandOrder, command_answer, command_reply};
+use super::commands::{announce, floor};
 use super::{
     ATTEMPTS_MAX, CALL_BYTES_MAX, DISPLAY_BYTES_MAX, NUMBER_BYTES_MAX, ParseError, SOURCE_BYTES_MAX,
     TICKET_BYTES_MAX, bounded, cut, present, read,
@@ -117,6 +119,8 @@ pub struct Placed {
     pub music: bool,
     /// Whether the conference is locked.
     pub is_locked: bool,
+    /// What else the caller's keys go by.
+    pub controls: Controls,
     /// Where the audio is.
     pub mix: MixTicket,
 }
@@ -126,6 +130,8 @@ pub struct Placed {
 pub enum AttendDown {
     /// On hold until the host comes.
     Held,
+    /// On hold until a host admits them.
+    InWaitingRoom,
     /// In the lobby.
     ConnectedForNow(MixTicket),
     /// In the conference.
@@ -311,6 +317,42 @@ impl From<MixTicket> for wire::MixAddress {
     }
 }
 
+impl TryFrom<wire::Controls> for Controls {
+    type Error = ParseError;
+
+    fn try_from(controls: wire::Controls) -> Result<Self, ParseError> {
+        Ok(Self {
+            mute: Mute::from_word(&controls.mute).ok_or(ParseError::Malformed("mute"))?,
+            may_unmute: controls.may_unmute,
+            may_roll_call: controls.may_roll_call,
+            hand_raised: controls.hand_raised,
+            floor: floor(&controls.floor)?,
+            announce: announce(&controls.announce)?,
+            continues: controls.continues,
+            ends_at: controls.ends_at_ms.map(Timestamp),
+            hands: controls.hands,
+            waiting: controls.waiting,
+        })
+    }
+}
+
+impl From<Controls> for wire::Controls {
+    fn from(controls: Controls) -> Self {
+        Self {
+            mute: controls.mute.as_str().to_owned(),
+            may_unmute: controls.may_unmute,
+            may_roll_call: controls.may_roll_call,
+            hand_raised: controls.hand_raised,
+            floor: controls.floor.as_str().to_owned(),
+            announce: controls.announce.as_str().to_owned(),
+            continues: controls.continues,
+            ends_at_ms: controls.ends_at.map(|at| at.0),
+            hands: controls.hands,
+            waiting: controls.waiting,
+        }
+    }
+}
+
 impl TryFrom<wire::Placed> for Placed {
     type Error = ParseError;
 
@@ -323,6 +365,7 @@ impl TryFrom<wire::Placed> for Placed {
             is_alone: placed.is_alone,
             music: placed.music,
             is_locked: placed.is_locked,
+            controls: present("controls", placed.controls)?.try_into()?,
             mix: present("mix", placed.mix)?.try_into()?,
         })
     }
@@ -338,6 +381,7 @@ impl From<Placed> for wire::Placed {
             is_alone: placed.is_alone,
             music: placed.music,
             is_locked: placed.is_locked,
+            controls: Some(placed.controls.into()),
             mix: Some(placed.mix.into()),
         }
     }
@@ -350,6 +394,7 @@ impl TryFrom<wire::AttendDown> for AttendDown {
         use wire::attend_down::Down;
         Ok(match present("down", message.down)? {
             Down::Held(wire::Held {}) => Self::Held,
+            Down::InWaitingRoom(wire::InWaitingRoom {}) => Self::InWaitingRoom,
             Down::ConnectedForNow(lobby) => Self::ConnectedForNow(present("mix", lobby.mix)?.try_into()?),
             Down::Placed(placed) => Self::Placed(Box::new(placed.try_into()?)),
             Down::Refused(refused) => Self::Refused(refusal(&refused.refusal)?),
@@ -363,6 +408,7 @@ impl From<AttendDown> for wire::AttendDown {
         use wire::attend_down::Down;
         let down = match message {
             AttendDown::Held => Down::Held(wire::Held {}),
+            AttendDown::InWaitingRoom => Down::InWaitingRoom(wire::InWaitingRoom {}),
             AttendDown::ConnectedForNow(mix) => {
                 Down::ConnectedForNow(wire::ConnectedForNow { mix: Some(mix.into()) })
             }
@@ -375,82 +421,6 @@ impl From<AttendDown> for wire::AttendDown {
             }
         };
         Self { down: Some(down) }
-    }
-}
-
-/// A command on its way to a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CommandOrder {
-    /// Unique for ever.
-    pub id: CommandId,
-    /// The room.
-    pub room: RoomId,
-    /// Who commands; `None` for the console.
-    pub by: Option<AttendanceId>,
-    /// What should be.
-    pub command: Command,
-}
-
-impl TryFrom<wire::CommandRequest> for CommandOrder {
-    type Error = ParseError;
-
-    fn try_from(request: wire::CommandRequest) -> Result<Self, ParseError> {
-        use wire::command_request::Command as Wire;
-        let command = match present("command", request.command)? {
-            Wire::SetLock(locked) => Command::SetLock { locked },
-            Wire::End(true) => Command::End,
-            Wire::End(false) => return Err(ParseError::Malformed("end")),
-        };
-        let by = match request.by_attendance_id.as_str() {
-            "" => None,
-            text => Some(read("by_attendance_id", text)?),
-        };
-        Ok(Self {
-            id: read("command_id", &request.command_id)?,
-            room: read("room_id", &request.room_id)?,
-            by,
-            command,
-        })
-    }
-}
-
-impl From<CommandOrder> for wire::CommandRequest {
-    fn from(order: CommandOrder) -> Self {
-        use wire::command_request::Command as Wire;
-        let command = match order.command {
-            Command::SetLock { locked } => Wire::SetLock(locked),
-            Command::End => Wire::End(true),
-        };
-        Self {
-            command_id: order.id.to_string(),
-            room_id: order.room.to_string(),
-            by_attendance_id: order.by.map(|by| by.to_string()).unwrap_or_default(),
-            command: Some(command),
-        }
-    }
-}
-
-/// Writes the answer to a command.
-#[must_use]
-pub fn command_reply(answer: CommandAnswer) -> wire::CommandReply {
-    let refusal = match answer {
-        Ok(()) => "",
-        Err(CommandRefusal::NotAllowed) => "not_allowed",
-        Err(CommandRefusal::NoConference) => "no_conference",
-    };
-    wire::CommandReply { refusal: refusal.to_owned() }
-}
-
-/// Reads the answer to a command.
-///
-/// # Errors
-/// [`ParseError`] for a word that is none of ours.
-pub fn command_answer(reply: &wire::CommandReply) -> Result<CommandAnswer, ParseError> {
-    match reply.refusal.as_str() {
-        "" => Ok(Ok(())),
-        "not_allowed" => Ok(Err(CommandRefusal::NotAllowed)),
-        "no_conference" => Ok(Err(CommandRefusal::NoConference)),
-        _ => Err(ParseError::Malformed("refusal")),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Every message has a core twin here. `TryFrom` reads a message that came in, `From` writes one that goes out.
 //! **Invariant:** what has been read fits the bounds below; what is written is cut to them.
 
+mod commands;
 pub mod conferencing;
 pub mod leases;
 pub mod mixing;

@@ -183,7 +183,7 @@ impl<'s> Both<'s> {
             Happening::Commands { who, command } => Intent::Command {
                 id: CommandId::from_bits(self.draw()),
                 by: who.map(attendance),
-                command: *command,
+                command: command.clone(),
             },
             Happening::Passes { seconds } => {
                 self.now = self.now.after(Duration::from_secs(*seconds));

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use partyline_conference::{
-    AttendanceState, Change, CommandRefusal, ConfereeState, ConferenceEnd, Decision, EventKind,
+    AttendanceState, Change, CommandRefusal, ConfereeState, ConferenceEnd, Controls, Decision, EventKind,
     EventSequence, Generation, LeaveReason, MixKind, Order, Refusal, Role, RoomId, RoomVersion, Standing,
-    VruId, WaitingKind,
+    Voice, VruId, WaitingKind,
 };
 use partyline_store::{CommitError, RoomCommit, Store, StoreError};
 
@@ -58,7 +58,8 @@ pub(crate) async fn a_conference_is_seen_with_its_seats_mix_and_reservation(stor
             conference: conference(1),
             conferee: conferee(1),
             order: Order(1),
-            state: ConfereeState::Joined
+            state: ConfereeState::Joined,
+            voice: Voice::default(),
         }
     );
     assert!(snapshot.waiting.is_empty());
@@ -75,6 +76,7 @@ pub(crate) async fn a_seated_callers_view_says_where_to_go(store: &dyn Store) {
         is_alone,
         music,
         is_locked,
+        controls,
         mix: to,
     } = scene.view(2).await.standing
     else {
@@ -84,6 +86,7 @@ pub(crate) async fn a_seated_callers_view_says_where_to_go(store: &dyn Store) {
     assert_eq!((role, state), (Role::Participant, ConfereeState::Placed));
     assert_eq!((is_alone, music, is_locked), (false, true, false));
     assert_eq!((to.mix, to.kind, to.mixer, to.epoch.0), (mix(1), MixKind::Conference, mixer("m1"), 1));
+    assert_eq!(controls, Controls { may_unmute: true, ..Controls::default() });
     assert_eq!(to.address, "mem:m1");
     scene.commit([leave(1, LeaveReason::HungUp)]).await.unwrap();
     assert!(matches!(scene.view(2).await.standing, Standing::Placed { is_alone: true, .. }));
@@ -139,7 +142,8 @@ pub(crate) async fn joined_absent_and_back_keeps_the_seat(store: &dyn Store) {
             conference: conference(1),
             conferee: conferee(1),
             order: Order(1),
-            state: ConfereeState::Joined
+            state: ConfereeState::Joined,
+            voice: Voice::default(),
         }
     );
 }
@@ -256,8 +260,27 @@ fn every_event() -> Vec<EventKind> {
         EventKind::ConfereeLeft { conference, conferee, reason: LeaveReason::NoRtp, had_joined: false },
         EventKind::ConferenceMoved { conference, mixer: mixer("m2"), epoch: partyline_conference::Epoch(2) },
         EventKind::LockChanged { conference, locked: true },
-        EventKind::CommandRefused { command: Command::SetLock { locked: false }, by: Some(attendance) },
-        EventKind::CommandRefused { command: Command::End, by: None },
+        EventKind::Commanded {
+            command: Command::SetLock { locked: false }.note(),
+            by: Some(attendance),
+            answer: Err(CommandRefusal::NotAllowed),
+        },
+        EventKind::Commanded { command: Command::End.note(), by: None, answer: Ok(()) },
+        EventKind::Commanded {
+            command: Command::TurnAway { attendance }.note(),
+            by: Some(attendance),
+            answer: Err(CommandRefusal::NotThere),
+        },
+        EventKind::Commanded {
+            command: Command::Delete { conferee }.note(),
+            by: Some(attendance),
+            answer: Ok(()),
+        },
+        EventKind::Commanded {
+            command: Command::ExtendTo { until: NOW }.note(),
+            by: None,
+            answer: Err(CommandRefusal::TooLong),
+        },
         EventKind::ConferenceEnded { conference, why: ConferenceEnd::TooLong },
     ]
 }

@@ -6,7 +6,7 @@ use partyline_conference::{
     AccountId, Announce, AttendanceId, AttendanceState, AttendanceView, CallerIdentity, Change, CommandId,
     ConfereeId, ConferenceCode, ConferenceEnd, ConferenceId, Decision, EntryPolicy, EventKind, Generation,
     HostLeaves, HostPin, LeaveReason, LockScope, MixId, MixerClass, MixerId, Order, Role, Room, RoomId,
-    RoomName, RoomSnapshot, RoomVersion, Timestamp, VruId, WaitingKind,
+    RoomName, RoomSnapshot, RoomVersion, Timestamp, Voice, VruId, WaitingKind,
 };
 use partyline_store::{CommitError, MixerLease, NewRoom, RoomCommit, Store};
 
@@ -64,6 +64,10 @@ pub(crate) fn new_room(number: u128, pin: Option<&str>) -> NewRoom {
             call_max: Some(Duration::from_secs(7200)),
             no_rtp_max: Duration::from_secs(60),
             has_host_pin: false,
+            unmute_oneself: false,
+            deleted_stay_out: false,
+            waiting_room: false,
+            roll_call: false,
         },
         host_code: host_code(number),
         participant_code: participant_code(number),
@@ -124,6 +128,7 @@ pub(crate) fn seat_in(of: u128, number: u128, order: u32, role: Role) -> Change 
         conferee: conferee(number),
         order: Order(order),
         role,
+        voice: Voice::default(),
         deadline: NOW.after(Duration::from_secs(5)),
     }
 }

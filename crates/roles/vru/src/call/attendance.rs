@@ -276,6 +276,7 @@ fn say(up: &mpsc::Sender<wire::AttendUp>, said: Word, word: Word) -> Result<(), 
 fn told(down: AttendDown) -> Told {
     match down {
         AttendDown::Held => Told { standing: Standing::Held, ticket: None },
+        AttendDown::InWaitingRoom => Told { standing: Standing::InWaitingRoom, ticket: None },
         AttendDown::ConnectedForNow(ticket) => {
             Told { standing: Standing::ConnectedForNow(view(&ticket, MixKind::Lobby)), ticket: Some(ticket) }
         }
@@ -290,6 +291,7 @@ fn told(down: AttendDown) -> Told {
                 is_alone: placed.is_alone,
                 music: placed.music,
                 is_locked: placed.is_locked,
+                controls: placed.controls,
                 mix: view(&placed.mix, MixKind::Conference),
             },
             ticket: Some(placed.mix),

@@ -209,7 +209,9 @@ fn because_of_no_leg(error: &OpenLegError) -> (u16, Because) {
 fn because_of(ending: Ending) -> (u16, Because) {
     let status = match ending {
         Ending::Refused(Refusal::UnknownCode) => 404,
-        Ending::Refused(Refusal::WrongPin | Refusal::LockedOut) | Ending::TooManyTries => 403,
+        Ending::Refused(Refusal::WrongPin | Refusal::LockedOut | Refusal::Deleted) | Ending::TooManyTries => {
+            403
+        }
         Ending::Refused(Refusal::Locked | Refusal::Full | Refusal::AccountLimit) => 486,
         Ending::Refused(Refusal::NoMixer | Refusal::Unavailable)
         | Ending::Left(LeaveReason::NoMixer)
@@ -220,6 +222,8 @@ fn because_of(ending: Ending) -> (u16, Because) {
             LeaveReason::HungUp
             | LeaveReason::Keys
             | LeaveReason::Deleted
+            | LeaveReason::Dropped
+            | LeaveReason::TurnedAway
             | LeaveReason::ConferenceEnded
             | LeaveReason::WaitedTooLong
             | LeaveReason::CallTooLong,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use partyline_conference::{ConfereeId, ConferenceId, Epoch, MixId, MixerId, Order, Role};
+use partyline_conference::{ConfereeId, ConferenceId, Controls, Epoch, MixId, MixerId, Order, Role};
 use partyline_engine::{Engine, EngineConfig};
 use partyline_rpc::conferencing::{AttemptReport, AttendDown, AttendUp, Hello, MixTicket, Placed};
 use partyline_rpc::generated::conferencing as wire;
@@ -117,6 +117,7 @@ pub(crate) fn placed(mix: u128) -> AttendDown {
         is_alone: false,
         music: false,
         is_locked: false,
+        controls: Controls::default(),
         mix: ticket(mix),
     }))
 }

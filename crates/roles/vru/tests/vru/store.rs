@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use partyline_conference::{
     AccountId, CodeMatch, ConferenceCode, ConferenceId, EventSequence, HostPin, Role, RoomId, RoomName,
-    ServiceName, Timestamp,
+    RosterEntry, ServiceName, Timestamp, WaitingEntry,
 };
 use partyline_store::{
     ConferenceFilter, ConferenceRecord, EventPage, InterfaceServerLease, MixerLease, RoomSummary, StoreError,
@@ -69,6 +69,14 @@ impl StoreReader for Codes {
 
     async fn room_named(&self, name: &RoomName) -> Result<Option<RoomSummary>, StoreError> {
         if name.as_str() == UNREADABLE_ROOM { Err(StoreError::Unknown("room")) } else { Ok(None) }
+    }
+
+    async fn roster(&self, _: ConferenceId) -> Result<Vec<RosterEntry>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn waiting(&self, _: RoomId) -> Result<Vec<WaitingEntry>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn conferences(&self, _: &ConferenceFilter) -> Result<Vec<ConferenceRecord>, StoreError> {
