@@ -134,9 +134,10 @@ impl Dialog {
         }
     }
 
-    /// Our first request goes to somebody else, whom its first target named.
-    pub(crate) fn retarget(&mut self, uri: &[u8]) {
+    /// Our first request goes to somebody else, whose certificate has to bear this name.
+    pub(crate) fn retarget(&mut self, uri: &[u8], server_name: &str) {
         uri.clone_into(&mut self.target);
+        server_name.clone_into(&mut self.server_name);
     }
 
     /// Whether the target is to be reached securely all the way.

@@ -389,8 +389,10 @@ pub struct OutgoingCall {
     /// What we answer to challenges with, the first that fits a realm; without any, a 401 or 407 ends the call.
     pub credentials: Vec<Credentials>,
     /// Where it is sent when the first target can't take it (503, no transport, no answer), in this order
-    /// ([RFC 3263 §4.3]).
+    /// ([RFC 3263 §4.3]): other places of the same host.
     pub alternatives: Vec<Target>,
+    /// Other hosts that may take the call where all places of those before can't, each under its own name.
+    pub further_hosts: Vec<FurtherHost>,
     /// The way through proxies that the call is to take: values of Route, the nearest one first.
     pub routes: Vec<String>,
     /// Whether the contacts of a 3xx are tried.
@@ -398,6 +400,19 @@ pub struct OutgoingCall {
     /// TLS: the name that the other side's certificate has to bear; `None` takes the host of the target.
     pub server_name: Option<String>,
     /// The address that the other side is told; `None` takes the one of the address called from.
+    pub advertised: Option<SocketAddr>,
+}
+
+/// A further host for a call: another server for the same callee, not another place of the same server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FurtherHost {
+    /// The Request-URI there. To stays what it was.
+    pub target: String,
+    /// Its places, the one to try first in front.
+    pub places: Vec<Target>,
+    /// TLS: the name that its certificate has to bear; `None` takes the host of the target.
+    pub server_name: Option<String>,
+    /// The address that it is told; `None` takes the one of the address called from.
     pub advertised: Option<SocketAddr>,
 }
 
@@ -424,6 +439,7 @@ impl OutgoingCall {
             delays_offer: false,
             credentials: Vec::new(),
             alternatives: Vec::new(),
+            further_hosts: Vec::new(),
             routes: Vec::new(),
             follows_redirects: false,
             server_name: None,

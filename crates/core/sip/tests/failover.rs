@@ -7,11 +7,10 @@ mod harness;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use harness::peers::{answer, assert_empty, begin, newest, sent_to};
 use harness::phone::{OFFER, header, response_to};
 use harness::{FAIR, World, codec, outgoing, start_line};
-use partyline_sip::endpoint::{
-    Because, CallEnd, CallEvent, CallKey, OutgoingCall, Output, Target, TransportKind,
-};
+use partyline_sip::endpoint::{Because, CallEnd, CallEvent, OutgoingCall, Output, Target, TransportKind};
 use partyline_sip::locate::Located;
 
 const FIRST: &str = "127.0.0.1:7000";
@@ -25,46 +24,6 @@ fn target(address: &str) -> Target {
 fn wanted() -> OutgoingCall {
     let alternatives = vec![target(SECOND), target(THIRD)];
     OutgoingCall { alternatives, ..outgoing(FIRST.parse().unwrap(), TransportKind::Udp) }
-}
-
-fn begin(world: &mut World, wanted: &OutgoingCall) -> CallKey {
-    let now = world.now;
-    let call = world.agents[0].endpoint.call(now, wanted).unwrap();
-    world.run(Duration::from_millis(1));
-    call
-}
-
-/// What went to an address since the start, each message once.
-fn sent_to(world: &World, address: &str) -> Vec<Vec<u8>> {
-    let address: SocketAddr = address.parse().unwrap();
-    let mut seen: Vec<Vec<u8>> = Vec::new();
-    for (to, bytes) in &world.astray {
-        if *to == address && !seen.contains(bytes) {
-            seen.push(bytes.clone());
-        }
-    }
-    seen
-}
-
-/// The newest request that went to an address.
-fn newest(world: &World, address: &str) -> Vec<u8> {
-    sent_to(world, address).pop().unwrap_or_default()
-}
-
-fn answer(world: &mut World, from: &str, status: &str, more: &str, sdp: &str) {
-    let requests = sent_to(world, from);
-    let invite = requests.iter().rfind(|bytes| bytes.starts_with(b"INVITE")).unwrap();
-    let contact = format!("Contact: <sip:callee@{from}>\r\n");
-    let more = if more.contains("Contact") { more.to_owned() } else { format!("{contact}{more}") };
-    let response = response_to(invite, status, "x", &more, sdp);
-    world.inject(from.parse().unwrap(), 0, response.as_bytes());
-    world.run(Duration::from_millis(1));
-}
-
-fn assert_empty(world: &mut World) {
-    world.run(Duration::from_secs(400));
-    let counters = world.counters(0);
-    assert_eq!((counters.calls, counters.transactions, counters.connections), (0, 0, 0));
 }
 
 /// Shows RFC 3263 §4.3: a target that does not answer is followed by the next, with the same request in a new branch.

@@ -124,6 +124,19 @@ impl Keyring {
         }
     }
 
+    /// The request goes to another server of the same host, which may not know the nonces of the one before: what was
+    /// shown there is not wrong because it is asked for anew here.
+    pub(crate) fn moves_on(&mut self) {
+        for known in &mut self.realms {
+            (known.is_proven, known.was_stale) = (true, false);
+        }
+    }
+
+    /// The request goes to another host: what the one before demanded is none of its business.
+    pub(crate) fn starts_over(&mut self) {
+        self.realms.clear();
+    }
+
     /// A request never left: that counts as no use of its nonces, as some servers want the first use that they see to
     /// be the first one.
     pub(crate) fn unsent(&mut self, headers: &Headers<'_>) {

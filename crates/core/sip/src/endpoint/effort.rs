@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::again::Anew;
 use super::call::{Phase, Progress};
+use super::itinerary::{Host, Itinerary, PLACES_MAX, Told};
 use super::{Arrival, CallError, CallKey, Endpoint, OutgoingCall, Target, TransportKind, User};
 use crate::auth::Keyring;
 use crate::interface::Output;
@@ -23,8 +24,6 @@ use crate::wire::Path;
 const REDIRECTS_MAX: u8 = 5;
 /// Most contacts of redirections that wait to be tried.
 const CONTACTS_MAX: usize = 16;
-/// Most targets of one call.
-const TARGETS_MAX: usize = 32;
 
 /// What is left to try, and what is needed for it.
 #[derive(Debug, Default)]
@@ -32,13 +31,18 @@ pub(super) struct Effort {
     pub(super) keyring: Keyring,
     /// The way that the INVITE took; CANCEL has to follow it.
     pub(super) invite_path: Option<Path>,
+    /// The hosts that are called, and their places.
+    itinerary: Itinerary,
+    /// Further places of the contact that is tried.
     targets: VecDeque<Target>,
     /// Contacts of redirections, the best one first.
     contacts: VecDeque<Vec<u8>>,
     /// All that were ever tried or wait to be: none is tried twice.
     known_contacts: Vec<Vec<u8>>,
     redirects_left: u8,
-    advertised: Option<SocketAddr>,
+    /// The address that contacts are told.
+    told: Option<Told>,
+    /// The name of the contact that is tried.
     server_name: String,
     /// What is to be sent as soon as the shell has found where a contact is.
     unlocated: Option<Unlocated>,
@@ -51,14 +55,14 @@ struct Unlocated {
 }
 
 impl Effort {
-    /// For a call; `targets` without the one that is tried first.
-    pub(super) fn of(wanted: &OutgoingCall, targets: VecDeque<Target>, server_name: String) -> Self {
+    /// For a call; `itinerary` without the place that is tried first.
+    pub(super) fn of(wanted: &OutgoingCall, itinerary: Itinerary) -> Self {
+        let told = wanted.advertised.map(|address| Told { transport: wanted.transport, address });
         Self {
             keyring: Keyring::new(&wanted.credentials),
-            targets,
+            itinerary,
             redirects_left: if wanted.follows_redirects { REDIRECTS_MAX } else { 0 },
-            advertised: wanted.advertised,
-            server_name,
+            told,
             ..Self::default()
         }
     }
@@ -133,24 +137,18 @@ fn numeric(uri: &[u8]) -> Option<Target> {
 }
 
 impl Endpoint {
-    /// All targets of a call, those that failed lately last.
-    pub(super) fn targets_of(&self, now: Instant, wanted: &OutgoingCall) -> VecDeque<Target> {
-        let first = Target { transport: wanted.transport, remote: wanted.remote };
-        let all = std::iter::once(first).chain(wanted.alternatives.iter().copied()).take(TARGETS_MAX);
-        self.shunned.last(now, all).into()
-    }
-
     /// The way to a target.
     pub(super) fn path_to(
         &mut self,
         now: Instant,
         target: Target,
-        advertised: Option<SocketAddr>,
+        told: Option<Told>,
         server_name: &str,
     ) -> Result<Path, CallError> {
         let local = self.local_for(target.transport, target.remote).ok_or(CallError::WrongState)?;
-        let arrival = Arrival { advertised, ..Arrival::new(local, target.remote) };
-        let path = self.path_of(target.transport, &arrival);
+        let arrival = Arrival::new(local, target.remote);
+        let advertised = told.and_then(|told| self.told_by(told, target, &arrival));
+        let path = self.path_of(target.transport, &Arrival { advertised, ..arrival });
         if path.is_reliable() {
             self.wire.stream_to(now, path, server_name).ok_or(CallError::Full)
         } else {
@@ -158,18 +156,33 @@ impl Endpoint {
         }
     }
 
-    /// The first of the targets that there is a way to; those before it are dropped.
+    /// What is told by another transport than the one it was meant for: the same address, but the port of that
+    /// transport. Of the other family it says nothing.
+    fn told_by(&self, told: Told, target: Target, arrival: &Arrival) -> Option<SocketAddr> {
+        let Told { transport, address } = told;
+        match (address.is_ipv4() == target.remote.is_ipv4(), transport == target.transport) {
+            (false, _) => None,
+            (true, true) => Some(address),
+            (true, false) => {
+                let usual = self.path_of(target.transport, arrival).advertised;
+                Some(SocketAddr::new(address.ip(), usual.port()))
+            }
+        }
+    }
+
+    /// The first of the places that there is a way to, and its host; those before it are dropped.
     pub(super) fn first_path(
         &mut self,
         now: Instant,
-        targets: &mut VecDeque<Target>,
-        advertised: Option<SocketAddr>,
-        server_name: &str,
-    ) -> Result<Path, CallError> {
+        itinerary: &mut Itinerary,
+    ) -> Result<(Path, Host), CallError> {
         let mut last = CallError::WrongState;
-        while let Some(target) = targets.pop_front() {
-            match self.path_to(now, target, advertised, server_name) {
-                Ok(path) => return Ok(path),
+        while let Some(stop) = itinerary.next_stop() {
+            match self.path_to(now, stop.target, stop.host.told, &stop.host.server_name) {
+                Ok(path) => {
+                    itinerary.arrives(&stop);
+                    return Ok((path, stop.host));
+                }
                 Err(why) => last = why,
             }
         }
@@ -193,7 +206,7 @@ impl Endpoint {
         let Some(effort) = self.open_effort(key) else { return false };
         match response.status {
             300..=302 => effort.redirected(&response.headers) && self.next_contact(now, key, &sent.request),
-            503 => self.next_target(now, key, &sent.request) || self.next_contact(now, key, &sent.request),
+            503 => self.goes_to_the_next(now, key, &sent.request),
             // Cancelled, or nowhere wanted: that is an answer for all of them.
             487 | 600.. => false,
             _ => self.next_contact(now, key, &sent.request),
@@ -203,8 +216,15 @@ impl Endpoint {
     /// Nobody answered an INVITE, or its transport failed: whether it goes on elsewhere.
     pub(super) fn goes_on(&mut self, now: Instant, key: CallKey, sent: &Sent) -> bool {
         self.shunned.add(now, Target { transport: sent.path.transport, remote: sent.path.remote }, None);
-        self.open_effort(key).is_some()
-            && (self.next_target(now, key, &sent.request) || self.next_contact(now, key, &sent.request))
+        self.open_effort(key).is_some() && self.goes_to_the_next(now, key, &sent.request)
+    }
+
+    /// Who was asked can't take the call: it goes to the next place of a contact, to the next contact, or back to the
+    /// hosts that were to be called.
+    fn goes_to_the_next(&mut self, now: Instant, key: CallKey, request: &[u8]) -> bool {
+        self.next_target(now, key, request)
+            || self.next_contact(now, key, request)
+            || self.next_stop(now, key, request)
     }
 
     /// The effort of a call that its user still wants.
@@ -214,12 +234,37 @@ impl Endpoint {
         if outgoing.progress == Progress::Cancelled { None } else { call.effort.as_deref_mut() }
     }
 
-    /// Sends the INVITE to the next target ([RFC 3263 §4.3]): the same request by another way.
+    /// Sends the INVITE to the next place of its hosts ([RFC 3263 §4.3]): the same request by another way, or, where that
+    /// is another host, one that names it.
+    fn next_stop(&mut self, now: Instant, key: CallKey, request: &[u8]) -> bool {
+        while let Some(effort) = self.open_effort(key) {
+            let Some(stop) = effort.itinerary.next_stop() else { return false };
+            let Host { uri, server_name, told } = &stop.host;
+            let Ok(path) = self.path_to(now, stop.target, *told, server_name) else { continue };
+            let Some(call) = self.calls.of(key) else { return false };
+            let Some(effort) = call.effort.as_deref_mut() else { return false };
+            let is_elsewhere = effort.itinerary.arrives(&stop);
+            if is_elsewhere {
+                effort.keyring.starts_over();
+                call.dialog.ack_credentials.clear();
+            } else {
+                effort.keyring.moves_on();
+            }
+            let host = is_elsewhere.then_some((uri.as_bytes(), server_name.as_str()));
+            if self.invite_by(now, key, path, request, host) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Sends the INVITE to the next place of a contact: the same request by another way.
     fn next_target(&mut self, now: Instant, key: CallKey, request: &[u8]) -> bool {
         while let Some(effort) = self.open_effort(key) {
             let Some(target) = effort.targets.pop_front() else { return false };
-            let (advertised, server_name) = (effort.advertised, effort.server_name.clone());
-            let Ok(path) = self.path_to(now, target, advertised, &server_name) else { continue };
+            effort.keyring.moves_on();
+            let (told, server_name) = (effort.told, effort.server_name.clone());
+            let Ok(path) = self.path_to(now, target, told, &server_name) else { continue };
             if self.invite_by(now, key, path, request, None) {
                 return true;
             }
@@ -232,6 +277,7 @@ impl Endpoint {
         while let Some(effort) = self.open_effort(key) {
             let Some(uri) = effort.contacts.pop_front() else { return false };
             effort.targets.clear();
+            effort.itinerary.is_sent_away();
             let host = Uri::parse(&uri).map(|uri| uri.host_text()).unwrap_or_default();
             effort.server_name.clone_from(&host);
             let Some(target) = numeric(&uri) else {
@@ -240,9 +286,9 @@ impl Endpoint {
                 self.wire.push(Output::Locate { call: key, uri: text });
                 return true;
             };
-            let advertised = effort.advertised;
-            let Ok(path) = self.path_to(now, target, advertised, &host) else { continue };
-            if self.invite_by(now, key, path, request, Some(&uri)) {
+            let told = effort.told;
+            let Ok(path) = self.path_to(now, target, told, &host) else { continue };
+            if self.invite_by(now, key, path, request, Some((&uri, &host))) {
                 return true;
             }
         }
@@ -253,37 +299,39 @@ impl Endpoint {
     pub(super) fn located(&mut self, now: Instant, key: CallKey, targets: &[Located]) {
         let Some(effort) = self.open_effort(key) else { return };
         let Some(Unlocated { uri, request }) = effort.unlocated.take() else { return };
-        let advertised = effort.advertised;
-        let found = targets.iter().take(TARGETS_MAX);
+        let told = effort.told;
+        let name = targets.first().map_or("", |located| &located.server_name);
+        name.clone_into(&mut effort.server_name);
+        let found = targets.iter().take(PLACES_MAX);
         let all = self.shunned.last(now, found.map(|located| located.target));
         for (index, target) in all.iter().enumerate() {
-            let name = targets.first().map_or("", |located| &located.server_name);
-            let Ok(path) = self.path_to(now, *target, advertised, name) else { continue };
+            let Ok(path) = self.path_to(now, *target, told, name) else { continue };
             if let Some(effort) = self.open_effort(key) {
                 effort.targets = all[index + 1..].iter().copied().collect();
             }
-            if self.invite_by(now, key, path, &request, Some(&uri)) {
+            if self.invite_by(now, key, path, &request, Some((&uri, name))) {
                 return;
             }
         }
-        if !self.next_contact(now, key, &request) {
+        if !self.next_contact(now, key, &request) && !self.next_stop(now, key, &request) {
             self.finish(key, super::CallEnd::Refused { status: 404 });
             self.forget(key);
         }
     }
 
-    /// Sends the INVITE of a call another way; with another target as its next request, else as the same.
+    /// Sends the INVITE of a call another way; to another target, whose certificate has to bear a name, as its next
+    /// request, else as the same.
     fn invite_by(
         &mut self,
         now: Instant,
         key: CallKey,
         path: Path,
         request: &[u8],
-        uri: Option<&[u8]>,
+        to: Option<(&[u8], &str)>,
     ) -> bool {
         let Some(call) = self.calls.of(key) else { return false };
-        if let Some(uri) = uri {
-            call.dialog.retarget(uri);
+        if let Some((uri, server_name)) = to {
+            call.dialog.retarget(uri, server_name);
         }
         let is_secured = call.dialog.is_target_secured();
         let before = std::mem::replace(&mut call.dialog.path, path);
@@ -293,6 +341,7 @@ impl Endpoint {
         if let Some(call) = self.calls.of(key) {
             call.dialog.contact.clone_from(&contact);
         }
+        let uri = to.map(|(uri, _)| uri);
         let anew = Anew { path, is_next: uri.is_some(), uri, contact: Some(&contact), session: None };
         let is_sent = self.send_anew(now, User::Invite(key), request, anew);
         if is_sent {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::abilities::{SDP, lists};
 use super::call::{Call, Outgoing, Phase, Progress};
 use super::effort::Effort;
+use super::itinerary::{Host, Itinerary};
 use super::reply::quoted;
 use super::session::Session;
 use super::{
@@ -30,23 +31,18 @@ pub(super) fn description<'a>(response: &Response<'a>) -> Option<&'a [u8]> {
     session_description(&response.headers, response.body).ok().flatten()
 }
 
-/// Whether a target can be called the way that is wanted: sips only over TLS.
+/// Whether all targets can be called the way that is wanted: sips only over TLS.
 fn is_callable(wanted: &OutgoingCall) -> bool {
-    Uri::parse(wanted.target.as_bytes()).is_ok_and(|uri| {
-        let is_secured = uri.is_scheme(b"sips") && wanted.transport == TransportKind::Tls;
-        (uri.is_scheme(b"sip") || is_secured) && uri.headers.is_empty()
-    })
-}
-
-fn is_secured(target: &str) -> bool {
-    Uri::parse(target.as_bytes()).is_ok_and(|uri| uri.is_scheme(b"sips"))
-}
-
-/// The name that the callee's certificate has to bear: what was asked for, not what it was resolved to
-/// ([RFC 5922 §4]).
-fn server_name(wanted: &OutgoingCall) -> String {
-    let host = || Uri::parse(wanted.target.as_bytes()).map(|uri| uri.host_text()).unwrap_or_default();
-    wanted.server_name.clone().unwrap_or_else(host)
+    let fits = |target: &str, is_tls: bool| {
+        Uri::parse(target.as_bytes()).is_ok_and(|uri| {
+            let is_secured = uri.is_scheme(b"sips") && is_tls;
+            (uri.is_scheme(b"sip") || is_secured) && uri.headers.is_empty()
+        })
+    };
+    let mut further = wanted.further_hosts.iter();
+    fits(&wanted.target, wanted.transport == TransportKind::Tls)
+        && further
+            .all(|host| fits(&host.target, host.places.iter().any(|to| to.transport == TransportKind::Tls)))
 }
 
 /// What the description of a 2xx comes to, and our answer where it is an offer. What was agreed reliably before holds,
@@ -76,10 +72,9 @@ impl Endpoint {
         if self.has_all_calls() || self.transactions.count() >= self.transactions_max {
             return Err(CallError::Full);
         }
-        let server_name = server_name(wanted);
-        let mut targets = self.targets_of(now, wanted);
-        let path = self.first_path(now, &mut targets, wanted.advertised, &server_name)?;
-        let mut dialog = self.begin_dialog(wanted, path);
+        let mut itinerary = Itinerary::of(now, wanted, &self.shunned);
+        let (path, host) = self.first_path(now, &mut itinerary)?;
+        let mut dialog = self.begin_dialog(wanted, &host, path);
         if self.config.trusts_contacts {
             dialog.trust_contact();
         }
@@ -103,7 +98,7 @@ impl Endpoint {
         let opened = self.ask(now, opening);
         let via = self.via(&opened.path, &branch);
         let invite = opened.transaction;
-        let mut effort = Effort::of(wanted, targets, server_name);
+        let mut effort = Effort::of(wanted, itinerary);
         effort.invite_path = Some(opened.path);
         let phase =
             Phase::Outgoing(Outgoing { via, branch, offer, early: Vec::new(), progress: Progress::Silent });
@@ -116,31 +111,34 @@ impl Endpoint {
         Ok(key)
     }
 
-    fn begin_dialog(&mut self, wanted: &OutgoingCall, path: Path) -> Dialog {
+    fn begin_dialog(&mut self, wanted: &OutgoingCall, at: &Host, path: Path) -> Dialog {
         let local_tag = self.tokens.tag();
         let display = if wanted.from_display.is_empty() {
             String::new()
         } else {
             format!("{} ", quoted(&wanted.from_display))
         };
-        let host = self.advertised(&path);
-        let at = if wanted.from_user.is_empty() {
+        let us = self.advertised(&path);
+        let user = if wanted.from_user.is_empty() {
             String::new()
         } else {
             format!("{}@", escape_user(&wanted.from_user))
         };
-        let local = format!("{display}<sip:{at}{host}>;tag={local_tag}").into_bytes();
+        let local = format!("{display}<sip:{user}{us}>;tag={local_tag}").into_bytes();
         let call_id = self.tokens.call_id();
-        Dialog::begin(Beginning {
+        let mut dialog = Dialog::begin(Beginning {
             call_id,
             local_tag,
             local,
             target: wanted.target.clone().into_bytes(),
             path,
-            contact: self.contact(&path, is_secured(&wanted.target)),
-            server_name: server_name(wanted),
+            contact: self.contact(&path, at.is_secured()),
+            server_name: String::new(),
             routes: wanted.routes.iter().map(|route| route.clone().into_bytes()).collect(),
-        })
+        });
+        // To names whom is called, whichever host takes the call.
+        dialog.retarget(at.uri.as_bytes(), &at.server_name);
+        dialog
     }
 
     /// The bound address to call from: one that can reach the other, loopback for loopback.

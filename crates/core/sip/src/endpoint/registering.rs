@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use super::itinerary::Told;
 use super::{
     CallError, Endpoint, Registration, RegistrationEvent, RegistrationKey, Target, TransportKind, User,
 };
@@ -143,6 +144,7 @@ impl Endpoint {
                 Step::Ask { expires } => expires,
                 Step::AskNext { expires } => {
                     if let Some(registering) = self.registrations.of(key) {
+                        registering.keyring.moves_on();
                         registering.targets.pop_front();
                     }
                     expires
@@ -164,8 +166,8 @@ impl Endpoint {
     fn send_register(&mut self, now: Instant, key: RegistrationKey, expires: Duration) -> bool {
         let Some(registering) = self.registrations.of(key) else { return false };
         let Some(target) = registering.targets.front().copied() else { return false };
-        let (advertised, name) = (registering.wanted.advertised, registering.wanted.server_name());
-        let Ok(path) = self.path_to(now, target, advertised, &name) else { return false };
+        let (told, name) = (registering.told(), registering.wanted.server_name());
+        let Ok(path) = self.path_to(now, target, told, &name) else { return false };
         self.take_way(key, Some(path));
         let branch = self.tokens.branch();
         let via = self.via(&path, &branch);
@@ -301,6 +303,12 @@ impl Endpoint {
 }
 
 impl Registering {
+    /// The address that the registrar is told, which is meant for the first of its targets.
+    fn told(&self) -> Option<Told> {
+        let first = self.wanted.targets.first()?;
+        self.wanted.advertised.map(|address| Told { transport: first.transport, address })
+    }
+
     /// REGISTER, but for what is the same in all requests of ours ([RFC 3261 §10.2]).
     fn request(&self, via: &str) -> Writer {
         let Registration { registrar, address, .. } = &self.wanted;

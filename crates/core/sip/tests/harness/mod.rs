@@ -8,6 +8,7 @@
 )]
 
 pub mod callee;
+pub mod peers;
 pub mod phone;
 
 use std::collections::BTreeMap;
