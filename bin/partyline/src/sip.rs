@@ -43,10 +43,10 @@ mod tests {
     fn who_was_turned_away_is_listed_with_a_column_for_each_reason() {
         let json = json!([{
             "vru": "vru-1", "source": "192.0.2.7", "garbage": 12, "refused": 3, "crowded": 0, "questions": 1,
-            "wrong_codes": 0, "wrong_passwords": 200, "last_seconds_ago": 4
+            "wrong_codes": 0, "wrong_passwords": 200, "bad_handshakes": 7, "last_seconds_ago": 4
         }]);
-        let text = "VRU    SOURCE     GARBAGE  REFUSED  CROWDED  QUESTIONS  WRONG CODES  WRONG PASSWORDS  LAST\n\
-                    vru-1  192.0.2.7  12       3        0        1          0            200              4 s ago\n";
+        let text = "VRU    SOURCE     GARBAGE  REFUSED  CROWDED  QUESTIONS  WRONG CODES  WRONG PASSWORDS  BAD HANDSHAKES  LAST\n\
+                    vru-1  192.0.2.7  12       3        0        1          0            200              7               4 s ago\n";
         assert_eq!(list(&json), text);
         assert_eq!(list(&json!([])), "Nobody was turned away.\n");
     }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use partyline_sip::auth::Credentials;
 use partyline_sip::endpoint::{
-    Because, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, EventBody, Listen, Notice,
-    OutgoingCall, Output, Refer, Subscribe, SubscriptionEvent, SubscriptionKey, Target, Termination,
+    Because, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, EventBody, FurtherHost, Listen,
+    Notice, OutgoingCall, Output, Refer, Subscribe, SubscriptionEvent, SubscriptionKey, Target, Termination,
     TransportKind,
 };
 use partyline_sip::rules::{DialogRules, EventPackage, Network, Referrals, Reliability};
@@ -245,12 +245,19 @@ impl Rig {
         let transport = if choice & 1 == 0 { TransportKind::Udp } else { TransportKind::Tcp };
         let to = |transport, port| Target { transport, remote: SocketAddr::from(([127, 0, 0, 1], port)) };
         let others = [to(TransportKind::Udp, 7_001), to(TransportKind::Tls, 7_002)];
+        let further = FurtherHost {
+            target: "sip:100@further.example".to_owned(),
+            places: vec![to(TransportKind::Udp, 7_000), to(TransportKind::Tcp, 7_003)],
+            server_name: None,
+            advertised: None,
+        };
         let known = Credentials { username: "u".to_owned(), password: "p".to_owned(), realm: None };
         let outgoing = OutgoingCall {
             from_user: "us".to_owned(),
             delays_offer: choice & 2 != 0,
             credentials: if choice & 4 == 0 { Vec::new() } else { vec![known] },
             alternatives: others[..usize::from(choice >> 3 & 3).min(others.len())].to_vec(),
+            further_hosts: if choice & 0x40 == 0 { Vec::new() } else { vec![further] },
             follows_redirects: choice & 0x20 != 0,
             ..OutgoingCall::new("sip:100@127.0.0.1:7000", to(transport, 7_000), capabilities())
         };

@@ -25,7 +25,7 @@ pub enum TurnedAway {
     Garbage,
     /// A request that was refused: broken, not served here, of a call that is not there, or of who may not call.
     Refused,
-    /// A call that was refused or dropped because there were too many.
+    /// A call, or a handshake of TLS, that was refused or dropped because there were too many.
     Crowded,
     /// OPTIONS: an answer, but also how servers are looked for.
     Question,
@@ -33,12 +33,21 @@ pub enum TurnedAway {
     WrongCode,
     /// A wrong password.
     WrongPassword,
+    /// A handshake of TLS that came to nothing: no TLS at all, no certificate that is good, or nothing in time.
+    BadHandshake,
 }
 
 impl TurnedAway {
     /// All.
-    pub const ALL: [Self; 6] =
-        [Self::Garbage, Self::Refused, Self::Crowded, Self::Question, Self::WrongCode, Self::WrongPassword];
+    pub const ALL: [Self; 7] = [
+        Self::Garbage,
+        Self::Refused,
+        Self::Crowded,
+        Self::Question,
+        Self::WrongCode,
+        Self::WrongPassword,
+        Self::BadHandshake,
+    ];
 
     /// As metrics and lists name it.
     #[must_use]
@@ -50,6 +59,7 @@ impl TurnedAway {
             Self::Question => "questions",
             Self::WrongCode => "wrong_codes",
             Self::WrongPassword => "wrong_passwords",
+            Self::BadHandshake => "bad_handshakes",
         }
     }
 }

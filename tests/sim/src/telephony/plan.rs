@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use partyline_sip::auth::{
     Challenge, Credentials, DigestCredentials, Secret, Verdict, Verifier, VerifierConfig,
 };
-use partyline_sip::endpoint::{Endpoint, EndpointConfig, Listen, OutgoingCall, Target, TransportKind};
+use partyline_sip::endpoint::{
+    Endpoint, EndpointConfig, FurtherHost, Listen, OutgoingCall, Target, TransportKind,
+};
 use partyline_sip::locate::Located;
 use partyline_sip::rules::{DialogRules, Reliability, SessionRules};
 use partyline_sip::sdp::{Capabilities, CodecName, KeySeed, MediaSecurity};
@@ -63,9 +65,20 @@ pub(super) fn outgoing(chance: &mut Chance, number: usize, way: Way, servers: &[
         }
         Way::Failing => ("full", *chance.pick(&[MIDDLE, NOBODY])),
     };
-    let mut alternatives = Vec::new();
+    let (mut alternatives, mut further_hosts) = (Vec::new(), Vec::new());
     if way == Way::Failing {
-        alternatives.extend(servers.iter().copied().take(chance.index(servers.len() + 1)).map(udp));
+        let others: Vec<_> = servers.iter().copied().take(chance.index(servers.len() + 1)).collect();
+        // The others are further places of the same host, or hosts of their own.
+        if chance.percent(50) {
+            alternatives.extend(others.into_iter().map(udp));
+        } else {
+            further_hosts.extend(others.into_iter().map(|server| FurtherHost {
+                target: format!("sip:{user}@{server}"),
+                places: vec![udp(server)],
+                server_name: None,
+                advertised: None,
+            }));
+        }
     }
     let password = if way == (Way::Secret { is_known: false }) { "wrong" } else { PASSWORD };
     OutgoingCall {
@@ -77,6 +90,7 @@ pub(super) fn outgoing(chance: &mut Chance, number: usize, way: Way, servers: &[
             realm: None,
         }],
         alternatives,
+        further_hosts,
         follows_redirects: true,
         ..OutgoingCall::new(&format!("sip:{user}@{first}"), udp(first), capabilities(6_000))
     }

@@ -1,7 +1,7 @@
 //! Calls that go out through trunks: which way, what is heard of them, and the next way where one fails.
 //!
-//! Within one trunk the endpoint goes from target to target, answers challenges and follows redirects; here it goes
-//! from trunk to trunk.
+//! Within one trunk the endpoint goes from host to host and from target to target, answers challenges and follows
+//! redirects; here it goes from trunk to trunk.
 //!
 //! **Invariant:** a call that was placed is hung up, whatever becomes of who asked for it.
 
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use partyline_conference::TrunkName;
 use partyline_engine::{LegControl, LegEvent};
-use partyline_sip::endpoint::{Because, CallEnd, CallEvent, CallKey, OutgoingCall};
+use partyline_sip::endpoint::{Because, CallEnd, CallEvent, CallKey, FurtherHost, OutgoingCall, Target};
 use partyline_sip::sdp::Agreement;
 use partyline_trunk::{DialNumber, DialRight, NoRight, Outcome, Trunk, Way};
 use tokio::sync::mpsc;
@@ -181,30 +181,22 @@ async fn by_way(
 ) -> Result<OutCall, DialEnd> {
     let place = shared.peers.loads.take(&way.trunk, "out").map_err(|_| DialEnd::TrunkFull)?;
     let out = way.dial_out();
-    let reachable = reachable(&shared.addresses);
-    let mut located = Vec::new();
-    let mut target = None;
-    for host in &out.hosts {
-        let uri = names::uri(&way.number, host, out.transport);
-        if let Ok(found) = shared.locator.locate(&uri, &reachable).await {
-            located.extend(found);
-            target.get_or_insert(uri);
-        }
-    }
-    let (Some(target), Some(first)) = (target, located.first().cloned()) else {
+    let mut hosts = found_hosts(shared, way).await.into_iter();
+    let Some((first, host)) = hosts.find_map(|host| host.places.first().copied().zip(Some(host))) else {
         return Err(DialEnd::Unreachable);
     };
-    let (bind, told) = media_addresses(shared, first.target.remote.ip());
+    let (bind, told) = media_addresses(shared, first.remote.ip());
     let (leg, leg_events) = shared.engine.open_leg(bind).map_err(|_| DialEnd::NoRoom)?;
     let mut capabilities = media::capabilities(told, leg.local_port(), &shared.config.codecs);
     capabilities.security = shared.config.media_security;
     let capabilities = preferred(capabilities, Some(&way.trunk));
-    let mut outgoing = OutgoingCall::new(&target, first.target, capabilities);
+    let mut outgoing = OutgoingCall::new(&host.target, first, capabilities);
     let caller = dial.caller.as_ref().or(out.caller_number.as_ref());
     outgoing.from_user = caller.map_or_else(String::new, |number| number.as_str().to_owned());
-    outgoing.alternatives = located.iter().skip(1).map(|located| located.target).collect();
+    outgoing.alternatives = host.places[1..].to_vec();
+    outgoing.further_hosts = hosts.collect();
     outgoing.follows_redirects = out.follows_redirects;
-    outgoing.server_name = Some(first.server_name);
+    outgoing.server_name = host.server_name;
     outgoing.credentials = out
         .credentials
         .iter()
@@ -214,10 +206,7 @@ async fn by_way(
             realm: None,
         })
         .collect();
-    tell(
-        progress,
-        DialProgress::Trying { trunk: way.trunk.name.clone(), target: first.target.remote.to_string() },
-    );
+    tell(progress, DialProgress::Trying { trunk: way.trunk.name.clone(), target: first.remote.to_string() });
     let PlacedCall { key, events } = sip.call(outgoing).await.map_err(|_| DialEnd::NoRoom)?;
     let hang_up = HangUp { key, sip: sip.clone() };
     let mut events = events;
@@ -225,6 +214,19 @@ async fn by_way(
     let agreement = tokio::time::timeout(out.ring_max, answer).await.unwrap_or(Err(DialEnd::NoAnswer))?;
     let trunk = Arc::clone(&way.trunk);
     Ok(OutCall { trunk, agreement, leg, leg_events, events, _hang_up: hang_up, _place: place })
+}
+
+/// The hosts of a trunk that are found, each by the name that it is set under.
+async fn found_hosts(shared: &Shared, way: &Way) -> Vec<FurtherHost> {
+    let (out, reachable) = (way.dial_out(), reachable(&shared.addresses));
+    let looking_up = out.hosts.iter().map(async |host| {
+        let target = names::uri(&way.number, host, out.transport);
+        let found = shared.locator.locate(&target, &reachable).await.ok()?;
+        let server_name = found.first()?.server_name.clone();
+        let places: Vec<Target> = found.iter().map(|located| located.target).collect();
+        Some(FurtherHost { target, places, server_name: Some(server_name), advertised: None })
+    });
+    futures::future::join_all(looking_up).await.into_iter().flatten().collect()
 }
 
 /// Waits for the answer; early media is connected as soon as it is there.

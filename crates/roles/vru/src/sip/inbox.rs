@@ -3,7 +3,7 @@
 //! **Invariant:** neither kind keeps the other waiting for good, and a call that is up is never kept waiting by a flood
 //! of new ones.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use partyline_sip::message::Urgency;
@@ -40,6 +40,11 @@ pub(crate) struct InboxSender {
 pub(crate) struct Ended;
 
 impl InboxSender {
+    /// Somebody was turned away before there was anything to put in.
+    pub(super) fn turned_away(&self, what: TurnedAway, source: IpAddr) {
+        self.sources.note(what, source);
+    }
+
     /// Something about a connection; waits for a place, so that a connection that says too much is read slowly.
     pub(crate) async fn send(&self, input: SipInput) -> Result<(), Ended> {
         let waiting = Waiting { since: now(), input };

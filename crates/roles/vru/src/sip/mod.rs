@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use partyline_sip::endpoint::{
     Arrival, Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, Listen,
-    OutgoingCall, Output, Refusals, Registration, RegistrationEvent, RegistrationKey, TransportKind,
+    OutgoingCall, Output, Refusals, Registration, RegistrationEvent, RegistrationKey, Target, TransportKind,
 };
 use partyline_sip::locate::{Located, Reachable};
 use partyline_sip::rules::{DialogRules, Network, Referrals, SessionRules};
@@ -326,10 +326,13 @@ impl SipTask {
         outgoing: &OutgoingCall,
         reply: oneshot::Sender<Result<PlacedCall, CallError>>,
     ) {
-        let outgoing = OutgoingCall {
-            advertised: outgoing.advertised.or_else(|| self.told_to(outgoing)),
-            ..outgoing.clone()
-        };
+        let mut outgoing = outgoing.clone();
+        let first = Target { transport: outgoing.transport, remote: outgoing.remote };
+        outgoing.advertised = outgoing.advertised.or_else(|| self.told_to(first));
+        for host in &mut outgoing.further_hosts {
+            let first = host.places.first().copied();
+            host.advertised = host.advertised.or_else(|| self.told_to(first?));
+        }
         let placed = self.endpoint.call(now, &outgoing).map(|key| {
             let (events, received) = mpsc::channel(CALL_EVENTS_MAX);
             self.calls.insert(key, events);
@@ -343,10 +346,10 @@ impl SipTask {
     }
 
     /// What whom we call is told as our address.
-    fn told_to(&self, outgoing: &OutgoingCall) -> Option<SocketAddr> {
-        let remote = outgoing.remote;
+    fn told_to(&self, target: Target) -> Option<SocketAddr> {
+        let Target { transport, remote } = target;
         let fits = |address: &&SipAddress| {
-            address.transport == outgoing.transport && address.local.is_ipv4() == remote.is_ipv4()
+            address.transport == transport && address.local.is_ipv4() == remote.is_ipv4()
         };
         let local = self.door.sockets.addresses().iter().find(fits)?.local;
         Some(SocketAddr::new(self.door.addressing.told(local.ip(), remote.ip()), local.port()))

@@ -19,6 +19,7 @@ use super::inbox::InboxSender;
 use super::streams::Stream;
 use crate::config::SipTls;
 use crate::guard::Source;
+use crate::sources::TurnedAway;
 
 /// A handshake takes two round trips; who takes longer keeps others waiting.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
@@ -36,6 +37,7 @@ pub(crate) struct TlsSide {
     /// Whom other issuers vouch for, by the name that they are called by.
     by_name: Arc<HashMap<String, Arc<ClientConfig>>>,
     handshakes: Arc<Handshakes>,
+    patience: Duration,
 }
 
 impl std::fmt::Debug for TlsSide {
@@ -60,6 +62,7 @@ impl TlsSide {
             others,
             by_name: Arc::new(by_name),
             handshakes: Arc::default(),
+            patience: HANDSHAKE_MAX,
         })
     }
 
@@ -91,7 +94,7 @@ impl TlsSide {
         }
     }
 
-    /// Makes the handshake of a connection that was accepted, and hands it on; what goes wrong is counted.
+    /// Makes the handshake of a connection that was accepted, and hands it on; what goes wrong is counted, by source too.
     pub(crate) fn shake(
         &self,
         stream: TcpStream,
@@ -102,11 +105,13 @@ impl TlsSide {
     ) {
         let Some(place) = Handshakes::place(&self.handshakes, remote.ip().into()) else {
             count("crowded");
+            inputs.turned_away(TurnedAway::Crowded, remote.ip());
             return;
         };
         let (acceptor, inputs, closer) = (self.acceptor.clone(), inputs.clone(), closer.clone());
+        let patience = self.patience;
         tokio::spawn(closer.run_until_cancelled_owned(async move {
-            let shaken = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await;
+            let shaken = tokio::time::timeout(patience, acceptor.accept(stream)).await;
             drop(place);
             match shaken {
                 Ok(Ok(stream)) => {
@@ -120,8 +125,12 @@ impl TlsSide {
                 Ok(Err(why)) => {
                     debug!(%remote, %why, "no TLS");
                     count("refused");
+                    inputs.turned_away(TurnedAway::BadHandshake, remote.ip());
                 }
-                Err(_) => count("slow"),
+                Err(_) => {
+                    count("slow");
+                    inputs.turned_away(TurnedAway::BadHandshake, remote.ip());
+                }
             }
         }));
     }
@@ -134,7 +143,7 @@ impl TlsSide {
             return None;
         };
         let connecting = TlsConnector::from(Arc::clone(config)).connect(server, stream);
-        match tokio::time::timeout(HANDSHAKE_MAX, connecting).await {
+        match tokio::time::timeout(self.patience, connecting).await {
             Ok(Ok(stream)) => Some(Stream::Tls(Box::new(TlsStream::from(stream)))),
             Ok(Err(why)) => {
                 info!(name, %why, "no TLS with whom we call");
@@ -189,7 +198,67 @@ impl Drop for HandshakePlace {
 
 #[cfg(test)]
 mod tests {
+    use partyline_tls::{CertificateSource, ClientCertificates, Trust};
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
     use super::*;
+    use crate::sip::inbox::Inbox;
+    use crate::sources::Sources;
+
+    fn side(patience: Duration) -> (TlsSide, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let names = vec!["vru.test".to_owned()];
+        let certificate = CertificateSource::SelfSigned { folder: folder.path().to_owned(), names };
+        let config = SipTls {
+            listen: Vec::new(),
+            certificate,
+            clients: ClientCertificates::NotAsked,
+            trust: Trust::Anyone,
+            targets: [].into(),
+            looks_every: Duration::from_secs(60),
+        };
+        (TlsSide { patience, ..TlsSide::open(&config).unwrap() }, folder)
+    }
+
+    /// So many strangers connect and say nothing; one after the other is shaken hands with.
+    async fn silent(side: &TlsSide, sources: &Sources, strangers: usize) -> Vec<TcpStream> {
+        let (inputs, _inbox) = Inbox::new(sources.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let local = listener.local_addr().unwrap();
+        let mut streams = Vec::new();
+        for _ in 0..strangers {
+            streams.push(TcpStream::connect(local).await.unwrap());
+            let (stream, remote) = listener.accept().await.unwrap();
+            side.shake(stream, local, remote, &inputs, &CancellationToken::new());
+        }
+        streams
+    }
+
+    fn counted(sources: &Sources, what: TurnedAway) -> u64 {
+        sources.all().iter().map(|counts| counts.of(what)).sum()
+    }
+
+    #[tokio::test]
+    async fn who_says_nothing_in_time_is_cut_off_and_counted_by_source() {
+        let (side, _folder) = side(Duration::from_millis(20));
+        let sources = Sources::default();
+        for mut stream in silent(&side, &sources, 3).await {
+            assert_eq!(stream.read(&mut [0; 16]).await.unwrap_or_default(), 0, "it is cut off");
+        }
+        assert_eq!(counted(&sources, TurnedAway::BadHandshake), 3);
+        assert_eq!(sources.all()[0].source, std::net::IpAddr::from([127, 0, 0, 1]));
+    }
+
+    #[tokio::test]
+    async fn one_handshake_too_many_of_a_source_is_counted_as_that() {
+        let (side, _folder) = side(Duration::from_secs(600));
+        let sources = Sources::default();
+        let streams = silent(&side, &sources, HANDSHAKES_PER_SOURCE_MAX + 5).await;
+        assert_eq!(counted(&sources, TurnedAway::Crowded), 5);
+        assert_eq!(counted(&sources, TurnedAway::BadHandshake), 0, "the others have time");
+        drop(streams);
+    }
 
     #[test]
     fn handshakes_are_bounded_by_source_and_in_all_and_places_come_back() {

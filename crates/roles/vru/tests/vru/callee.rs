@@ -14,6 +14,11 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// What was read from somebody.
+    pub(crate) fn new(text: String, from: SocketAddr) -> Self {
+        Self { text, from }
+    }
+
     /// The method.
     pub(crate) fn method(&self) -> &str {
         self.text.split(' ').next().unwrap_or_default()
@@ -37,6 +42,42 @@ pub(crate) fn described(media: SocketAddr) -> String {
     format!(
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n"
     )
+}
+
+/// Who answers.
+pub(crate) struct Us {
+    /// The URI of Contact.
+    pub(crate) contact: String,
+    /// The tag of To.
+    pub(crate) tag: String,
+}
+
+impl Us {
+    /// A response, with more header lines, and a body of SDP where there is one.
+    pub(crate) fn response(&self, asked: &Asked, status: &str, more: &str, body: &str) -> String {
+        let kept: Vec<&str> = asked
+            .text
+            .lines()
+            .filter(|line| ["Via:", "From:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name)))
+            .collect();
+        let to = asked.header("To");
+        let to = if status.starts_with("100") || to.contains("tag=") {
+            to
+        } else {
+            format!("{to};tag={}", self.tag)
+        };
+        let contact = if more.contains("Contact:") {
+            String::new()
+        } else {
+            format!("Contact: <{}>\r\n", self.contact)
+        };
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        format!(
+            "SIP/2.0 {status}\r\n{}\r\nTo: {to}\r\n{contact}{more}{kind}Content-Length: {}\r\n\r\n{body}",
+            kept.join("\r\n"),
+            body.len(),
+        )
+    }
 }
 
 /// A peer on a loopback address.
@@ -78,29 +119,8 @@ impl Callee {
 
     /// Answers with a status, more header lines, and a body of SDP where there is one.
     pub(crate) async fn answer(&self, asked: &Asked, status: &str, more: &str, body: &str) {
-        let kept: Vec<&str> = asked
-            .text
-            .lines()
-            .filter(|line| ["Via:", "From:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name)))
-            .collect();
-        let to = asked.header("To");
-        let to = if status.starts_with("100") || to.contains("tag=") {
-            to
-        } else {
-            format!("{to};tag={}", self.tag)
-        };
-        let address = self.address();
-        let contact = if more.contains("Contact:") {
-            String::new()
-        } else {
-            format!("Contact: <sip:callee@{address}>\r\n")
-        };
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
-        let message = format!(
-            "SIP/2.0 {status}\r\n{}\r\nTo: {to}\r\n{contact}{more}{kind}Content-Length: {}\r\n\r\n{body}",
-            kept.join("\r\n"),
-            body.len(),
-        );
+        let us = Us { contact: format!("sip:callee@{}", self.address()), tag: self.tag.clone() };
+        let message = us.response(asked, status, more, body);
         self.socket.send_to(message.as_bytes(), asked.from).await.unwrap();
     }
 

@@ -9,7 +9,7 @@ use partyline_sip::endpoint::TransportKind;
 use partyline_tls::{
     CertificateFacts, CertificateKeeper, CertificateSource, ClientCertificates, Trust, client_config,
 };
-use partyline_vru::{SipTls, StartError};
+use partyline_vru::{SipTls, StartError, TurnedAway};
 use rustls::pki_types::ServerName;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,13 +20,13 @@ use tokio_rustls::client::TlsStream;
 use crate::cluster::{CEILING, Cluster};
 
 /// A certificate of somebody's own making, in a folder of its own.
-struct Papers {
+pub(crate) struct Papers {
     folder: TempDir,
-    keeper: Arc<CertificateKeeper>,
+    pub(crate) keeper: Arc<CertificateKeeper>,
 }
 
 impl Papers {
-    fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let names = vec![name.to_owned(), "127.0.0.1".to_owned()];
         let source = CertificateSource::SelfSigned { folder: folder.path().to_owned(), names };
@@ -34,11 +34,11 @@ impl Papers {
         Self { folder, keeper }
     }
 
-    fn certificate(&self) -> std::path::PathBuf {
+    pub(crate) fn certificate(&self) -> std::path::PathBuf {
         self.folder.path().join("certificate.pem")
     }
 
-    fn files(&self) -> CertificateSource {
+    pub(crate) fn files(&self) -> CertificateSource {
         CertificateSource::Files { certificate: self.certificate(), key: self.folder.path().join("key.pem") }
     }
 
@@ -54,7 +54,7 @@ async fn start(papers: &Papers, clients: ClientCertificates) -> Cluster {
     Cluster::start_with(|config| config.tls = Some(tls_of(papers, clients))).await
 }
 
-fn tls_of(papers: &Papers, clients: ClientCertificates) -> SipTls {
+pub(crate) fn tls_of(papers: &Papers, clients: ClientCertificates) -> SipTls {
     SipTls {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         certificate: papers.files(),
@@ -210,6 +210,50 @@ async fn garbage_and_silence_on_the_port_of_tls_keep_nobody_out() {
     let mut rest = Vec::new();
     let ended = tokio::time::timeout(CEILING, strangers[0].read_to_end(&mut rest)).await;
     assert!(ended.is_ok());
+}
+
+/// What a source was turned away for, as soon as it is as often as this.
+async fn turned_away(cluster: &Cluster, source: &str, what: TurnedAway, times: u64) {
+    let source: IpAddr = source.parse().unwrap();
+    let counted = || {
+        let sources = cluster.vru.sources();
+        sources.iter().find(|counts| counts.source == source).map_or(0, |counts| counts.of(what))
+    };
+    let waiting = async {
+        while counted() < times {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let waited = tokio::time::timeout(CEILING, waiting).await;
+    assert!(waited.is_ok() && counted() == times, "{source}: {:?}", cluster.vru.sources());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_brings_no_tls_or_no_good_certificate_is_counted_by_source() {
+    let (papers, carrier, stranger) =
+        (Papers::of("vru.example.org"), Papers::of("sbc.example.net"), Papers::of("sbc.example.net"));
+    let cluster = start(&papers, ClientCertificates::Required(carrier.certificate())).await;
+    for garbage in [&b"OPTIONS sip:x SIP/2.0\r\n\r\n"[..], &[0xA5; 700], b"\x16\x03\x01\x00\x05hello"] {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.3:0".parse().unwrap()).unwrap();
+        let mut stream = socket.connect(tls_address(&cluster)).await.unwrap();
+        stream.write_all(garbage).await.unwrap();
+        // Until it is cut off; some garbage is answered with an alert.
+        let _ = tokio::time::timeout(CEILING, stream.read_to_end(&mut Vec::new())).await.expect("an end");
+    }
+    turned_away(&cluster, "127.0.0.3", TurnedAway::BadHandshake, 3).await;
+    for own in [None, Some(&stranger)] {
+        let phone = TlsPhone::connect(&cluster, "127.0.0.4", &papers.certificate(), own).await;
+        if let Ok(mut phone) = phone {
+            assert!(phone.call().await.is_err());
+        }
+    }
+    turned_away(&cluster, "127.0.0.4", TurnedAway::BadHandshake, 2).await;
+    let mut known =
+        TlsPhone::connect(&cluster, "127.0.0.5", &papers.certificate(), Some(&carrier)).await.unwrap();
+    assert!(known.call().await.unwrap().starts_with("200 "));
+    let innocent: IpAddr = "127.0.0.5".parse().unwrap();
+    assert!(cluster.vru.sources().iter().all(|counts| counts.source != innocent));
 }
 
 /// Shows RFC 3261 §26.3.1: a server may ask its peers for certificates, and refuse those it does not know.
