@@ -20,6 +20,10 @@ pub const CALL_MAX: Duration = Duration::from_secs(24 * 3600);
 /// How long a stream without traffic and without a call stays open.
 pub const STREAM_IDLE_MAX: Duration = Duration::from_secs(120);
 
+/// How long a stream that is tried because a request is too large for a datagram has to come up: a first packet that got
+/// lost is sent again after a second, and somebody waits.
+pub const STREAM_INSTEAD_MAX: Duration = Duration::from_millis(1_500);
+
 /// A timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
@@ -79,6 +83,8 @@ pub enum Timer {
     Refresh,
     /// When the way of a registration is used, so that it stays open ([RFC 5626 §4.4]).
     Ping,
+    /// A stream instead of datagrams does not come up ([RFC 3261 §18.1.1]).
+    StreamInstead,
     /// A stream without traffic.
     Idle,
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::interface::{CallEvent, CallKey, ConnectionId, Output, TransportKind};
 use crate::message::StreamBuffer;
-use crate::timer::{Owner, STREAM_IDLE_MAX, Timer, Timers, TransactionId};
+use crate::timer::{Owner, STREAM_IDLE_MAX, STREAM_INSTEAD_MAX, Timer, Timers, TransactionId};
 
 /// Most connections at once; one more is closed at once. Each costs a file descriptor in the shell.
 pub(crate) const CONNECTIONS_MAX: usize = 4_096;
@@ -188,7 +188,16 @@ impl Wire {
     pub(crate) fn is_up_now(&mut self, now: Instant, connection: ConnectionId) {
         if let Some(kept) = self.connections.get_mut(&connection) {
             kept.is_up = true;
+            self.timers.disarm(Owner::Connection(connection), Timer::StreamInstead);
             self.touch(now, connection);
+        }
+    }
+
+    /// A connection that is tried where datagrams would do is given up soon when it does not come up.
+    pub(crate) fn hurry(&mut self, now: Instant, connection: ConnectionId) {
+        if self.was_never_up(connection) {
+            let owner = Owner::Connection(connection);
+            self.timers.arm(owner, Timer::StreamInstead, now + STREAM_INSTEAD_MAX);
         }
     }
 

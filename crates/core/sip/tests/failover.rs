@@ -12,6 +12,7 @@ use harness::phone::{OFFER, header, response_to};
 use harness::{FAIR, World, codec, outgoing, start_line};
 use partyline_sip::endpoint::{Because, CallEnd, CallEvent, OutgoingCall, Output, Target, TransportKind};
 use partyline_sip::locate::Located;
+use partyline_sip::timer::STREAM_INSTEAD_MAX;
 
 const FIRST: &str = "127.0.0.1:7000";
 const SECOND: &str = "127.0.0.1:7001";
@@ -246,4 +247,40 @@ fn a_large_request_goes_by_datagram_where_no_stream_can_be_had() {
     answer(&mut world, FIRST, "486 Busy Here", "", "");
     assert_eq!(world.events(0, call), [CallEvent::Ended(CallEnd::Refused { status: 486 })]);
     assert_empty(&mut world);
+}
+
+/// Shows RFC 3261 §18.1.1: nobody waits long for a stream that neither comes up nor is refused; the next call tries none.
+#[test]
+fn a_large_request_goes_by_datagram_soon_where_the_stream_is_silent() {
+    let mut world = World::new(1, 1, FAIR);
+    world.silent.push(FIRST.parse().unwrap());
+    let call = begin(&mut world, &large(FIRST.parse().unwrap()));
+    world.run(STREAM_INSTEAD_MAX - Duration::from_millis(10));
+    assert!(sent_to(&world, FIRST).is_empty(), "it may come up still");
+    world.run(Duration::from_millis(20));
+    let invite = newest(&world, FIRST);
+    assert!(header(&invite, "Via").unwrap().starts_with("SIP/2.0/UDP "));
+    assert_eq!(header(&invite, "CSeq").as_deref(), Some("1 INVITE"), "the same request");
+    assert_eq!(world.counters(0).connections, 0, "the stream is given up");
+    answer(&mut world, FIRST, "200 OK", "", OFFER);
+    assert!(matches!(world.events(0, call)[..], [CallEvent::Answered(_)]));
+
+    let before = sent_to(&world, FIRST).len();
+    begin(&mut world, &large(FIRST.parse().unwrap()));
+    assert_eq!(sent_to(&world, FIRST).len(), before + 1, "at once");
+    answer(&mut world, FIRST, "486 Busy Here", "", "");
+}
+
+/// Shows RFC 3261 §18.1.1: a stream that came up stays, however long the answer takes.
+#[test]
+fn a_stream_that_came_up_is_not_given_up_for_its_silence() {
+    let mut world = World::new(2, 1, FAIR);
+    let wanted = large(world.agents[1].address);
+    let call = begin(&mut world, &wanted);
+    world.run(STREAM_INSTEAD_MAX * 4);
+    let incoming = world.incoming(1);
+    world.answer(1, incoming);
+    world.run(Duration::from_millis(10));
+    assert!(matches!(world.events(0, call)[..], [.., CallEvent::Answered(_)]));
+    assert!(world.ladder().iter().filter(|line| line.contains("INVITE ")).count() == 1);
 }

@@ -154,7 +154,9 @@ impl Endpoint {
                 || listen.local.ip().is_unspecified() && listen.local.is_ipv4() == path.local.is_ipv4()
         })?;
         let stream = Path { local: listen.local, transport: TransportKind::Tcp, ..path };
-        self.wire.stream_to(now, stream, "")
+        let stream = self.wire.stream_to(now, stream, "")?;
+        self.wire.hurry(now, stream.connection?);
+        Some(stream)
     }
 
     /// What was sent and is refused now: it is needed for another try.

@@ -158,6 +158,7 @@ impl Endpoint {
             | Timer::AwaitDecision
             | Timer::Refresh
             | Timer::Ping
+            | Timer::StreamInstead
             | Timer::Idle => {}
         }
     }

@@ -210,14 +210,7 @@ impl Endpoint {
                 Owner::Call(key) => self.call_timeout(now, key, timer),
                 Owner::Subscription(key) => self.subscription_timeout(now, key, timer),
                 Owner::Registration(key) => self.registration_timeout(now, key, timer),
-                Owner::Connection(connection) => {
-                    if self.wire.is_unused(connection) {
-                        let waiting = self.wire.close(connection);
-                        self.fail(now, waiting, true);
-                    } else {
-                        self.wire.touch(now, connection);
-                    }
-                }
+                Owner::Connection(connection) => self.connection_timeout(now, connection, timer),
             }
         }
     }

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use super::reply::{Reply, ResponseHead, response_path};
 use super::screen::{Kind, screen};
-use super::{Endpoint, User};
+use super::{ConnectionId, Endpoint, User};
 use crate::message::{Dropped, HeaderName, Message, Method, Refusal, Request, Response, parse, unfolded};
 use crate::stun;
-use crate::timer::TransactionId;
+use crate::timer::{Timer, TransactionId};
 use crate::transaction::{Acked, Heard, ServerOpening, merge_key, server_key};
 use crate::wire::Path;
 
@@ -220,6 +220,19 @@ impl Endpoint {
         }
         writer.lines(&reply.lines);
         writer.end(reply.body.as_deref().map(|body| (super::abilities::SDP, body)))
+    }
+
+    pub(super) fn connection_timeout(&mut self, now: Instant, connection: ConnectionId, timer: Timer) {
+        if timer == Timer::StreamInstead {
+            let waiting = self.wire.close(connection);
+            self.fail(now, waiting, false);
+            self.registrations_lost(now, connection);
+        } else if self.wire.is_unused(connection) {
+            let waiting = self.wire.close(connection);
+            self.fail(now, waiting, true);
+        } else {
+            self.wire.touch(now, connection);
+        }
     }
 
     /// The transport failed under these transactions, after it carried their requests or before.

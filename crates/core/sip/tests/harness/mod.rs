@@ -56,6 +56,8 @@ pub struct World {
     pub weather: Weather,
     /// Every message in the order of sending: sender, bytes.
     pub sent: Vec<(usize, Vec<u8>)>,
+    /// Where connections are neither taken nor refused.
+    pub silent: Vec<SocketAddr>,
     /// Datagrams to nobody.
     pub astray: Vec<(SocketAddr, Vec<u8>)>,
     flying: BTreeMap<(Instant, u64), Flying>,
@@ -119,6 +121,7 @@ impl World {
             agents: (0..agents).map(agent).collect(),
             weather,
             sent: Vec::new(),
+            silent: Vec::new(),
             astray: Vec::new(),
             flying: BTreeMap::new(),
             peers: BTreeMap::new(),
@@ -209,6 +212,9 @@ impl World {
             Flying::Connect { from, connection, to } => {
                 let local =
                     SocketAddr::from(([127, 0, 0, 1], 40_000 + u16::try_from(self.accepted).unwrap()));
+                if self.silent.contains(&to) {
+                    return;
+                }
                 let Some(there) = self.agents.iter().position(|agent| agent.address == to) else {
                     self.agents[from].endpoint.handle_disconnected(now, connection);
                     return;

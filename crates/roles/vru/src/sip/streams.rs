@@ -184,6 +184,10 @@ async fn open(
         (TransportKind::Udp | TransportKind::Tcp, _) => Some(Stream::Plain(stream)),
     };
     let Some(stream) = stream else { return };
+    // It was given up meanwhile, and what waited for it has gone another way.
+    if queued.is_closed() {
+        return;
+    }
     if inputs.send(SipInput::Connected { connection, local }).await.is_ok() {
         serve(stream, connection, inputs, queued).await;
     }
@@ -239,5 +243,44 @@ async fn carry(
     tokio::select! {
         () = reading => {}
         () = writing => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::sip::inbox::Inbox;
+    use crate::sources::Sources;
+
+    /// What somebody reads to whom a connection is opened with a message, and perhaps given up before it is there.
+    async fn read(is_given_up: bool) -> Vec<u8> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let remote = listener.local_addr().unwrap();
+        let peer =
+            Peer { transport: TransportKind::Tcp, local: remote.ip(), remote, server_name: String::new() };
+        let (inputs, _inbox) = Inbox::new(Sources::default());
+        let (mut streams, connection) = (Streams::default(), ConnectionId(1));
+        streams.connect(connection, peer, None, &inputs, &CancellationToken::new());
+        streams.send(connection, b"INVITE".to_vec());
+        if is_given_up {
+            streams.close(connection);
+        }
+        let (mut stream, _) = listener.accept().await.unwrap();
+        if !is_given_up {
+            let mut read = vec![0; 6];
+            stream.read_exact(&mut read).await.unwrap();
+            return read;
+        }
+        let mut read = Vec::new();
+        stream.read_to_end(&mut read).await.unwrap();
+        read
+    }
+
+    #[tokio::test]
+    async fn what_waited_for_a_connection_that_was_given_up_is_not_sent_after_all() {
+        assert_eq!(read(false).await, b"INVITE");
+        assert_eq!(read(true).await, b"");
     }
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use partyline_sip::sdp::MediaSecurity;
 use partyline_trunk::{DialRight, TrunkSettings};
 use partyline_vru::{Dial, DialEnd, DialProgress, TestCall, TestReport, TestSound};
-use tokio::net::UdpSocket;
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -210,4 +211,40 @@ async fn operator_who_goes_away_takes_the_call_along() {
     calling.abort();
     let cancel = peer.asked("CANCEL").await;
     peer.answer(&cancel, "200 OK", "", "").await;
+}
+
+/// Shows RFC 3261 §18.1.1: a call that is too large for a datagram goes by one where TCP is refused, or silent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_call_goes_by_datagram_where_the_trunk_takes_no_tcp() {
+    for is_silent in [false, true] {
+        let peer = Callee::new().await;
+        let (_full, crowd) = if is_silent { full_listener(peer.address()).await } else { (None, Vec::new()) };
+        let cluster = Cluster::start_with(|config| {
+            config.media_security = MediaSecurity::Prefer;
+            config.trunks = vec![trunk("peer", &peer, 1, "")];
+        })
+        .await;
+        let calling = call(&cluster);
+        let invite = peer.asked("INVITE").await;
+        assert!(invite.text.len() > 1_300, "{}", invite.text.len());
+        assert!(invite.header("Via").starts_with("SIP/2.0/UDP "), "{}", invite.text);
+        peer.accept(&invite, "127.0.0.1:40000".parse().unwrap()).await;
+        peer.let_go().await;
+        assert!(over(calling).await.0.is_ok());
+        drop(crowd);
+    }
+}
+
+/// Somebody who lets connections wait for good: the few that wait leave no place for more.
+async fn full_listener(address: std::net::SocketAddr) -> (Option<TcpListener>, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(address).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let mut crowd = Vec::new();
+    let soon = Duration::from_millis(300);
+    while let Ok(stream) = tokio::time::timeout(soon, TcpStream::connect(address)).await {
+        crowd.push(stream.unwrap());
+        assert!(crowd.len() < 64, "there is always room for one more");
+    }
+    (Some(listener), crowd)
 }
