@@ -1,6 +1,6 @@
 //! Telephones around a server: who hears whom, told by a tone of each caller's own.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use callbench::{Bench, BenchConfig, CallPlan, Caller, Trust};
@@ -12,6 +12,10 @@ use crate::server::{Server, ServerPlan};
 pub const HEARD_DBOV: f32 = -30.0;
 /// The promise of silence between callers.
 pub const SILENT_DBOV: f32 = -60.0;
+/// Speech is louder than this at its loudest.
+const SPOKEN_DBOV: f32 = -35.0;
+/// For a prompt to begin; far above what it needs.
+const SPEECH_MAX: Duration = Duration::from_secs(20);
 /// Tones apart from each other, and above the hold music's highest overtone.
 const TONES_HZ: [f32; 8] = [2210.0, 2390.0, 2570.0, 2750.0, 2930.0, 3110.0, 3290.0, 3400.0];
 /// The piece of sound that is measured.
@@ -172,6 +176,21 @@ impl Phone {
             .wait_hears_not(other.tone_hz)
             .await
             .with_context(|| format!("{} should not hear {}", self.number, other.number))
+    }
+
+    /// Waits until this caller hears something well above silence, while nobody else sends a tone: a prompt.
+    ///
+    /// # Errors
+    /// When it stays silent.
+    pub async fn wait_spoken_to(&self) -> anyhow::Result<()> {
+        let until = Instant::now() + SPEECH_MAX;
+        while self.loudest(Duration::from_millis(200)).await < SPOKEN_DBOV {
+            if Instant::now() > until {
+                bail!("{} is not spoken to", self.number);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
     }
 
     /// The level of the loudest 20 ms that this caller has heard in the last `window`, in dBov.

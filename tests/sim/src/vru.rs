@@ -126,7 +126,18 @@ impl World {
             }
             Wish::Left(reason) => self.left(call, reason),
             Wish::HangUp(_) | Wish::Reject(_) => self.end_call(call),
+            // Nobody presses such keys here; who did would be told that there is no answer.
+            Wish::Command { number, .. } => {
+                self.tell_later(call, (1, 20), Fact::CommandAnswered { number, answer: None });
+            }
+            Wish::ReadRoster { number, .. } => {
+                self.tell_later(call, (1, 20), Fact::Roster { number, entries: None });
+            }
+            Wish::ReadWaiting { number, .. } => {
+                self.tell_later(call, (1, 20), Fact::Waiting { number, entries: None });
+            }
             Wish::StopPlaying
+            | Wish::SetVolume(_)
             | Wish::VerifyPin { .. }
             | Wish::ReportRefusal { .. }
             | Wish::StartLineTest

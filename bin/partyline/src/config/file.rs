@@ -16,6 +16,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::keypad::Keypad;
 use super::values::{
     Application, ClientRule, Code, CodecWord, Count, DigestWord, Language, Limit, LogFilter, LogFormat,
     PortRange, Room, Span, Srtp, Text,
@@ -33,6 +34,7 @@ pub(crate) struct File {
     pub(crate) cms: InterfaceServers,
     pub(crate) linetest: InterfaceServers,
     pub(crate) prompts: Prompts,
+    pub(crate) keypad: Keypad,
     pub(crate) retention: Retention,
     pub(crate) log: Log,
     pub(crate) dnis: BTreeMap<String, Dnis>,
@@ -52,6 +54,7 @@ impl Default for File {
             cms: InterfaceServers::default(),
             linetest: InterfaceServers::default(),
             prompts: Prompts::default(),
+            keypad: Keypad::default(),
             retention: Retention::default(),
             log: Log::default(),
             dnis: BTreeMap::from([("linetest".to_owned(), Dnis::application(Application::Linetest))]),

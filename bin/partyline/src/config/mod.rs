@@ -5,6 +5,7 @@
 
 pub(crate) mod edge;
 pub(crate) mod file;
+mod keypad;
 mod layers;
 pub(crate) mod reference;
 mod settings;
@@ -20,7 +21,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use partyline_call::Language;
+use partyline_call::{KeyMaps, Language};
 use partyline_conference::{ConferenceCode, InterfaceServerId, MixerClass, MixerId, RoomName, VruId};
 use partyline_store::Retention;
 use partyline_telemetry::LogConfig;
@@ -66,6 +67,7 @@ pub(crate) struct Config {
     pub(crate) mixers: Vec<Mixer>,
     pub(crate) vrus: Vec<Vru>,
     pub(crate) prompts: Prompts,
+    pub(crate) keys: KeyMaps,
     pub(crate) retention: Retention,
     pub(crate) log: LogConfig,
     pub(crate) dnis: BTreeMap<String, Dnis>,
@@ -186,6 +188,7 @@ fn check(file: &File, origins: &Origins, environment: &[(String, String)]) -> Re
             directory: file.prompts.directory.clone(),
             asterisk_pack: file.prompts.asterisk_pack.clone(),
         },
+        keys: keypad::key_maps(file, &mut problems),
         retention: Retention {
             conferences: file.retention.conferences.0.0,
             events: file.retention.events.0.0,

@@ -120,6 +120,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .unset("none", "\"/etc/partyline/prompts\""),
     setting("prompts.asterisk_pack", Kind::Text, "The folder of an installed `asterisk-core-sounds-*` pack, whose sounds replace ours where a name of theirs fits.")
         .unset("none", "\"/usr/share/asterisk/sounds/en\""),
+    setting("keypad.map", Kind::Text, "What callers' keys mean: \"default\", \"confbridge\" (near to what callers of Asterisk's ConfBridge know), or a map of `keypad.maps`. `**` speaks the keys in force."),
+    setting("keypad.maps", Kind::Toml, "Maps of your own, one table each by name: `like` names the preset that it begins with, and each menu that it names (`conference`, `options`, `volume`, `roll_call`, `hands`, `ending`) has these keys and no others. A key that means one thing to hosts and another to participants has both in a list. Keys of one command that begin those of another are refused.")
+        .unset("none", "{ sales = { like = \"default\", conference = { \"*1\" = \"mute\", \"*2\" = [\"hands\", \"hand\"], \"#9#\" = \"leave\" } } }"),
+    setting("keypad.accounts", Kind::Toml, "Accounts with a map of their own, by the account's identifier.")
+        .unset("none", "{ 00000000000000000000000001 = \"sales\" }"),
     setting("retention.conferences", Kind::Text, "How long ended conferences are kept, with their conferees; \"none\" keeps them for ever."),
     setting("retention.events", Kind::Text, "How long events are kept."),
     setting("retention.attempts", Kind::Text, "How long refused tries are kept."),

@@ -414,3 +414,48 @@ fn passwords_are_shown_by_the_algorithms_that_are_listed() {
     assert!(wrong("[\"md5\", \"md5\"]").contains("md5 is listed twice"));
     assert!(wrong("[\"sha-1\"]").contains("expected a digest algorithm"), "{}", wrong("[\"sha-1\"]"));
 }
+
+#[test]
+fn keys_are_those_of_a_preset_or_of_a_map_of_ones_own() {
+    let keys = |text: &str| loaded(text, &[], &[]).unwrap().config.keys;
+    assert_eq!(keys(""), partyline_call::KeyMaps::default());
+    let confbridge = keys("[keypad]\nmap = \"confbridge\"\n");
+    assert_ne!(confbridge, partyline_call::KeyMaps::default());
+    let own = r##"
+[keypad]
+map = "sales"
+accounts = { 00000000000000000000000001 = "confbridge" }
+[keypad.maps.sales]
+conference = { "*1" = "mute", "*9" = ["hands", "hand"], "#9#" = "leave" }
+"##;
+    let own = keys(own);
+    let menu = partyline_call::Menu::Conference;
+    assert_eq!(own.usual().of_menu(menu).count(), 4);
+    let account = partyline_conference::AccountId::from_bits(1);
+    assert_eq!(own.of(account), confbridge.usual());
+}
+
+#[test]
+fn maps_of_keys_that_make_no_sense_are_refused_with_the_line() {
+    let clash = "[keypad]\n\n[keypad.maps.sales]\nconference = { \"*7\" = \"lock\", \"*77\" = \"end\" }\n";
+    assert_eq!(
+        refused(clash),
+        "partyline.toml:3: keypad.maps.sales: \"lock\" (*7) and \"end\" (*77) can't both be keys of \
+         \"conference\": those of one begin those of the other"
+    );
+    let unknown = refused("[keypad]\nmap = \"sals\"\n");
+    assert_eq!(
+        unknown,
+        "partyline.toml:2: keypad.map: there is no map \"sals\"; expected default, confbridge"
+    );
+    for (text, part) in [
+        ("[keypad.maps.default]\n", "comes with the product"),
+        ("[keypad.maps.a]\nlike = \"b\"\n", "there is no preset \"b\"; expected default or confbridge"),
+        ("[keypad.maps.a]\nroll_call = { 1 = 2 }\n", "expected the name of a command, or a list of names"),
+        ("[keypad]\naccounts = { x = \"default\" }\n", "keypad.accounts.x: an identifier is 26 characters"),
+        ("[keypad]\nkeys = 1\n", "keys"),
+    ] {
+        let told = refused(text);
+        assert!(told.contains(part), "{text}: {told}");
+    }
+}

@@ -166,6 +166,7 @@ fn vru_config(vru: &config::Vru, config: &Config) -> partyline_vru::Config {
         calls_max: config.calls_max,
         session: config.session,
         language: config.prompts.language,
+        keys: config.keys.clone(),
         numbers: numbers(config),
         trusted_sources: guess.trusted_sources.clone(),
         trunks: config.trunks.clone(),

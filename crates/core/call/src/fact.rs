@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use partyline_conference::{CodeMatch, Epoch, LeaveReason, MixId, Standing};
+use partyline_conference::{
+    CodeMatch, CommandAnswer, Epoch, LeaveReason, MixId, RosterEntry, Standing, Timestamp, WaitingEntry,
+};
 
 use crate::script::PlayNumber;
+use crate::wish::AskNumber;
 
 /// Something that is so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +24,31 @@ pub enum Fact {
     PinChecked(PinAnswer),
     /// Where the caller stands, as the CMS says; may be told any number of times.
     Standing(Standing),
+    /// The wall clock's time now, by which standings say when a conference ends. Told before each.
+    WallClock(Timestamp),
+    /// What became of a command; `None` where the CMS could not be reached.
+    CommandAnswered {
+        /// Which.
+        number: AskNumber,
+        /// The answer.
+        answer: Option<CommandAnswer>,
+    },
+    /// Who is in the conference, in order of entry; `None` where the store did not answer.
+    Roster {
+        /// The question.
+        number: AskNumber,
+        /// The answer.
+        entries: Option<Vec<RosterEntry>>,
+    },
+    /// Who waits to be let in, in order of arrival; `None` where the store did not answer.
+    Waiting {
+        /// The question.
+        number: AskNumber,
+        /// The answer.
+        entries: Option<Vec<WaitingEntry>>,
+    },
+    /// The caller spoke and was not heard, being muted.
+    SpokeWhileMuted,
     /// The leg is in this mix.
     Joined {
         /// The mix.

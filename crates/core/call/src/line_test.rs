@@ -210,7 +210,12 @@ impl Brain for LineTest {
             | Fact::Standing(_)
             | Fact::Joined { .. }
             | Fact::JoinFailed { .. }
-            | Fact::MixLost { .. } => {}
+            | Fact::MixLost { .. }
+            | Fact::WallClock(_)
+            | Fact::CommandAnswered { .. }
+            | Fact::Roster { .. }
+            | Fact::Waiting { .. }
+            | Fact::SpokeWhileMuted => {}
         }
     }
 

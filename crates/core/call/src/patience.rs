@@ -11,6 +11,18 @@ pub struct Patience {
     pub key_wait: Duration,
     /// For each further key of a command in the conference.
     pub command_key_wait: Duration,
+    /// For an answer to a command in the conference, or to a question about it.
+    pub command_max: Duration,
+    /// In a menu, before its keys are spoken; and again as long before it is left.
+    pub menu_wait: Duration,
+    /// Between one name and the next of a roll call that goes on by itself.
+    pub between_names: Duration,
+    /// For the longest that is spoken; only where its end is never told.
+    pub speech_max: Duration,
+    /// Between two reminders to who speaks and is muted.
+    pub muted_reminder_every: Duration,
+    /// Raised hands and waiting callers within this are told to a host at once.
+    pub gathering: Duration,
     /// Wrong codes and PINs in one call.
     pub wrong_max: u32,
     /// Prompts in one call that stay without an answer.
@@ -52,6 +64,12 @@ impl Default for Patience {
             first_key_wait: secs(10),
             key_wait: secs(5),
             command_key_wait: secs(4),
+            command_max: secs(8),
+            menu_wait: secs(10),
+            between_names: Duration::from_millis(1500),
+            speech_max: secs(180),
+            muted_reminder_every: secs(60),
+            gathering: secs(10),
             wrong_max: 3,
             silent_max: 3,
             entry_max: secs(180),

@@ -66,6 +66,8 @@ prompts! {
     StillWaiting => "still_waiting",
     /// The longest wait is over in a minute.
     WaitEndsSoon => "wait_ends_soon",
+    /// On hold until a host lets the caller in; and the reminder.
+    InWaitingRoom => "in_waiting_room",
     /// Connected with other early callers.
     InLobby => "in_lobby",
     /// The host has come; the wait is over.
@@ -308,6 +310,8 @@ prompts! {
     CallEndsSoon => "call_ends_soon",
     /// Deleted by a host.
     LeftDeleted => "left_deleted",
+    /// Not let in from the waiting room.
+    LeftTurnedAway => "left_turned_away",
     /// The conference ended.
     LeftConferenceEnded => "left_conference_ended",
     /// The longest wait is over.

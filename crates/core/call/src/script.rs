@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use partyline_conference::ConfereeId;
+
 use crate::prompt::Prompt;
 
 /// Names one play of a journey, so that its end can be told from another's.
@@ -13,6 +15,8 @@ pub struct PlayNumber(pub u64);
 pub enum Cue {
     /// A recording.
     Say(Prompt),
+    /// The name that a conferee has recorded.
+    Name(ConfereeId),
     /// Nothing, for this long.
     Pause(Duration),
     /// A tone.

@@ -1,8 +1,14 @@
 //! What a brain wants done.
 
-use partyline_conference::{ConfereeId, ConferenceCode, HostPin, LeaveReason, MixView, Refusal, RoomId};
+use partyline_conference::{
+    Command, ConfereeId, ConferenceCode, ConferenceId, HostPin, LeaveReason, MixView, Refusal, RoomId,
+};
 
 use crate::script::{PlayNumber, Script};
+
+/// Names a command or a question of a journey in its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct AskNumber(pub u64);
 
 /// Something to do. None waits for another: the shell begins each at once, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +62,31 @@ pub enum Wish {
     },
     /// Take the leg out of the mix that it is in or was being put into.
     LeaveMix,
+    /// Have the CMS carry out a command of the caller's: `Fact::CommandAnswered`.
+    Command {
+        /// Names it in the answer.
+        number: AskNumber,
+        /// The caller's room.
+        room: RoomId,
+        /// What should be.
+        command: Command,
+    },
+    /// Find out who is in the conference: `Fact::Roster`.
+    ReadRoster {
+        /// Names it in the answer.
+        number: AskNumber,
+        /// The conference.
+        conference: ConferenceId,
+    },
+    /// Find out who waits to be let in: `Fact::Waiting`.
+    ReadWaiting {
+        /// Names it in the answer.
+        number: AskNumber,
+        /// The room.
+        room: RoomId,
+    },
+    /// Have the caller hear everybody louder or less loud.
+    SetVolume(VolumeSteps),
     /// Tell the CMS that the caller has left, for good.
     Left(LeaveReason),
     /// Ask a line test server for steps: `Fact::Step`.
@@ -69,6 +100,32 @@ pub enum Wish {
         /// Whether what the leg measured belongs to it.
         is_measured: bool,
     },
+}
+
+/// How loud a caller hears, in steps from what comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct VolumeSteps(pub i8);
+
+impl VolumeSteps {
+    /// Less is hard to hear.
+    pub const MIN: Self = Self(-4);
+    /// More only distorts.
+    pub const MAX: Self = Self(2);
+    /// What one step is, in dB: little enough to find one's place, and enough to be heard.
+    const STEP_DB: i8 = 3;
+
+    /// How loud that is, from what comes.
+    #[must_use]
+    pub fn db(self) -> f32 {
+        f32::from(self.0 * Self::STEP_DB)
+    }
+
+    /// A step up or down; `None` where it goes no further.
+    #[must_use]
+    pub fn moved(self, steps: i8) -> Option<Self> {
+        let moved = Self(self.0.saturating_add(steps));
+        (Self::MIN..=Self::MAX).contains(&moved).then_some(moved)
+    }
 }
 
 /// How a call is refused that was not answered. Never as "this VRU takes no calls": carriers would take the

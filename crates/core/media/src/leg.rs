@@ -206,6 +206,11 @@ impl Leg {
         self.overlay.stop();
     }
 
+    /// Sets how loud everything but what is played privately is heard, in dB from what comes.
+    pub fn set_volume(&mut self, db: f32) {
+        self.overlay.set_volume(db);
+    }
+
     /// Sends the caller's own audio back while in no mix, or no longer.
     pub const fn set_echo(&mut self, echoes: bool) {
         self.echoes = echoes;

@@ -1,4 +1,4 @@
-//! The private player of a leg, over what it hears otherwise.
+//! The private player of a leg, over what it hears otherwise, at the volume that its caller likes.
 
 use partyline_audio::level::factor_of_db;
 use partyline_audio::mixing::{GainRamp, add};
@@ -20,6 +20,8 @@ pub(crate) struct Overlay {
     fading: Option<Player>,
     ducking: GainRamp,
     ducked_factor: f32,
+    /// How loud the caller wants the conference.
+    volume_factor: f32,
     limiter: Limiter,
 }
 
@@ -30,6 +32,7 @@ impl Overlay {
             fading: None,
             ducking: GainRamp::at(1.0),
             ducked_factor: factor_of_db(DUCKING_DB),
+            volume_factor: 1.0,
             limiter: Limiter::default(),
         }
     }
@@ -46,17 +49,24 @@ impl Overlay {
         }
     }
 
+    /// How loud everything but what is played privately is, from what comes.
+    pub(crate) fn set_volume(&mut self, db: f32) {
+        self.volume_factor = factor_of_db(db);
+    }
+
     /// Whether what is heard passes unchanged.
     pub(crate) fn is_idle(&self) -> bool {
         self.playing.is_none()
             && self.fading.is_none()
-            && self.ducking.factor() >= 1.0
+            && (self.ducking.factor() - 1.0).abs() < f32::EPSILON
+            && (self.volume_factor - 1.0).abs() < f32::EPSILON
             && self.limiter.gain() >= 1.0
     }
 
     /// Puts the player over a frame; tells what came to its end.
     pub(crate) fn apply(&mut self, frame: &mut Frame) -> Option<PlayId> {
-        let target = if self.playing.is_some() { self.ducked_factor } else { 1.0 };
+        let ducked = if self.playing.is_some() { self.ducked_factor } else { 1.0 };
+        let target = self.volume_factor * ducked;
         self.ducking.apply(frame, target, DUCKING_STEP);
         let mut sum = [0; FRAME_SAMPLES];
         add(&mut sum, frame);
@@ -128,6 +138,29 @@ mod tests {
         assert_eq!(heard[35], conference(35));
         assert_eq!(ended, [PlayId(1)]);
         assert!(overlay.is_idle());
+    }
+
+    #[test]
+    fn the_volume_moves_the_conference_and_not_what_is_played() {
+        let mut overlay = Overlay::new();
+        let mut level = |overlay: &mut Overlay| {
+            let mut heard = conference(0);
+            for index in 0..30 {
+                heard = conference(index);
+                overlay.apply(&mut heard);
+            }
+            tone_level_dbov(&heard, RATE_HZ, 500.0) - tone_level_dbov(&conference(0), RATE_HZ, 500.0)
+        };
+        overlay.set_volume(-6.0);
+        assert!((level(&mut overlay) + 6.0).abs() < 0.2);
+        assert!(!overlay.is_idle());
+        overlay.play(PlayId(1), clip(vec![8_000; 160 * 5]));
+        let mut silence = [0; FRAME_SAMPLES];
+        overlay.apply(&mut silence);
+        assert_eq!(silence, [8_000; FRAME_SAMPLES], "what is played is as loud as it is");
+        overlay.set_volume(0.0);
+        assert!(level(&mut overlay).abs() < 0.01);
+        assert!(overlay.is_idle(), "what comes passes unchanged again");
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub(crate) enum LegCommand {
     Play(PlayId, Player),
     Stop,
     Echo(bool),
+    Volume(f32),
     Attach { mix: MixKey, thread: usize, attachment: Attachment, reply: Reply },
     Detach(MixKey),
     Report(oneshot::Sender<LegReport>),

@@ -71,6 +71,11 @@ impl LegControl {
         self.command(LegCommand::Echo(echoes));
     }
 
+    /// Sets how loud the caller hears everything but what is played to them alone, in dB from what comes.
+    pub fn set_volume(&self, db: f32) {
+        self.command(LegCommand::Volume(db));
+    }
+
     /// What the leg has seen; `None` if it does not answer in time.
     pub async fn report(&self) -> Option<LegReport> {
         let (reply, answer) = oneshot::channel();

@@ -152,6 +152,7 @@ impl<'a, Io: MediaIo> World<'a, Io> {
                 LegCommand::Play(play, player) => leg.play(play, player),
                 LegCommand::Stop => leg.stop(),
                 LegCommand::Echo(echoes) => leg.set_echo(echoes),
+                LegCommand::Volume(db) => leg.set_volume(db),
                 LegCommand::Report(reply) => drop(reply.send(leg.report())),
                 LegCommand::Detach(key) => self.detach(place, key),
                 LegCommand::Attach { mix, thread, attachment, reply } => {

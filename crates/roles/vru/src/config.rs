@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use partyline_call::{Language, Patience};
+use partyline_call::{KeyMaps, Language, Patience};
 use partyline_codec::Codec;
 use partyline_conference::{ConferenceCode, RoomName, VruId};
 use partyline_rpc::Address;
@@ -61,6 +61,9 @@ pub struct Config {
     /// The language where the dialled number says none.
     #[serde(deserialize_with = "language")]
     pub language: Language,
+    /// What callers' keys mean.
+    #[serde(skip)]
+    pub keys: KeyMaps,
     /// What is dialled, and what answers. Other numbers reach conferencing; other digits of a code's length are a code.
     pub numbers: BTreeMap<String, DialledNumber>,
     /// Networks of trunks: their wrong codes count per caller's number and number dialled, not per address.
@@ -96,6 +99,7 @@ impl Default for Config {
             session: Some(SessionRules::default()),
             half_open_max: 500,
             language: Language::English,
+            keys: KeyMaps::default(),
             numbers: BTreeMap::new(),
             trusted_sources: Vec::new(),
             trunks: Vec::new(),

@@ -168,6 +168,8 @@ impl PromptLibrary {
                     }
                     steps.push(self.clip(language, prompt).map_or(Step::Silence(MISSING), Step::Clip));
                 }
+                // Recorded names are not kept yet: nobody is said to have one.
+                Cue::Name(_) => steps.push(Step::Silence(MISSING)),
                 Cue::Pause(pause) => steps.push(Step::Silence(pause)),
                 Cue::Tone { frequency_hz, duration } => {
                     steps.push(Step::Tone {

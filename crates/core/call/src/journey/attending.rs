@@ -1,14 +1,19 @@
 //! After entry: the caller waits, talks in a lobby, or confers; the keypad; the loss of a mix.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use partyline_conference::{ConfereeId, ConferenceId, Epoch, LeaveReason, MixId, MixView, Role, Standing};
 
+use super::asks::Asks;
+use super::menus::OpenMenu;
+use super::news::Due;
+use super::told::{Placed, Seat};
 use super::{Journey, Stage};
-use crate::keypad::Keypad;
+use crate::keypad::{Keypad, Menu};
 use crate::prompt::Prompt;
-use crate::script::Script;
-use crate::wish::{Ending, Wish};
+use crate::script::{Cue, Script};
+use crate::wish::{Ending, VolumeSteps, Wish};
 
 /// The first wait before the CMS is asked again for a mix that failed; doubles up to the next.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
@@ -21,7 +26,15 @@ pub(super) struct Attending {
     place: Place,
     pub(super) keypad: Keypad,
     /// As the CMS has told it; `None` before there is a conference.
-    role: Option<Role>,
+    pub(super) seat: Option<Seat>,
+    /// The menu over the mix.
+    pub(super) open: Option<OpenMenu>,
+    /// What was asked and not answered yet.
+    pub(super) asks: Asks,
+    /// What is to be told once nothing else is spoken.
+    pub(super) news: VecDeque<Vec<Cue>>,
+    pub(super) due: Due,
+    pub(super) volume: VolumeSteps,
     /// The conference whose entry was spoken of.
     conference: Option<ConferenceId>,
     has_waited: bool,
@@ -37,6 +50,7 @@ enum Place {
     /// Let in, and nothing done yet.
     Entering,
     Held {
+        waits: Waits,
         remind_at: Instant,
     },
     InMix {
@@ -44,6 +58,29 @@ enum Place {
         epoch: Epoch,
         link: Link,
     },
+}
+
+/// What a caller on hold waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waits {
+    ForHost,
+    ToBeLetIn,
+}
+
+impl Waits {
+    const fn told(self) -> Prompt {
+        match self {
+            Self::ForHost => Prompt::WaitingForHost,
+            Self::ToBeLetIn => Prompt::InWaitingRoom,
+        }
+    }
+
+    const fn reminder(self) -> Prompt {
+        match self {
+            Self::ForHost => Prompt::StillWaiting,
+            Self::ToBeLetIn => Prompt::InWaitingRoom,
+        }
+    }
 }
 
 /// Whether the leg is in its mix.
@@ -64,7 +101,12 @@ impl Attending {
         Self {
             place: Place::Entering,
             keypad: Keypad::new(command_key_wait),
-            role: None,
+            seat: None,
+            open: None,
+            asks: Asks::default(),
+            news: VecDeque::new(),
+            due: Due::default(),
+            volume: VolumeSteps::default(),
             conference: None,
             has_waited: false,
             lobby_told: false,
@@ -73,17 +115,32 @@ impl Attending {
         }
     }
 
+    /// There is no conference (any more): the caller waits.
+    fn stand_up(&mut self) {
+        self.has_waited = true;
+        self.seat = None;
+        self.open = None;
+        self.news.clear();
+        self.due = Due::default();
+    }
+
     pub(super) const fn is_in_mix(&self) -> bool {
         matches!(self.place, Place::InMix { .. })
     }
 
-    pub(super) const fn is_placed(&self) -> bool {
-        self.role.is_some()
-    }
-
     /// Who waits has the keys of a participant.
     pub(super) fn role(&self) -> Role {
-        self.role.unwrap_or(Role::Participant)
+        self.seat.as_ref().map_or(Role::Participant, Seat::role)
+    }
+
+    /// Whether something is about to be said: to keys that were begun, or to an answer.
+    pub(super) fn awaits(&self) -> bool {
+        self.keypad.is_begun() || self.asks.deadline().is_some()
+    }
+
+    /// Whose keys are in force.
+    pub(super) fn menu(&self) -> Menu {
+        self.open.as_ref().map_or(Menu::Conference, OpenMenu::menu)
     }
 
     /// Whether music belongs behind what is spoken.
@@ -107,13 +164,25 @@ impl Journey {
     /// The standing, told for the first time or again.
     pub(super) fn stand(&mut self, now: Instant, standing: Standing) {
         match standing {
-            Standing::Held | Standing::InWaitingRoom => self.hold(now),
+            Standing::Held => self.hold(now, Waits::ForHost),
+            Standing::InWaitingRoom => self.hold(now, Waits::ToBeLetIn),
             Standing::ConnectedForNow(mix) => self.connect_for_now(now, mix),
-            Standing::Placed { conference, conferee, role, is_alone, music, mix, .. } => {
-                self.set_role(role);
+            Standing::Placed {
+                conference,
+                conferee,
+                role,
+                is_alone,
+                music,
+                is_locked,
+                controls,
+                mix,
+                ..
+            } => {
                 self.enter_mix(now, mix, Some(conferee));
                 self.set_alone_music(is_alone && music);
                 self.welcome(conference, is_alone);
+                let placed = Placed { conference, conferee, role, is_locked, music, controls };
+                self.take_seat(now, &placed);
             }
             Standing::Refused(refusal) => {
                 self.drop_mix();
@@ -141,33 +210,27 @@ impl Journey {
         }
     }
 
-    fn set_role(&mut self, role: Role) {
-        if let Some(attending) = self.attending() {
-            attending.role = Some(role);
-        }
-    }
-
     fn drop_mix(&mut self) {
         if self.attending().is_some_and(|attending| attending.is_in_mix()) {
             self.wish(Wish::LeaveMix);
         }
     }
 
-    fn hold(&mut self, now: Instant) {
+    fn hold(&mut self, now: Instant, waits: Waits) {
         let remind_at = now + self.patience.reminder_every;
         let Some(attending) = self.attending() else {
             return;
         };
-        if let Place::Held { .. } = attending.place {
+        if matches!(&attending.place, Place::Held { waits: so_far, .. } if *so_far == waits) {
             return;
         }
         let was_in_mix = attending.is_in_mix();
-        attending.has_waited = true;
-        attending.place = Place::Held { remind_at };
+        attending.stand_up();
+        attending.place = Place::Held { waits, remind_at };
         if was_in_mix {
             self.wish(Wish::LeaveMix);
         }
-        self.play(Script::say([Prompt::WaitingForHost]));
+        self.play(Script::say([waits.told()]));
     }
 
     fn connect_for_now(&mut self, now: Instant, mix: MixView) {
@@ -175,7 +238,7 @@ impl Journey {
         let Some(attending) = self.attending() else {
             return;
         };
-        attending.has_waited = true;
+        attending.stand_up();
         if !std::mem::replace(&mut attending.lobby_told, true) {
             self.play(Script::say([Prompt::InLobby]));
         }
@@ -280,7 +343,8 @@ impl Journey {
 
     /// What was spoken is over: back to the music, where there is any.
     pub(super) fn prompt_over_mix_ended(&mut self) {
-        if self.attending().is_some_and(|attending| attending.has_music()) {
+        let plays = self.player.plays();
+        if self.attending().is_some_and(|attending| !plays && attending.has_music()) {
             self.play(Script::music());
         }
     }
@@ -291,13 +355,15 @@ impl Journey {
             return;
         };
         let pressed = attending.keypad.tick(now);
+        let is_unanswered = attending.asks.give_up(now);
+        let is_left_alone = attending.open.as_ref().is_some_and(|menu| menu.alone_at <= now);
         let mut said = None;
         let mut retries = false;
         let mut gives_up = false;
         match &mut attending.place {
-            Place::Held { remind_at } if *remind_at <= now => {
+            Place::Held { waits, remind_at } if *remind_at <= now => {
                 *remind_at = now + patience.reminder_every;
-                said = Some(Prompt::StillWaiting);
+                said = Some(waits.reminder());
             }
             Place::InMix { link: Link::Down { since, is_told, retry_at, retry_wait }, .. } => {
                 if retry_at.is_some_and(|at| at <= now) {
@@ -316,7 +382,7 @@ impl Journey {
         }
         if attending.wait_warning().is_some_and(|at| at <= now) {
             attending.wait_warned_at = None;
-            if let Place::Held { remind_at } = &mut attending.place {
+            if let Place::Held { remind_at, .. } = &mut attending.place {
                 *remind_at = now + patience.reminder_every;
             }
             said = Some(Prompt::WaitEndsSoon);
@@ -331,6 +397,13 @@ impl Journey {
         if let Some(prompt) = said {
             self.play(Script::say([prompt]));
         }
+        self.tell_what_is_due(now);
+        if is_unanswered {
+            self.answer_key(now, Prompt::TryAgain);
+        }
+        if is_left_alone {
+            self.menu_left_alone(now);
+        }
         self.pressed(now, pressed);
     }
 }
@@ -344,13 +417,15 @@ impl Attending {
     /// When `attending_timed_out` is due.
     pub(super) fn deadline_in(&self, told_after: Duration, lost_max: Duration) -> Option<Instant> {
         let of_place = match &self.place {
-            Place::Held { remind_at } => Some(*remind_at),
+            Place::Held { remind_at, .. } => Some(*remind_at),
             Place::InMix { link: Link::Down { since, is_told, retry_at, .. }, .. } => {
                 let next = *since + if *is_told { lost_max } else { told_after };
                 Some(retry_at.map_or(next, |retry| retry.min(next)))
             }
             Place::InMix { link: Link::Up, .. } | Place::Entering => None,
         };
-        [of_place, self.wait_warning(), self.keypad.deadline()].into_iter().flatten().min()
+        let of_menu = self.open.as_ref().map(|menu| menu.alone_at);
+        let of_keys = [self.keypad.deadline(), of_menu, self.asks.deadline(), self.due.deadline()];
+        [of_place, self.wait_warning()].into_iter().chain(of_keys).flatten().min()
     }
 }

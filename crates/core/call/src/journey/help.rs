@@ -6,13 +6,13 @@ use partyline_conference::Role;
 
 use crate::keypad::{KeyCommand, KeyMap, Menu};
 use crate::language::Language;
-use crate::script::{Cue, Script};
+use crate::script::Cue;
 
 /// Between one command and the next.
 const BETWEEN: Duration = Duration::from_millis(300);
 
 /// All that a role has in a menu.
-pub(super) fn keys_of_menu(map: &KeyMap, menu: Menu, role: Role, language: Language) -> Script {
+pub(super) fn keys_of_menu(map: &KeyMap, menu: Menu, role: Role, language: Language) -> Vec<Cue> {
     let mut cues = Vec::new();
     let mut last = None;
     for binding in map.of(menu, role) {
@@ -26,14 +26,13 @@ pub(super) fn keys_of_menu(map: &KeyMap, menu: Menu, role: Role, language: Langu
         }
         cues.extend(keys_of(map, menu, binding.command, language));
     }
-    Script { cues, repeats: false }
+    cues
 }
 
 /// What means something to a caller who waits.
-pub(super) fn keys_of_waiting(map: &KeyMap, language: Language) -> Script {
+pub(super) fn keys_of_waiting(map: &KeyMap, language: Language) -> Vec<Cue> {
     let commands = KeyCommand::ALL.iter().filter(|command| command.is_for_waiting());
-    let cues = commands.flat_map(|command| keys_of(map, Menu::Conference, *command, language)).collect();
-    Script { cues, repeats: false }
+    commands.flat_map(|command| keys_of(map, Menu::Conference, *command, language)).collect()
 }
 
 /// "To unmute yourself, press: pound, six"; nothing where the map has no keys for it.

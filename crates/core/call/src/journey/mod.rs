@@ -7,16 +7,24 @@
 //! and hears what there is to say over it.
 
 mod arrival;
+mod asks;
 mod attending;
+mod becoming_host;
 mod commands;
 mod help;
 mod limits;
+mod menus;
+mod news;
+mod roll_call;
+mod told;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use partyline_conference::{CodeMatch, ConferenceCode, HostPin, LeaveReason, Refusal, RoomId, Standing};
+use partyline_conference::{
+    CodeMatch, ConferenceCode, HostPin, LeaveReason, Refusal, RoomId, Standing, Timestamp,
+};
 
 use crate::Brain;
 use crate::entry::Entry;
@@ -61,6 +69,10 @@ pub struct Journey {
     /// Those of the room's account, once a code selected it.
     keys: Arc<KeyMap>,
     only_room: Option<RoomId>,
+    /// The room that the code selected.
+    room: Option<RoomId>,
+    /// The wall clock's time as it was told last, and when.
+    wall_clock: Option<(Timestamp, Instant)>,
     stage: Stage,
     media: Media,
     /// Keys pressed while a code is looked up: callers who know the way key a PIN before they are asked.
@@ -140,6 +152,8 @@ impl Journey {
             keys: key_maps.usual(),
             key_maps,
             only_room: None,
+            room: None,
+            wall_clock: None,
             stage: Stage::Over,
             media: Media::Unanswered,
             typed_ahead: String::new(),
@@ -323,8 +337,24 @@ impl Brain for Journey {
                     self.play_ended(now);
                 }
             }
+            Fact::CodeChecked(answer) if self.is_attending() => self.host_code_checked(now, answer),
             Fact::CodeChecked(answer) => self.code_checked(now, answer),
+            Fact::PinChecked(answer) if self.is_attending() => self.host_pin_checked(now, answer),
             Fact::PinChecked(answer) => self.pin_checked(now, answer),
+            Fact::WallClock(at) => self.wall_clock = Some((at, now)),
+            Fact::CommandAnswered { number, answer } => {
+                self.command_answered(now, number, answer);
+                self.after_answer(now);
+            }
+            Fact::Roster { number, entries } => {
+                self.roster_read(now, number, entries);
+                self.after_answer(now);
+            }
+            Fact::Waiting { number, entries } => {
+                self.waiting_read(now, number, entries);
+                self.after_answer(now);
+            }
+            Fact::SpokeWhileMuted => self.spoke_while_muted(now),
             Fact::Standing(standing) => self.standing(now, standing),
             Fact::Joined { mix, epoch } => self.joined(mix, epoch),
             Fact::JoinFailed { mix, epoch } => self.join_failed(now, mix, epoch),
@@ -380,6 +410,10 @@ impl Journey {
         }
     }
 
+    const fn is_attending(&self) -> bool {
+        matches!(self.stage, Stage::Attending(_))
+    }
+
     fn play_ended(&mut self, now: Instant) {
         match &mut self.stage {
             Stage::Asking { entry, deadline, .. } if entry.is_empty() => {
@@ -389,7 +423,7 @@ impl Journey {
                 let ending = *ending;
                 self.hang_up(ending);
             }
-            Stage::Attending(_) => self.prompt_over_mix_ended(),
+            Stage::Attending(_) => self.speech_over(now),
             Stage::Checking { .. }
             | Stage::CheckingPin { .. }
             | Stage::Delaying { .. }
@@ -457,9 +491,8 @@ fn prompt_of_leaving(reason: LeaveReason) -> Option<Vec<Prompt>> {
     match reason {
         LeaveReason::HungUp | LeaveReason::NoRtp | LeaveReason::Shutdown => None,
         LeaveReason::Keys => Some(vec![]),
-        LeaveReason::Deleted | LeaveReason::Dropped | LeaveReason::TurnedAway => {
-            Some(vec![Prompt::LeftDeleted])
-        }
+        LeaveReason::Deleted | LeaveReason::Dropped => Some(vec![Prompt::LeftDeleted]),
+        LeaveReason::TurnedAway => Some(vec![Prompt::LeftTurnedAway]),
         LeaveReason::ConferenceEnded => Some(vec![Prompt::LeftConferenceEnded]),
         LeaveReason::WaitedTooLong => Some(vec![Prompt::LeftWaitedTooLong]),
         LeaveReason::CallTooLong => Some(vec![Prompt::LeftCallTooLong]),

@@ -4,7 +4,10 @@
 
 mod conference;
 mod entry;
+mod keys;
 mod ladders;
 mod maps;
+mod menus;
+mod news;
 mod prompts;
 mod world;

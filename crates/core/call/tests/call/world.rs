@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use partyline_call::{
-    Arrival, Brain, CodeAnswer, Cue, Fact, Journey, Language, LineTest, Patience, PlayNumber, Wish,
+    Arrival, AskNumber, Brain, CodeAnswer, Cue, Fact, Journey, Language, LineTest, Patience, PlayNumber, Wish,
 };
 use partyline_conference::{
-    AccountId, CodeMatch, ConfereeId, ConfereeState, ConferenceCode, ConferenceId, Controls, Epoch,
-    LeaveReason, MixId, MixKind, MixView, MixerId, Order, Role, RoomId, Standing,
+    AccountId, AttendanceId, CodeMatch, Command, CommandAnswer, ConfereeId, ConfereeState, ConferenceCode,
+    ConferenceId, Controls, Epoch, LeaveReason, MixId, MixKind, MixView, MixerId, Mute, Order, Role, RoomId,
+    RoomVersion, RosterEntry, Standing, WaitingEntry,
 };
 
 pub(crate) struct World {
@@ -115,6 +116,75 @@ impl World {
             .unwrap_or_default()
     }
 
+    /// Whether any timer runs.
+    pub(crate) fn waits_for_anything(&self) -> bool {
+        self.brain.poll_timeout().is_some()
+    }
+
+    /// The command that was asked for last.
+    pub(crate) fn last_command(&self) -> Option<(AskNumber, Command)> {
+        self.wishes.iter().rev().find_map(|wish| match wish {
+            Wish::Command { number, command, .. } => Some((*number, command.clone())),
+            _ => None,
+        })
+    }
+
+    /// The CMS answers the last command.
+    pub(crate) fn answered(&mut self, answer: Option<CommandAnswer>) {
+        let (number, _) = self.last_command().expect("a command was asked for");
+        self.tell(Fact::CommandAnswered { number, answer });
+    }
+
+    pub(crate) fn done(&mut self) {
+        self.answered(Some(Ok(())));
+    }
+
+    /// These keys ask for this, and what is said when it is done.
+    pub(crate) fn asks(&mut self, keys: &str, wanted: &Command) -> String {
+        let before = self.count(|wish| matches!(wish, Wish::Command { .. }));
+        self.keys(keys);
+        assert_eq!(self.count(|wish| matches!(wish, Wish::Command { .. })), before + 1, "{}", self.ladder);
+        assert_eq!(self.last_command().map(|(_, command)| command).as_ref(), Some(wanted), "{keys}");
+        self.done();
+        self.last_said()
+    }
+
+    /// What is said of these keys.
+    pub(crate) fn says(&mut self, keys: &str) -> String {
+        self.keys(keys);
+        self.last_said()
+    }
+
+    /// The store answers the last question for the roster.
+    pub(crate) fn roster(&mut self, entries: Vec<RosterEntry>) {
+        let number = self.wishes.iter().rev().find_map(|wish| match wish {
+            Wish::ReadRoster { number, .. } => Some(*number),
+            _ => None,
+        });
+        self.tell(Fact::Roster { number: number.expect("the roster was asked for"), entries: Some(entries) });
+    }
+
+    /// The store answers the last question for who waits.
+    pub(crate) fn waiting(&mut self, entries: Vec<WaitingEntry>) {
+        let number = self.wishes.iter().rev().find_map(|wish| match wish {
+            Wish::ReadWaiting { number, .. } => Some(*number),
+            _ => None,
+        });
+        self.tell(Fact::Waiting { number: number.expect("who waits was asked for"), entries: Some(entries) });
+    }
+
+    /// A conferee of this role, who has heard what there was to say at first.
+    pub(crate) fn conferring(role: Role) -> Self {
+        let mut world = Self::admitted(seated(role, |_| ()));
+        world.tell(Fact::Joined { mix: mix(1).mix, epoch: mix(1).epoch });
+        world
+    }
+
+    /// Told the standing again, with these changes.
+    pub(crate) fn told(&mut self, role: Role, change: impl FnOnce(&mut Seated)) {
+        self.tell(Fact::Standing(seated(role, change)));
+    }
+
     pub(crate) fn count(&self, is_counted: impl Fn(&Wish) -> bool) -> usize {
         self.wishes.iter().filter(|wish| is_counted(wish)).count()
     }
@@ -137,6 +207,51 @@ impl World {
         let mut world = Self::admitted(placed(1, false));
         world.tell(Fact::Joined { mix: mix(1).mix, epoch: mix(1).epoch });
         world
+    }
+}
+
+/// What of a standing keys go by.
+pub(crate) struct Seated {
+    pub(crate) is_locked: bool,
+    pub(crate) music: bool,
+    pub(crate) controls: Controls,
+}
+
+pub(crate) const ME: ConfereeId = ConfereeId::from_bits(77);
+
+pub(crate) fn seated(role: Role, change: impl FnOnce(&mut Seated)) -> Standing {
+    let is_host = role == Role::Host;
+    let controls = Controls { may_unmute: true, may_roll_call: is_host, ..Controls::default() };
+    let mut seated = Seated { is_locked: false, music: false, controls };
+    change(&mut seated);
+    let mix = mix(1);
+    Standing::Placed {
+        conference: ConferenceId::from_bits(1),
+        conferee: ME,
+        order: Order(1),
+        role,
+        state: ConfereeState::Joined,
+        is_alone: false,
+        music: seated.music,
+        is_locked: seated.is_locked,
+        controls: seated.controls,
+        mix,
+    }
+}
+
+/// A conferee of this order of entry.
+pub(crate) fn conferee(order: u32) -> RosterEntry {
+    RosterEntry {
+        conferee: ConfereeId::from_bits(if order == 1 { 77 } else { u128::from(order) }),
+        attendance: AttendanceId::from_bits(1000 + u128::from(order)),
+        order: Order(order),
+        role: if order == 1 { Role::Host } else { Role::Participant },
+        state: ConfereeState::Joined,
+        mute: Mute::None,
+        hand_raised_at: None,
+        caller_number: format!("55{order}"),
+        has_name: false,
+        voice_version: RoomVersion::default(),
     }
 }
 
@@ -227,6 +342,7 @@ fn cues(cues: &[Cue]) -> String {
         .iter()
         .map(|cue| match cue {
             Cue::Say(prompt) => prompt.to_string(),
+            Cue::Name(conferee) => format!("<name of {}>", conferee.bits()),
             Cue::Pause(pause) => format!("({} ms)", pause.as_millis()),
             Cue::Tone { frequency_hz, duration } => {
                 format!("<{frequency_hz} Hz {} ms>", duration.as_millis())

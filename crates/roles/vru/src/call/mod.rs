@@ -7,6 +7,7 @@
 
 mod attendance;
 mod checks;
+mod commands;
 mod line_test;
 mod mix_link;
 mod quality;
@@ -185,7 +186,10 @@ impl Call {
         let patience = shared.config.patience;
         let brain: Box<dyn Brain> = match service.application {
             Application::Linetest => Box::new(LineTest::new(now(), patience, service.language)),
-            Application::Conferencing => Box::new(Journey::new(now(), patience, service.arrival.clone())),
+            Application::Conferencing => {
+                let journey = Journey::new(now(), patience, service.arrival.clone());
+                Box::new(journey.with_keys(shared.config.keys.clone()).speaking(service.language))
+            }
         };
         let link = MixLink::new(shared.config.id.clone(), shared.mixers.clone(), shared.config.waits.mixer());
         Self {
@@ -312,6 +316,7 @@ impl Call {
             Input::Check(fact) => Some(fact),
             Input::Told(Some(told)) => {
                 self.ticket = told.ticket;
+                self.brain.handle_fact(now(), commands::wall_clock());
                 Some(Fact::Standing(told.standing))
             }
             Input::Told(None) => {

@@ -69,6 +69,14 @@ impl Call {
                     attendance.joined(None);
                 }
             }
+            Wish::Command { number, room, command } => self.command(number, room, command),
+            Wish::ReadRoster { number, conference } => self.read_roster(number, conference),
+            Wish::ReadWaiting { number, room } => self.read_waiting(number, room),
+            Wish::SetVolume(volume) => {
+                if let Some((leg, _)) = &self.leg {
+                    leg.set_volume(volume.db());
+                }
+            }
             Wish::Left(reason) => self.left(reason).await,
             Wish::StartLineTest => self.start_line_test(),
             Wish::SetEcho(echoes) => {
