@@ -11,7 +11,7 @@ use partyline_udp::{OpenPairError, PortPairs};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::counts::EngineStats;
-use crate::inbox::{LegCommand, LegInbox};
+use crate::inbox::{LegCommand, LegInbox, Reply};
 use crate::leg_control::{ANSWER_MAX, LegControl};
 use crate::link::{Command, ThreadLink};
 use crate::shared::{MixPlace, Shared};
@@ -151,9 +151,26 @@ impl Engine {
     /// [`EngineError`] where the leg or mix is unknown or the mix is full.
     pub async fn attach(&self, leg: LegId, mix: MixKey, attachment: Attachment) -> Result<(), EngineError> {
         let thread = self.shared.thread_of(mix).ok_or(EngineError::NoMix)?;
+        self.ask_leg(leg, |reply| LegCommand::Attach { mix, thread, attachment, reply }).await
+    }
+
+    /// Changes how a leg is attached to the mix that it is in. It is moved nowhere: answers `NoMix` where it is in
+    /// another one, or in none (any more).
+    ///
+    /// # Errors
+    /// [`EngineError`]; nothing was changed then.
+    pub async fn adjust(&self, leg: LegId, mix: MixKey, attachment: Attachment) -> Result<(), EngineError> {
+        self.ask_leg(leg, |reply| LegCommand::Adjust { mix, attachment, reply }).await
+    }
+
+    async fn ask_leg(
+        &self,
+        leg: LegId,
+        command: impl FnOnce(Reply) -> LegCommand,
+    ) -> Result<(), EngineError> {
         let inbox = self.shared.inbox(leg).ok_or(EngineError::NoLeg)?;
         let (reply, answer) = oneshot::channel();
-        if !inbox.push(LegCommand::Attach { mix, thread, attachment, reply }) {
+        if !inbox.push(command(reply)) {
             if inbox.is_closed() {
                 return Err(EngineError::NoLeg);
             }

@@ -28,6 +28,7 @@ pub(crate) enum LegCommand {
     Echo(bool),
     Volume(f32),
     Attach { mix: MixKey, thread: usize, attachment: Attachment, reply: Reply },
+    Adjust { mix: MixKey, attachment: Attachment, reply: Reply },
     Detach(MixKey),
     Report(oneshot::Sender<LegReport>),
 }

@@ -154,6 +154,9 @@ impl<'a, Io: MediaIo> World<'a, Io> {
                 LegCommand::Echo(echoes) => leg.set_echo(echoes),
                 LegCommand::Volume(db) => leg.set_volume(db),
                 LegCommand::Report(reply) => drop(reply.send(leg.report())),
+                LegCommand::Adjust { mix, attachment, reply } => {
+                    answer(reply, self.adjust(place, mix, attachment));
+                }
                 LegCommand::Detach(key) => self.detach(place, key),
                 LegCommand::Attach { mix, thread, attachment, reply } => {
                     let destination = Destination { mix, attachment, reply, left: None };
@@ -281,6 +284,12 @@ impl<'a, Io: MediaIo> World<'a, Io> {
         {
             self.keep(*traveller);
         }
+    }
+
+    fn adjust(&mut self, place: usize, key: MixKey, attachment: Attachment) -> Result<(), EngineError> {
+        let mix = self.desk.legs[place].mix.filter(|mix| self.mixes[*mix].key == key);
+        let mix = &mut self.mixes[mix.ok_or(EngineError::NoMix)?].mix;
+        mix.attach(seat_of(place), attachment).map_err(|_| EngineError::MixFull)
     }
 
     fn detach(&mut self, place: usize, key: MixKey) {

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
-use partyline_conference::{AttendanceId, ConfereeId, Epoch, IdError, MixId, Timestamp, VruId};
+use partyline_conference::{AttendanceId, ConfereeId, Epoch, IdError, MixId, RoomVersion, Timestamp, VruId};
 
 /// How long a ticket may be used: longer than any join takes, shorter than a stolen one is worth.
 pub const TICKET_LIFE: Duration = Duration::from_secs(60);
@@ -18,11 +18,11 @@ pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(30);
 
 /// Signed before the fields, so that this signature can never pass for one of another use.
 const DOMAIN: &[u8] = b"partyline join ticket 1\0";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const KEY_ID_BYTES: usize = 4;
 const SIGNATURE_BYTES: usize = 64;
-/// Version, key, mix, epoch, attendance, leg name, expiry, length of the VRU's name.
-const FIXED_BYTES: usize = 1 + KEY_ID_BYTES + 16 + 8 + 16 + 16 + 8 + 1;
+/// Version, key, mix, epoch, attendance, leg name, muted, voice version, expiry, length of the VRU's name.
+const FIXED_BYTES: usize = 1 + KEY_ID_BYTES + 16 + 8 + 16 + 16 + 1 + 8 + 8 + 1;
 
 /// What `Leave` will name: the conferee's identifier, or the attendance's in a lobby. 128 bits, unique either way.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +73,10 @@ pub struct Ticket {
     pub leg_name: LegName,
     /// The VRU that has the call.
     pub vru: VruId,
+    /// Whether the caller is muted.
+    pub is_muted: bool,
+    /// The version of what it says of that: an older word than the mixer has changes nothing.
+    pub voice_version: RoomVersion,
     /// When it ends.
     pub expires_at: Timestamp,
 }
@@ -210,6 +214,8 @@ fn encode(ticket: &Ticket, key: KeyId) -> Vec<u8> {
     bytes.extend_from_slice(&ticket.epoch.0.to_be_bytes());
     bytes.extend_from_slice(&ticket.attendance.bits().to_be_bytes());
     bytes.extend_from_slice(&ticket.leg_name.0.bits().to_be_bytes());
+    bytes.push(u8::from(ticket.is_muted));
+    bytes.extend_from_slice(&ticket.voice_version.0.to_be_bytes());
     bytes.extend_from_slice(&ticket.expires_at.0.to_be_bytes());
     bytes.push(u8::try_from(vru.len()).expect("a name has at most 64 bytes"));
     bytes.extend_from_slice(vru);
@@ -227,13 +233,16 @@ fn decode(fields: &[u8]) -> Option<Ticket> {
     let epoch = Epoch(u64::from_be_bytes(take(rest)?));
     let attendance = AttendanceId::from_bits(u128::from_be_bytes(take(rest)?));
     let leg_name = LegName(AttendanceId::from_bits(u128::from_be_bytes(take(rest)?)));
+    let [is_muted] = take::<1>(rest)?;
+    let voice_version = RoomVersion(u64::from_be_bytes(take(rest)?));
     let expires_at = Timestamp(i64::from_be_bytes(take(rest)?));
     let [vru_bytes] = take::<1>(rest)?;
     if rest.len() != usize::from(vru_bytes) {
         return None;
     }
     let vru = VruId::new(std::str::from_utf8(rest).ok()?).ok()?;
-    Some(Ticket { mix, epoch, attendance, leg_name, vru, expires_at })
+    let is_muted = is_muted != 0;
+    Some(Ticket { mix, epoch, attendance, leg_name, vru, is_muted, voice_version, expires_at })
 }
 
 #[cfg(test)]
@@ -251,6 +260,8 @@ mod tests {
             attendance: AttendanceId::from_bits(3),
             leg_name: ConfereeId::from_bits(4).into(),
             vru: VruId::new("vru-1").unwrap(),
+            is_muted: true,
+            voice_version: RoomVersion(5),
             expires_at: NOW.after(TICKET_LIFE),
         }
     }

@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 
 use crate::records::{
     Attempt, ConferenceFilter, ConferenceRecord, InterfaceServerLease, MixerLease, NewRoom, Retention,
-    RoomChanges, RoomSummary, StoredTrunk, VruLease,
+    RoomChanges, RoomSummary, StoredTrunk, VoiceChange, VruLease,
 };
 
 /// The database did not do what was asked.
@@ -151,6 +151,13 @@ pub trait Store: StoreReader {
 
     /// The attendances of conferees, which never change; unknown ones are left out.
     async fn attendances_of(&self, conferees: &[ConfereeId]) -> Result<Vec<AttendanceId>, StoreError>;
+
+    /// Whose voice in a conference was changed in this version of the room or later, placed conferees included.
+    async fn voices(
+        &self,
+        conference: ConferenceId,
+        since: RoomVersion,
+    ) -> Result<Vec<VoiceChange>, StoreError>;
 
     /// The first answer to a command, if it was given before.
     async fn answered_command(&self, id: CommandId) -> Result<Option<CommandAnswer>, StoreError>;

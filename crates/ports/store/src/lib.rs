@@ -42,6 +42,6 @@ pub use keys::{LookupKey, LookupKeys, LookupKeysError};
 pub use open::OpenError;
 pub use records::{
     Attempt, ConfereeRecord, ConferenceFilter, ConferenceRecord, InterfaceServerLease, MixerLease, NewRoom,
-    Retention, RoomChanges, RoomSummary, StoredTrunk, VruLease,
+    Retention, RoomChanges, RoomSummary, StoredTrunk, VoiceChange, VruLease,
 };
 pub use sqlite::SqliteStore;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use partyline_conference::{
-    Announce, AttemptId, CallQuality, ConfereeId, ConferenceCode, ConferenceId, EntryPolicy, Epoch,
-    HostLeaves, HostPin, InterfaceServerId, LockScope, MixId, MixerClass, MixerId, Order, Refusal, Role,
-    Room, RoomId, RoomName, ServiceName, Timestamp, TrunkName, VruId,
+    Announce, AttemptId, AttendanceId, CallQuality, ConfereeId, ConferenceCode, ConferenceId, EntryPolicy,
+    Epoch, HostLeaves, HostPin, InterfaceServerId, LockScope, MixId, MixerClass, MixerId, Order, Refusal,
+    Role, Room, RoomId, RoomName, RoomVersion, ServiceName, Timestamp, TrunkName, VruId,
 };
 use partyline_trunk::{DocumentError, TrunkSettings};
 
@@ -143,6 +143,17 @@ pub struct ConfereeRecord {
     pub leave_reason: Option<String>,
     /// How the call sounded, once its VRU has said so.
     pub quality: Option<CallQuality>,
+}
+
+/// Whether a conferee may be heard, since a version of the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VoiceChange {
+    /// Their attendance.
+    pub attendance: AttendanceId,
+    /// Whether they are silent.
+    pub is_muted: bool,
+    /// The version in which it was last changed.
+    pub version: RoomVersion,
 }
 
 /// A refused try.

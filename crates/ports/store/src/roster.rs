@@ -1,9 +1,12 @@
 //! Who is in a conference, who waits to be let in, and who a conferee is.
 
-use partyline_conference::{AttendanceId, ConfereeId, ConferenceId, RoomId, RosterEntry, WaitingEntry};
+use partyline_conference::{
+    AttendanceId, ConfereeId, ConferenceId, RoomId, RoomVersion, RosterEntry, WaitingEntry,
+};
 
 use crate::contract::StoreError;
 use crate::db::{Connection, LIST_MAX, Row, WithList, padded, values};
+use crate::records::VoiceChange;
 use crate::rows;
 
 /// Who has joined a conference, or is absent, in order of entry.
@@ -54,6 +57,30 @@ pub(crate) async fn waiting(db: &mut Connection<'_>, room: RoomId) -> Result<Vec
                 attendance: row.read("id")?,
                 arrived_at: row.read("arrived_at")?,
                 caller_number: row.read("caller_number")?,
+            })
+        })
+        .collect()
+}
+
+/// Whose voice was changed in this version of the room or later.
+pub(crate) async fn voices(
+    db: &mut Connection<'_>,
+    conference: ConferenceId,
+    since: RoomVersion,
+) -> Result<Vec<VoiceChange>, StoreError> {
+    let rows = db
+        .all(
+            "SELECT attendance, muted_by_oneself, muted_by_host, muted_by_floor, hand_raised_at, voice_version \
+             FROM conferee WHERE conference = $1 AND state <> 'left' AND voice_version >= $2 ORDER BY place",
+            values![conference, since],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(VoiceChange {
+                attendance: row.read("attendance")?,
+                is_muted: rows::voice(row)?.is_muted(),
+                version: row.read("voice_version")?,
             })
         })
         .collect()

@@ -23,7 +23,7 @@ use crate::pin::Pins;
 use crate::quality::NoteQuality;
 use crate::records::{
     Attempt, ConferenceFilter, ConferenceRecord, InterfaceServerLease, MixerLease, NewRoom, Retention,
-    RoomChanges, RoomSummary, StoredTrunk, VruLease,
+    RoomChanges, RoomSummary, StoredTrunk, VoiceChange, VruLease,
 };
 use crate::rooms::HashedCode;
 use crate::trunks::{self, DeleteTrunk, PutTrunk, TrunkWrite};
@@ -221,6 +221,14 @@ impl Store for SqliteStore {
 
     async fn attendances_of(&self, conferees: &[ConfereeId]) -> Result<Vec<AttendanceId>, StoreError> {
         read!(self, db => roster::attendances_of(db, conferees))
+    }
+
+    async fn voices(
+        &self,
+        conference: ConferenceId,
+        since: RoomVersion,
+    ) -> Result<Vec<VoiceChange>, StoreError> {
+        read!(self, db => roster::voices(db, conference, since))
     }
 
     async fn answered_command(&self, id: CommandId) -> Result<Option<CommandAnswer>, StoreError> {

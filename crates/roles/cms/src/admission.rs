@@ -1,7 +1,9 @@
 //! The door: what a hello's code selects, looked up again whatever the VRU found.
 
-use partyline_conference::{AttemptId, Generation, Refusal, Role, RoomId, Standing};
-use partyline_rpc::conferencing::Hello;
+use partyline_conference::{
+    AttemptId, Command, ConferenceCode, Generation, HostPin, Intent, Refusal, Role, RoomId, Standing,
+};
+use partyline_rpc::conferencing::{CommandOrder, Hello};
 use partyline_store::{Attempt, StoreError};
 
 use crate::clock;
@@ -57,6 +59,53 @@ impl Office {
             }
         }
         Ok(Admission::Room(found.room, found.role))
+    }
+
+    /// What a command asks of its room. A code that should make somebody a host is looked up here: the rules learn
+    /// whether it does, and never the code. A wrong one is a guess, and goes on record as one.
+    pub(crate) async fn intent_of(&self, order: CommandOrder) -> Result<Intent, StoreError> {
+        let CommandOrder { id, room, by, command } = order;
+        let (Some(by), Command::BecomeHost { code, pin }) = (by, &command) else {
+            return Ok(Intent::Command { id, by, command });
+        };
+        let wrong = self.why_no_host(room, code, pin.as_ref()).await?;
+        if let Some(refusal) = wrong
+            && let Some(view) = self.store.views(&[by]).await?.pop()
+        {
+            let attempt = Attempt {
+                // A command that is repeated is recorded once.
+                id: AttemptId::from_bits(id.bits()),
+                at: clock::now(),
+                refusal,
+                caller_number: view.caller.number,
+                dnis: String::new(),
+                source: String::new(),
+                vru: view.vru,
+                room: Some(room),
+            };
+            self.store.record_attempts(&[attempt]).await?;
+        }
+        Ok(Intent::BecomeHost { id, by, is_right: wrong.is_none() })
+    }
+
+    async fn why_no_host(
+        &self,
+        room: RoomId,
+        code: &ConferenceCode,
+        pin: Option<&HostPin>,
+    ) -> Result<Option<Refusal>, StoreError> {
+        let found = self.store.look_up_code(code).await?;
+        let Some(found) = found.filter(|found| found.room == room && found.role == Role::Host) else {
+            return Ok(Some(Refusal::UnknownCode));
+        };
+        if !found.pin_needed {
+            return Ok(None);
+        }
+        let is_right = match pin {
+            Some(pin) => self.store.is_host_pin(room, pin).await?,
+            None => false,
+        };
+        Ok((!is_right).then_some(Refusal::WrongPin))
     }
 
     async fn record_refusal(&self, hello: &Hello, refusal: Refusal) -> Result<(), StoreError> {

@@ -16,6 +16,7 @@ use crate::clock;
 use crate::office::Office;
 use crate::streams::{Attached, Place, Told};
 use crate::telling::mix_of;
+use crate::voices::{VoiceTold, Voiced};
 
 /// Longest wait for the hello: a stream without one is nobody's.
 const HELLO_MAX: Duration = Duration::from_secs(5);
@@ -37,6 +38,8 @@ struct Stream {
     generation: Generation,
     vru: VruId,
     attached: Attached,
+    /// What the mixer knows of the caller's voice.
+    voice: VoiceTold,
     _place: Place,
 }
 
@@ -80,6 +83,7 @@ impl Office {
             generation: hello.generation,
             vru: hello.vru.clone(),
             attached,
+            voice: VoiceTold::new(hello.generation),
             _place: place,
         };
         let has_left = hello.left.is_some();
@@ -198,15 +202,15 @@ impl Stream {
     fn is_over(&self) -> bool {
         matches!(
             *self.attached.told.borrow(),
-            Some(Told::Standing(Standing::Refused(_) | Standing::Removed(_)))
+            Some(Told::Standing(Standing::Refused(_) | Standing::Removed(_), _))
         )
     }
 
     /// What should hold now, with a fresh ticket where one is needed.
     fn message(&mut self) -> Result<AttendDown, Status> {
         let told = self.attached.told.borrow_and_update().clone();
-        let standing = match told {
-            Some(Told::Standing(standing)) => standing,
+        let (standing, voice_version) = match told {
+            Some(Told::Standing(standing, voice_version)) => (standing, voice_version),
             Some(Told::Superseded) => return Err(superseded()),
             None => return Err(Status::internal("woken without a decision")),
         };
@@ -214,7 +218,7 @@ impl Stream {
             Standing::Held => AttendDown::Held,
             Standing::InWaitingRoom => AttendDown::InWaitingRoom,
             Standing::ConnectedForNow(mix) => {
-                AttendDown::ConnectedForNow(self.ticket(mix, self.attendance.into())?)
+                AttendDown::ConnectedForNow(self.ticket(mix, self.attendance.into(), Voiced::default())?)
             }
             Standing::Placed {
                 conference,
@@ -228,7 +232,11 @@ impl Stream {
                 controls,
                 mix,
             } => {
-                let mix = self.ticket(mix, conferee.into())?;
+                let voice = Voiced { is_muted: controls.mute.is_muted(), version: voice_version };
+                if self.voice.is_news(&mix, voice.version) {
+                    self.office.set_voice(self.attendance, &mix, voice);
+                }
+                let mix = self.ticket(mix, conferee.into(), voice)?;
                 let placed =
                     Placed { conference, conferee, order, role, is_alone, music, is_locked, controls, mix };
                 AttendDown::Placed(Box::new(placed))
@@ -238,7 +246,7 @@ impl Stream {
         })
     }
 
-    fn ticket(&self, view: MixView, leg_name: LegName) -> Result<MixTicket, Status> {
+    fn ticket(&self, view: MixView, leg_name: LegName, voice: Voiced) -> Result<MixTicket, Status> {
         let address = view.address.parse().map_err(|_| Status::unavailable("the mixer has no address"))?;
         let ticket = Ticket {
             mix: view.mix,
@@ -246,6 +254,8 @@ impl Stream {
             attendance: self.attendance,
             leg_name,
             vru: self.vru.clone(),
+            is_muted: voice.is_muted,
+            voice_version: voice.version,
             expires_at: clock::now().after(TICKET_LIFE),
         };
         let ticket = self.office.signer.sign(&ticket);

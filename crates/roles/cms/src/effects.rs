@@ -1,13 +1,22 @@
 //! What follows from a decision at the mixers. Pure: read off the snapshot and the changes.
 
 use partyline_conference::{
-    Announce, AttendanceId, AttendanceState, Change, Decision, EventKind, LeaveReason, LiveMix, MixerId,
-    RoomSnapshot, RoomVersion, WaitingKind,
+    Announce, AttendanceId, AttendanceState, Change, ConferenceId, Decision, EventKind, LeaveReason, LiveMix,
+    MixerId, RoomSnapshot, RoomVersion, WaitingKind,
 };
 use partyline_rpc::mixing::{EndMix, PlaySound, SetLeg, Sound};
 
 /// Sounds of one commit: at most one of each kind, however many came or left at once.
 const SOUNDS_PER_COMMIT: u64 = 2;
+
+/// A conference in which somebody's voice was changed, and where its mix is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VoicesChanged {
+    pub(crate) conference: ConferenceId,
+    pub(crate) mix: LiveMix,
+    /// The version that changed it.
+    pub(crate) version: RoomVersion,
+}
 
 /// Orders to mixers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,6 +27,8 @@ pub(crate) struct Effects {
     pub(crate) replaced: Vec<(MixerId, EndMix)>,
     /// Callers who left without their VRU saying so to the mixer.
     pub(crate) removed: Vec<(MixerId, SetLeg)>,
+    /// The mix of the conference in which somebody's voice was changed.
+    pub(crate) voices: Option<VoicesChanged>,
     /// Tones.
     pub(crate) sounds: Vec<(MixerId, PlaySound)>,
 }
@@ -27,7 +38,11 @@ impl Effects {
     pub(crate) fn of(snapshot: &RoomSnapshot, decision: &Decision) -> Self {
         let before: Vec<&LiveMix> =
             snapshot.conference.iter().map(|live| &live.mix).chain(snapshot.lobby.as_ref()).collect();
-        let mut effects = Self { sounds: sounds(snapshot, decision), ..Self::default() };
+        let mut effects = Self {
+            sounds: sounds(snapshot, decision),
+            voices: voices(snapshot, decision),
+            ..Self::default()
+        };
         let end = |mix: &LiveMix| (mix.mixer.clone(), EndMix { mix: mix.mix, epoch: mix.epoch });
         for change in &decision.changes {
             if let Change::EndConference { conference, .. } = change {
@@ -50,6 +65,9 @@ impl Effects {
     pub(crate) fn stamp(&mut self, version: RoomVersion) {
         for (_, setting) in &mut self.removed {
             setting.version = version.0;
+        }
+        if let Some(voices) = &mut self.voices {
+            voices.version = version;
         }
         for (nth, (_, sound)) in (0..).zip(&mut self.sounds) {
             sound.play = version.0.wrapping_mul(SOUNDS_PER_COMMIT).wrapping_add(nth);
@@ -75,6 +93,15 @@ fn mix_of(snapshot: &RoomSnapshot, attendance: AttendanceId) -> Option<&LiveMix>
 
 fn removal(mix: &LiveMix, attendance: AttendanceId) -> SetLeg {
     SetLeg { mix: mix.mix, epoch: mix.epoch, attendance, is_muted: false, is_removed: true, version: 0 }
+}
+
+/// Who enters brings their voice with their ticket; a change of it is told to the mixer.
+fn voices(snapshot: &RoomSnapshot, decision: &Decision) -> Option<VoicesChanged> {
+    let is_voice = |change: &Change| matches!(change, Change::SetVoice { .. } | Change::SetFloor { .. });
+    decision.changes.iter().any(is_voice).then_some(())?;
+    let conference = snapshot.conference.as_ref()?.id;
+    let mix = conference_mix_after(snapshot, decision)?;
+    Some(VoicesChanged { conference, mix, version: RoomVersion::default() })
 }
 
 fn sounds(snapshot: &RoomSnapshot, decision: &Decision) -> Vec<(MixerId, PlaySound)> {

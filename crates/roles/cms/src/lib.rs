@@ -23,6 +23,7 @@ mod server;
 mod services;
 mod streams;
 mod telling;
+mod voices;
 mod watches;
 
 pub use config::Config;

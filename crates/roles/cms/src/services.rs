@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use partyline_conference::{Intent, RoomId};
+use partyline_conference::RoomId;
 use partyline_rpc::conferencing::{AttemptReport, CommandOrder, command_reply};
 use partyline_rpc::generated::conferencing as wire;
 use partyline_rpc::generated::conferencing::conferencing_server::Conferencing;
@@ -48,9 +48,10 @@ impl Conferencing for ConferencingService {
             return Ok(Response::new(command_reply(answer)));
         }
         tracing::info!(command = %order.id, room = %order.room, what = order.command.word().as_str(), "a command");
-        let intent = Intent::Command { id: order.id, by: order.by, command: order.command };
-        let outcome = self.0.ask(order.room, vec![intent]).await?;
-        let answer = outcome.answers.iter().find(|(id, _)| *id == order.id).map(|(_, answer)| *answer);
+        let (id, room) = (order.id, order.room);
+        let intent = self.0.intent_of(order).await.map_err(store_status)?;
+        let outcome = self.0.ask(room, vec![intent]).await?;
+        let answer = outcome.answers.iter().find(|(answered, _)| *answered == id).map(|(_, answer)| *answer);
         answer
             .map(|answer| Response::new(command_reply(answer)))
             .ok_or_else(|| Status::unavailable("the command was not decided; try again"))

@@ -75,8 +75,8 @@ pub(crate) struct Joining {
 /// What setting a leg wants of the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Setting {
-    /// Change its place in the mix.
-    Attach(LegId, MixKey, Attachment),
+    /// Change how it is attached to the mix.
+    Adjust(LegId, MixKey, Attachment),
     /// Take it out.
     Detach(LegId, MixKey),
 }
@@ -89,6 +89,32 @@ struct Mix {
     settings: HashMap<AttendanceId, Held>,
     plays: VecDeque<u64>,
     empty_since: Instant,
+}
+
+impl Mix {
+    /// Takes the newest word on a caller; whether it was one. Who was removed stays so.
+    fn hold(&mut self, attendance: AttendanceId, held: Held) -> bool {
+        let known = self.settings.get(&attendance);
+        if known.is_some_and(|known| known.version > held.version || known.is_removed) {
+            return false;
+        }
+        if known.is_none()
+            && self.settings.len() >= SETTINGS_MAX
+            && let Some(oldest) =
+                self.settings.iter().min_by_key(|(_, held)| held.version).map(|(who, _)| *who)
+        {
+            metrics::counter!("partyline_mixer_settings_dropped_total").increment(1);
+            self.settings.remove(&oldest);
+        }
+        self.settings.insert(attendance, held);
+        true
+    }
+
+    /// How a caller's leg should be attached.
+    fn attachment(&self, attendance: AttendanceId) -> Attachment {
+        let is_muted = self.settings.get(&attendance).is_some_and(|held| held.is_muted);
+        Attachment { uplink: !is_muted, downlink: true }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -212,16 +238,16 @@ impl Mixes {
     pub(crate) fn join(&mut self, ticket: &Ticket, leg: LegId) -> Result<Joining, Refused> {
         let is_full = self.sitting.len() >= self.seats_max && !self.sitting.contains_key(&leg);
         let mix = self.placed(ticket.mix, ticket.epoch)?;
-        let held = mix.settings.get(&ticket.attendance);
-        if held.is_some_and(|held| held.is_removed) {
+        if mix.settings.get(&ticket.attendance).is_some_and(|held| held.is_removed) {
             return Err(Refused::Removed);
         }
-        let attachment = Attachment { uplink: !held.is_some_and(|held| held.is_muted), downlink: true };
-        let key = mix.key;
         let before = mix.legs.get(&ticket.leg_name).map(|seat| seat.leg);
         if before.is_none() && is_full {
             return Err(Refused::NoSeat);
         }
+        let version = ticket.voice_version.0;
+        mix.hold(ticket.attendance, Held { version, is_muted: ticket.is_muted, is_removed: false });
+        let (key, attachment) = (mix.key, mix.attachment(ticket.attendance));
         mix.legs.insert(ticket.leg_name, Seat { leg, attendance: ticket.attendance });
         if let Some(before) = before {
             stands_up(&mut self.sitting, before);
@@ -266,23 +292,11 @@ impl Mixes {
     /// What should hold for a caller. An older version changes nothing.
     pub(crate) fn set(&mut self, now: Instant, order: &SetLeg) -> Result<Option<Setting>, Refused> {
         let mix = self.placed(order.mix, order.epoch)?;
-        if mix
-            .settings
-            .get(&order.attendance)
-            .is_some_and(|held| held.version > order.version || held.is_removed)
-        {
+        let held = Held { version: order.version, is_muted: order.is_muted, is_removed: order.is_removed };
+        if !mix.hold(order.attendance, held) {
             return Ok(None);
         }
-        if mix.settings.len() >= SETTINGS_MAX
-            && let Some(oldest) =
-                mix.settings.iter().min_by_key(|(_, held)| held.version).map(|(who, _)| *who)
-        {
-            metrics::counter!("partyline_mixer_settings_dropped_total").increment(1);
-            mix.settings.remove(&oldest);
-        }
-        let held = Held { version: order.version, is_muted: order.is_muted, is_removed: order.is_removed };
-        mix.settings.insert(order.attendance, held);
-        let key = mix.key;
+        let (key, attachment) = (mix.key, mix.attachment(order.attendance));
         let seat = mix.legs.iter().find(|(_, seat)| seat.attendance == order.attendance);
         let Some((name, seat)) = seat.map(|(name, seat)| (*name, *seat)) else {
             return Ok(None);
@@ -290,8 +304,19 @@ impl Mixes {
         if order.is_removed {
             return Ok(self.vacate(now, order.mix, name).map(|(leg, key)| Setting::Detach(leg, key)));
         }
-        let attachment = Attachment { uplink: !order.is_muted, downlink: true };
-        Ok(Some(Setting::Attach(seat.leg, key, attachment)))
+        Ok(Some(Setting::Adjust(seat.leg, key, attachment)))
+    }
+
+    /// How a leg should be attached to the mix that it has a seat in; `None` where it has none there (any more).
+    pub(crate) fn wanted(
+        &self,
+        (mix, epoch): (MixId, Epoch),
+        attendance: AttendanceId,
+        leg: LegId,
+    ) -> Option<Attachment> {
+        let mix = self.mixes.get(&mix).filter(|mix| mix.epoch == epoch)?;
+        let sits = mix.legs.values().any(|seat| seat.leg == leg && seat.attendance == attendance);
+        sits.then(|| mix.attachment(attendance))
     }
 
     /// A sound is asked for. `None` for a repeat.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
-use partyline_conference::Timestamp;
-use partyline_engine::{Engine, EngineError, LegId, MixKey};
+use partyline_conference::{AttendanceId, Epoch, MixId, Timestamp};
+use partyline_engine::{Attachment, Engine, EngineError, LegId, MixKey};
 use partyline_rpc::generated::mixing as wire;
 use partyline_rpc::generated::mixing::mixing_server::Mixing;
 use partyline_rpc::mixing::{EndMix, EnsureMix, JoinMix, LeaveMix, PlaySound, SetLeg};
@@ -83,14 +83,45 @@ impl Desk {
     async fn set(&self, order: &SetLeg) -> Result<(), Status> {
         let setting = self.mixes.lock().set(Instant::now(), order)?;
         match setting {
-            Some(Setting::Attach(leg, key, attachment)) => {
-                self.engine.attach(leg, key, attachment).await.map_err(engine_status)
+            Some(Setting::Adjust(leg, key, attachment)) => {
+                self.adjust(leg, key, attachment).await?;
+                self.settle((order.mix, order.epoch, key), order.attendance, leg, attachment).await
             }
             Some(Setting::Detach(leg, key)) => {
                 self.engine.detach(leg, key);
                 Ok(())
             }
             None => Ok(()),
+        }
+    }
+
+    /// Changes how a leg is attached. A leg that is not in the mix is on its way there (its join sees to it then), or
+    /// away.
+    async fn adjust(&self, leg: LegId, key: MixKey, attachment: Attachment) -> Result<(), Status> {
+        match self.engine.adjust(leg, key, attachment).await {
+            Ok(()) | Err(EngineError::NoMix | EngineError::NoLeg) => Ok(()),
+            Err(error) => Err(engine_status(error)),
+        }
+    }
+
+    /// Two orders for one leg may reach the engine in another order than that in which they were taken here: whoever
+    /// was carried out looks whether it is still what should hold.
+    async fn settle(
+        &self,
+        (mix, epoch, key): (MixId, Epoch, MixKey),
+        attendance: AttendanceId,
+        leg: LegId,
+        mut attachment: Attachment,
+    ) -> Result<(), Status> {
+        loop {
+            let wanted = self.mixes.lock().wanted((mix, epoch), attendance, leg);
+            match wanted {
+                Some(wanted) if wanted != attachment => {
+                    self.adjust(leg, key, wanted).await?;
+                    attachment = wanted;
+                }
+                Some(_) | None => return Ok(()),
+            }
         }
     }
 
@@ -117,11 +148,13 @@ impl Desk {
             self.engine.detach(replaced, joining.key);
         }
         let attached = self.engine.attach(leg, joining.key, joining.attachment).await;
-        let mut mixes = self.mixes.lock();
         if let Err(error) = attached {
-            mixes.join_failed(Instant::now(), &ticket, leg);
+            self.mixes.lock().join_failed(Instant::now(), &ticket, leg);
             return Err(engine_status(error));
         }
+        let placement = (ticket.mix, ticket.epoch, joining.key);
+        self.settle(placement, ticket.attendance, leg, joining.attachment).await?;
+        let mixes = self.mixes.lock();
         if !mixes.has(&ticket, leg) {
             // It was told to leave while the engine took it in.
             self.engine.detach(leg, joining.key);

@@ -5,7 +5,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use partyline_conference::{AttendanceId, ConfereeId, ConferenceId, Epoch, MixId, MixKind, Timestamp, VruId};
+use partyline_conference::{
+    AttendanceId, ConfereeId, ConferenceId, Epoch, MixId, MixKind, RoomVersion, Timestamp, VruId,
+};
 use partyline_engine::{Engine, EngineConfig};
 use partyline_mixer::{Config, Mixer};
 use partyline_rpc::generated::mixing as wire;
@@ -55,6 +57,8 @@ impl Scene {
             attendance: AttendanceId::from_bits(caller),
             leg_name: conferee(caller).into(),
             vru: vru.clone(),
+            is_muted: false,
+            voice_version: RoomVersion(0),
             expires_at: now.after(TICKET_LIFE),
         };
         let leg = LocalLeg { engine: self.engine.id().0, leg };

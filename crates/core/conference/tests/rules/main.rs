@@ -5,10 +5,14 @@
 
 mod capacity;
 mod commands;
+mod deleting;
 mod entry;
 mod failover;
+mod floor;
 mod leaving;
 mod lobby;
+mod manner;
 mod presence;
 mod races;
+mod waiting_room;
 mod world;

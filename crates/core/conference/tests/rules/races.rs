@@ -6,12 +6,13 @@ use std::time::Duration;
 use partyline_conference::reference::{ReferenceError, ReferenceStore};
 use partyline_conference::room::{EntryPolicy, HostLeaves, LockScope};
 use partyline_conference::{
-    AttendanceId, AttendanceState, Command, CommandId, ConferenceId, Decision, EventKind, Generation, Intent,
-    LeaveReason, MixerId, Role, Room, RoomSnapshot, RoomVersion, Timestamp, rules,
+    Announce, AttendanceId, AttendanceState, Change, Command, CommandId, CommandWord, ConfereeId,
+    ConferenceId, Decision, EventKind, Floor, Generation, Intent, LeaveReason, MixerId, Role, Room,
+    RoomSnapshot, RoomVersion, Timestamp, Voice, rules,
 };
 use proptest::prelude::*;
 
-use crate::world::{Draw, ROOM, attend, class, mixer, mixer_id, room};
+use crate::world::{Draw, ROOM, attend, attend_from, class, mixer, mixer_id, room};
 
 const SERVERS: usize = 3;
 const MIXERS: [&str; 3] = ["m1", "m2", "m3"];
@@ -50,7 +51,13 @@ enum Step {
     Commands {
         server: usize,
         by: Option<usize>,
-        command: Command,
+        what: usize,
+        about: usize,
+    },
+    KeysCode {
+        server: usize,
+        by: usize,
+        is_right: bool,
     },
     Passes {
         server: usize,
@@ -58,6 +65,7 @@ enum Step {
     },
     Policy {
         entry: EntryPolicy,
+        waiting_room: bool,
     },
     /// The server takes a snapshot of the room and decides what is queued.
     Decides {
@@ -101,8 +109,34 @@ fn role() -> impl Strategy<Value = Role> {
     prop_oneof![1 => Just(Role::Host), 3 => Just(Role::Participant)]
 }
 
-fn command() -> impl Strategy<Value = Command> {
-    prop_oneof![4 => any::<bool>().prop_map(|locked| Command::SetLock { locked }), 1 => Just(Command::End)]
+/// Every command, about a conferee, somebody who waits, and a time.
+fn commands(conferee: ConfereeId, attendance: AttendanceId, until: Timestamp) -> [Command; 24] {
+    [
+        Command::SetLock { locked: true },
+        Command::SetLock { locked: false },
+        Command::SetLock { locked: false },
+        Command::End,
+        Command::SetMuted { conferee, muted: true },
+        Command::SetMuted { conferee, muted: false },
+        Command::SetFloor { floor: Floor::Open },
+        Command::SetFloor { floor: Floor::Muted },
+        Command::SetFloor { floor: Floor::Lecture },
+        Command::SetHand { raised: true },
+        Command::SetHand { raised: false },
+        Command::LowerHand { conferee },
+        Command::Delete { conferee },
+        Command::DropOthers,
+        Command::SetAnnounce { announce: Announce::Silence },
+        Command::SetMusic { on: true },
+        Command::SetMusic { on: false },
+        Command::SetContinue { on: true },
+        Command::SetContinue { on: false },
+        Command::ExtendTo { until },
+        Command::Admit { attendance },
+        Command::Admit { attendance },
+        Command::Admit { attendance },
+        Command::TurnAway { attendance },
+    ]
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -117,11 +151,14 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (server.clone(), caller.clone()).prop_map(|(server, caller)| Step::VruLost { server, caller }),
         1 => (server.clone(), mixer.clone()).prop_map(|(server, mixer)| Step::MixerLost { server, mixer }),
         1 => mixer.prop_map(|mixer| Step::MixerBack { mixer }),
-        1 => (server.clone(), proptest::option::of(caller), command())
-            .prop_map(|(server, by, command)| Step::Commands { server, by, command }),
+        8 => (server.clone(), proptest::option::weighted(0.9, caller.clone()), 0..24usize, caller.clone())
+            .prop_map(|(server, by, what, about)| Step::Commands { server, by, what, about }),
+        1 => (server.clone(), caller, any::<bool>())
+            .prop_map(|(server, by, is_right)| Step::KeysCode { server, by, is_right }),
         2 => (server.clone(), seconds)
             .prop_map(|(server, seconds)| Step::Passes { server, time: Duration::from_secs(seconds) }),
-        1 => policy().prop_map(|entry| Step::Policy { entry }),
+        1 => (policy(), any::<bool>())
+            .prop_map(|(entry, waiting_room)| Step::Policy { entry, waiting_room }),
         8 => server.clone().prop_map(|server| Step::Decides { server }),
         8 => server.prop_map(|server| Step::Commits { server }),
     ]
@@ -135,8 +172,12 @@ fn settings() -> impl Strategy<Value = Room> {
     ];
     let lock = prop_oneof![Just(LockScope::All), Just(LockScope::AllButHosts)];
     let longest = proptest::option::of((30..3000u64).prop_map(Duration::from_secs));
-    (policy(), leaves, lock, longest, 1..30u32).prop_map(
-        |(entry, host_leaves, lock, conference_max, conferees_max)| Room {
+    let may = (any::<bool>(), any::<bool>(), proptest::bool::weighted(0.3));
+    (policy(), leaves, lock, longest, 1..30u32, may).prop_map(
+        |(entry, host_leaves, lock, conference_max, conferees_max, may)| Room {
+            unmute_oneself: may.0,
+            deleted_stay_out: may.1,
+            waiting_room: may.2,
             entry,
             host_leaves,
             lock,
@@ -146,6 +187,14 @@ fn settings() -> impl Strategy<Value = Room> {
             ..room()
         },
     )
+}
+
+/// Some callers share a number, and some withhold it.
+fn number(caller: AttendanceId) -> String {
+    match caller.bits() % 5 {
+        0 => String::new(),
+        shared => shared.to_string(),
+    }
 }
 
 /// One interface server: a queue, and a decision that it is about to commit.
@@ -192,12 +241,12 @@ impl Day {
             Step::Attends { server, role } => {
                 let caller = AttendanceId::from_bits(self.callers.len() as u128 + 1);
                 self.callers.push((caller, *role, 1));
-                self.queue(*server, attend(caller, 1, *role));
+                self.queue(*server, attend_from(&number(caller), caller, 1, *role));
             }
             Step::AttendsAgain { server, caller } => {
                 if let Some((id, role, generation)) = self.callers.get_mut(*caller) {
                     *generation += 1;
-                    let intent = attend(*id, *generation, *role);
+                    let intent = attend_from(&number(*id), *id, *generation, *role);
                     self.queue(*server, intent);
                 }
             }
@@ -243,18 +292,32 @@ impl Day {
                     self.live_mixers.push(mixer);
                 }
             }
-            Step::Commands { server, by, command } => {
+            Step::Commands { server, by, what, about } => {
                 let by = by.and_then(|caller| self.callers.get(caller)).map(|(id, ..)| *id);
-                let id = CommandId::from_bits(self.draw.bits());
-                self.queue(*server, Intent::Command { id, by, command: command.clone() });
+                let about = self.callers.get(*about).map_or(AttendanceId::from_bits(9999), |(id, ..)| *id);
+                let conferee = match self.store.attendance(about).map(|row| row.state) {
+                    Some(AttendanceState::Seated { conferee, .. }) => conferee,
+                    _ => ConfereeId::from_bits(9999),
+                };
+                let until = self.now.after(Duration::from_secs(900));
+                let id = self.draw.bits();
+                let command = commands(conferee, about, until)[*what].clone();
+                self.queue(*server, Intent::Command { id: CommandId::from_bits(id), by, command });
+            }
+            Step::KeysCode { server, by, is_right } => {
+                if let Some((by, ..)) = self.callers.get(*by).copied() {
+                    let id = CommandId::from_bits(self.draw.bits());
+                    self.queue(*server, Intent::BecomeHost { id, by, is_right: *is_right });
+                }
             }
             Step::Passes { server, time } => {
                 self.now = self.now.after(*time);
                 self.queue(*server, Intent::Tick);
             }
-            Step::Policy { entry } => {
+            Step::Policy { entry, waiting_room } => {
                 let mut room = self.store.room(ROOM).unwrap().room.clone();
                 room.entry = *entry;
+                room.waiting_room = *waiting_room;
                 self.store.put_room(room);
             }
             _ => {}
@@ -308,6 +371,31 @@ impl Day {
         if let Some(live) = room.conference() {
             assert!(live.seated <= room.room.conferees_max, "more conferees than the room takes");
         }
+        self.check_voices();
+    }
+
+    /// No floor silences a host, an open one nobody; and nobody is stuck silent.
+    fn check_voices(&self) {
+        let room = self.store.room(ROOM).unwrap();
+        let Some(live) = room.conference() else { return };
+        for row in room.attendances().values() {
+            let AttendanceState::Seated { conference, conferee, voice, .. } = row.state else { continue };
+            assert_eq!(conference, live.id);
+            let by_floor = voice.muted_by.floor;
+            assert!(!by_floor || live.floor.silences(row.role), "silenced by a floor that silences nobody");
+            if voice.is_muted() {
+                self.check_unmuting(row.id, conferee);
+            }
+        }
+    }
+
+    fn check_unmuting(&self, who: AttendanceId, conferee: ConfereeId) {
+        let command = Command::SetMuted { conferee, muted: false };
+        let intent = Intent::Command { id: CommandId::from_bits(1), by: None, command };
+        let snapshot = self.snapshot(std::slice::from_ref(&intent));
+        let decision = rules::decide(&snapshot, &[intent], &Draw::default().fresh(1));
+        let unmuted = Change::SetVoice { attendance: who, voice: Voice::default() };
+        assert_eq!(decision.changes, [unmuted], "who is silent can be unmuted by a host");
     }
 
     /// Everything that is under way is decided and committed.
@@ -380,6 +468,38 @@ impl Day {
             }
         }
         assert!(live.is_empty());
+        self.check_commanders();
+    }
+
+    /// Who did what only a host may was one by then, or the console.
+    fn check_commanders(&self) {
+        let mut hosts = BTreeSet::new();
+        for event in self.store.room(ROOM).unwrap().events() {
+            match &event.kind {
+                EventKind::ConfereePlaced { attendance, role: Role::Host, .. } => {
+                    hosts.insert(*attendance);
+                }
+                EventKind::Commanded { command, by: Some(by), answer: Ok(()) } => match command.word {
+                    CommandWord::BecomeHost => {
+                        hosts.insert(*by);
+                    }
+                    CommandWord::RaiseHand | CommandWord::LowerOwnHand => {}
+                    CommandWord::Mute | CommandWord::Unmute => {
+                        let is_own = self.was_conferee(*by, command.conferee);
+                        assert!(is_own || hosts.contains(by), "a participant mutes another");
+                    }
+                    word => assert!(hosts.contains(by), "a participant did {word:?}"),
+                },
+                _ => {}
+            }
+        }
+    }
+
+    fn was_conferee(&self, who: AttendanceId, whom: Option<ConfereeId>) -> bool {
+        self.store.room(ROOM).unwrap().events().iter().any(|event| {
+            matches!(&event.kind, EventKind::ConfereePlaced { attendance, conferee, .. }
+                if *attendance == who && Some(*conferee) == whom)
+        })
     }
 }
 

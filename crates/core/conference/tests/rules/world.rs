@@ -6,9 +6,9 @@ use partyline_conference::reference::{ReferenceRoom, ReferenceStore};
 use partyline_conference::room::{Announce, EntryPolicy, HostLeaves, LockScope, Room, RoomName};
 use partyline_conference::{
     AccountId, AttendanceId, AttendanceState, CallerIdentity, Change, Command, CommandAnswer, CommandId,
-    ConfereeId, ConferenceId, Decision, EventKind, FreshIds, Generation, Intent, LeaveReason, LiveConference,
-    MixId, MixerClass, MixerId, MixerLoad, Order, Refusal, Role, RoomId, RoomVersion, Timestamp, VruId,
-    WaitingKind, rules,
+    ConfereeId, ConferenceId, Controls, Decision, EventKind, FreshIds, Generation, Intent, LeaveReason,
+    LiveConference, MixId, MixerClass, MixerId, MixerLoad, Mute, Order, Refusal, Role, RoomId, RoomVersion,
+    Standing, Timestamp, Voice, VruId, WaitingKind, rules,
 };
 
 pub(crate) const ROOM: RoomId = RoomId::from_bits(1);
@@ -51,12 +51,16 @@ pub(crate) fn mixer(name: &str, class_name: &str, seats_max: u32) -> MixerLoad {
 }
 
 pub(crate) fn attend(attendance: AttendanceId, generation: u64, role: Role) -> Intent {
+    attend_from(&attendance.to_string(), attendance, generation, role)
+}
+
+pub(crate) fn attend_from(number: &str, attendance: AttendanceId, generation: u64, role: Role) -> Intent {
     Intent::Attend {
         attendance,
         generation: Generation(generation),
         vru: VruId::new("vru-1").unwrap(),
         role,
-        caller: CallerIdentity::default(),
+        caller: CallerIdentity { number: number.to_owned(), ..CallerIdentity::default() },
     }
 }
 
@@ -155,6 +159,13 @@ impl World {
         self.attends(Role::Participant)
     }
 
+    /// A participant who calls from this number.
+    pub(crate) fn participant_from(&mut self, number: &str) -> AttendanceId {
+        let caller = self.new_caller();
+        self.decide(&[attend_from(number, caller, 1, Role::Participant)]);
+        caller
+    }
+
     pub(crate) fn attends_again(&mut self, caller: AttendanceId, generation: u64) {
         let role = self.store.attendance(caller).unwrap().role;
         self.decide(&[attend(caller, generation, role)]);
@@ -191,6 +202,51 @@ impl World {
         let id = CommandId::from_bits(self.draw.bits());
         self.decide(&[Intent::Command { id, by, command }]);
         self.store.answered_command(id).unwrap()
+    }
+
+    /// Mutes or unmutes a caller.
+    pub(crate) fn mutes(
+        &mut self,
+        by: Option<AttendanceId>,
+        whom: AttendanceId,
+        muted: bool,
+    ) -> CommandAnswer {
+        let conferee = self.conferee(whom);
+        self.commands(by, Command::SetMuted { conferee, muted })
+    }
+
+    /// A caller keys a code that is the host's, or is not.
+    pub(crate) fn becomes_host(&mut self, by: AttendanceId, is_right: bool) -> CommandAnswer {
+        let id = CommandId::from_bits(self.draw.bits());
+        self.decide(&[Intent::BecomeHost { id, by, is_right }]);
+        self.store.answered_command(id).unwrap()
+    }
+
+    /// The voice of who sits in the conference.
+    pub(crate) fn voice(&self, caller: AttendanceId) -> Voice {
+        match self.state(caller) {
+            AttendanceState::Seated { voice, .. } => voice,
+            other => panic!("no seat but {other:?}"),
+        }
+    }
+
+    pub(crate) fn mute(&self, caller: AttendanceId) -> Mute {
+        self.voice(caller).mute()
+    }
+
+    pub(crate) fn conferee(&self, caller: AttendanceId) -> ConfereeId {
+        match self.state(caller) {
+            AttendanceState::Seated { conferee, .. } => conferee,
+            other => panic!("no seat but {other:?}"),
+        }
+    }
+
+    /// What a caller is told of what their keys go by.
+    pub(crate) fn controls(&self, caller: AttendanceId) -> Controls {
+        match self.store.view(caller).unwrap().standing {
+            Standing::Placed { controls, .. } => controls,
+            other => panic!("not placed but {other:?}"),
+        }
     }
 
     pub(crate) fn room(&self) -> &ReferenceRoom {

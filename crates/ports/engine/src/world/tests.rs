@@ -153,6 +153,33 @@ fn closed_legs_for_whom_the_reaper_has_no_room_wait_for_another_frame() {
 }
 
 #[test]
+fn a_leg_is_adjusted_in_the_mix_that_it_is_in_and_moved_to_no_other() {
+    let surroundings = Surroundings::new();
+    let (mut world, mut now) = (surroundings.world(), Instant::now());
+    let caller = UdpSocket::bind((LOCAL, 0)).unwrap();
+    let (traveller, owner) = surroundings.leg(caller.local_addr().unwrap(), now);
+    world.command(Command::Adopt(Box::new(traveller)));
+    for mix in [MixKey(1), MixKey(2)] {
+        world.command(Command::OpenMix(mix, 8, MixEnd::default()));
+    }
+    let mut joined = owner.attach(MixKey(1), 0);
+    let muted = Attachment { uplink: false, downlink: true };
+    let adjust = |mix| {
+        let (reply, answer) = oneshot::channel();
+        assert!(owner.inbox.push(LegCommand::Adjust { mix, attachment: muted, reply }));
+        answer
+    };
+    let (mut here, mut there) = (adjust(MixKey(1)), adjust(MixKey(2)));
+    now += Duration::from_millis(20);
+    tick(&mut world, now);
+    assert_eq!(joined.try_recv(), Ok(Ok(())));
+    assert_eq!(here.try_recv(), Ok(Ok(())));
+    assert_eq!(there.try_recv(), Ok(Err(EngineError::NoMix)));
+    let here = world.mix_places[&MixKey(1)];
+    assert_eq!(world.desk.legs[0].mix, Some(here), "it stays where it is");
+}
+
+#[test]
 fn a_leg_that_cannot_be_handed_over_is_told_that_it_is_in_no_mix() {
     let mut surroundings = Surroundings::new();
     let (mailboxes, _full): (Vec<_>, Vec<_>) = (0..2).map(|_| sync_channel(1)).unzip();

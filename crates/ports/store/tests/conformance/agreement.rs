@@ -5,11 +5,11 @@ use std::time::Duration;
 use partyline_conference::reference::ReferenceStore;
 use partyline_conference::rules::decide;
 use partyline_conference::{
-    AttendanceId, Command, CommandId, ConfereeId, ConferenceId, EntryPolicy, EventSequence, FreshIds,
-    Generation, HostLeaves, Intent, LeaveReason, MixId, MixerId, MixerLoad, Role, RoomId, RoomSnapshot,
-    Standing, Timestamp,
+    Announce, AttendanceId, AttendanceState, Command, CommandId, ConfereeId, ConferenceId, EntryPolicy,
+    EventSequence, Floor, FreshIds, Generation, HostLeaves, Intent, LeaveReason, MixId, MixerId, MixerLoad,
+    Role, RoomId, RoomSnapshot, RoomVersion, Standing, Timestamp,
 };
-use partyline_store::{RoomCommit, Store};
+use partyline_store::{RoomChanges, RoomCommit, Store};
 use proptest::prelude::*;
 
 use crate::scene::{NOW, attendance, caller, mixer, mixer_lease, new_room, vru};
@@ -24,7 +24,9 @@ pub(crate) enum Happening {
     MixerLost { is_first: bool },
     NoSeat { is_first: bool },
     MixerCame,
-    Commands { who: Option<u128>, command: Command },
+    Commands { who: Option<u128>, what: usize, about: u128 },
+    KeysCode { who: u128, is_right: bool },
+    Settings { waiting_room: bool, deleted_stay_out: bool, unmute_oneself: bool },
     Passes { seconds: u64 },
 }
 
@@ -41,8 +43,7 @@ pub(crate) fn stories() -> impl Strategy<Value = (EntryPolicy, HostLeaves, Vec<V
 
 fn happening() -> impl Strategy<Value = Happening> {
     let who = || 1..9u128;
-    let command =
-        prop_oneof![any::<bool>().prop_map(|locked| Command::SetLock { locked }), Just(Command::End)];
+    let settings = (any::<bool>(), any::<bool>(), any::<bool>());
     prop_oneof![
         6 => (who(), any::<bool>(), 1..3u64)
             .prop_map(|(who, is_host, again)| Happening::Attends { who, is_host, again }),
@@ -52,9 +53,44 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => any::<bool>().prop_map(|is_first| Happening::MixerLost { is_first }),
         1 => any::<bool>().prop_map(|is_first| Happening::NoSeat { is_first }),
         1 => Just(Happening::MixerCame),
-        1 => (prop::option::of(who()), command)
-            .prop_map(|(who, command)| Happening::Commands { who, command }),
+        8 => (prop::option::weighted(0.9, who()), 0..COMMANDS, who())
+            .prop_map(|(who, what, about)| Happening::Commands { who, what, about }),
+        1 => (who(), any::<bool>()).prop_map(|(who, is_right)| Happening::KeysCode { who, is_right }),
+        1 => settings.prop_map(|(waiting_room, deleted_stay_out, unmute_oneself)| {
+            Happening::Settings { waiting_room, deleted_stay_out, unmute_oneself }
+        }),
         2 => (1..40u64).prop_map(|seconds| Happening::Passes { seconds }),
+    ]
+}
+
+const COMMANDS: usize = 23;
+
+/// Every command, about a conferee, somebody who waits, and a time.
+fn commands(conferee: ConfereeId, attendance: AttendanceId, until: Timestamp) -> [Command; COMMANDS] {
+    [
+        Command::SetLock { locked: true },
+        Command::SetLock { locked: false },
+        Command::End,
+        Command::SetMuted { conferee, muted: true },
+        Command::SetMuted { conferee, muted: false },
+        Command::SetFloor { floor: Floor::Open },
+        Command::SetFloor { floor: Floor::Muted },
+        Command::SetFloor { floor: Floor::Lecture },
+        Command::SetHand { raised: true },
+        Command::SetHand { raised: false },
+        Command::LowerHand { conferee },
+        Command::Delete { conferee },
+        Command::DropOthers,
+        Command::SetAnnounce { announce: Announce::Name },
+        Command::SetMusic { on: true },
+        Command::SetMusic { on: false },
+        Command::SetContinue { on: true },
+        Command::SetContinue { on: false },
+        Command::ExtendTo { until },
+        Command::Admit { attendance },
+        Command::Admit { attendance },
+        Command::Admit { attendance },
+        Command::TurnAway { attendance },
     ]
 }
 
@@ -155,7 +191,8 @@ impl<'s> Both<'s> {
                 generation: Generation(*again),
                 vru: vru(),
                 role: if *is_host { Role::Host } else { Role::Participant },
-                caller: caller(*who),
+                // Some share a number.
+                caller: caller(*who % 5),
             },
             Happening::Joined { who } => {
                 let view = self.store.views(&[attendance(*who)]).await.unwrap().pop()?;
@@ -180,11 +217,31 @@ impl<'s> Both<'s> {
                 Intent::NoSeat { mixer: mixer(if *is_first { "m1" } else { "m2" }) }
             }
             Happening::MixerCame => Intent::MixerCame,
-            Happening::Commands { who, command } => Intent::Command {
+            Happening::Commands { who, what, about } => {
+                let conferee = match self.reference.attendance(attendance(*about)).map(|row| row.state) {
+                    Some(AttendanceState::Seated { conferee, .. }) => conferee,
+                    Some(_) | None => ConfereeId::from_bits(9999),
+                };
+                let until = self.now.after(Duration::from_secs(100));
+                let command = commands(conferee, attendance(*about), until)[*what].clone();
+                Intent::Command { id: CommandId::from_bits(self.draw()), by: who.map(attendance), command }
+            }
+            Happening::KeysCode { who, is_right } => Intent::BecomeHost {
                 id: CommandId::from_bits(self.draw()),
-                by: who.map(attendance),
-                command: command.clone(),
+                by: attendance(*who),
+                is_right: *is_right,
             },
+            Happening::Settings { waiting_room, deleted_stay_out, unmute_oneself } => {
+                let changes = RoomChanges {
+                    waiting_room: Some(*waiting_room),
+                    deleted_stay_out: Some(*deleted_stay_out),
+                    unmute_oneself: Some(*unmute_oneself),
+                    ..RoomChanges::default()
+                };
+                let room = self.store.change_room(self.room, &changes).await.unwrap();
+                self.reference.put_room(room);
+                return None;
+            }
             Happening::Passes { seconds } => {
                 self.now = self.now.after(Duration::from_secs(*seconds));
                 Intent::Tick
@@ -209,6 +266,17 @@ impl<'s> Both<'s> {
         let events = self.store.events(self.room, EventSequence(0), 1000).await.unwrap().events;
         let room = self.reference.room(self.room).unwrap();
         assert_eq!(events, room.events());
+        assert_eq!(self.store.waiting(self.room).await.unwrap(), room.waiting_room());
+        if let Some(live) = room.conference() {
+            assert_eq!(self.store.roster(live.id).await.unwrap(), room.roster());
+            let voices = self.store.voices(live.id, RoomVersion(0)).await.unwrap();
+            assert_eq!(voices.len(), live.seated as usize);
+            for voice in voices {
+                let view = self.reference.view(voice.attendance).unwrap();
+                let Standing::Placed { controls, .. } = view.standing else { panic!("{view:?}") };
+                assert_eq!((voice.is_muted, voice.version), (controls.mute.is_muted(), view.voice_version));
+            }
+        }
         let due = self.store.rooms_due(self.now).await.unwrap();
         assert_eq!(!due.is_empty(), room.is_due(self.now));
     }

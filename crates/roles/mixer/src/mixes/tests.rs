@@ -1,4 +1,4 @@
-use partyline_conference::{ConfereeId, MixKind, Timestamp, VruId};
+use partyline_conference::{ConfereeId, MixKind, RoomVersion, Timestamp, VruId};
 use partyline_rpc::mixing::Sound;
 
 use super::*;
@@ -17,6 +17,8 @@ fn ticket(epoch: u64, caller: u128) -> Ticket {
         attendance: AttendanceId::from_bits(caller),
         leg_name: ConfereeId::from_bits(1000 + caller).into(),
         vru: VruId::new("vru-1").unwrap(),
+        is_muted: false,
+        voice_version: RoomVersion(0),
         expires_at: Timestamp(0),
     }
 }
@@ -113,9 +115,24 @@ fn the_newest_setting_wins_and_holds_for_a_later_join() {
     let (mut mixes, now) = with_mix(10);
     let muted = Attachment { uplink: false, downlink: true };
     mixes.join(&ticket(1, 1), LegId(1)).unwrap();
-    assert_eq!(mixes.set(now, &set(1, 5, true, false)), Ok(Some(Setting::Attach(LegId(1), KEY, muted))));
+    assert_eq!(mixes.set(now, &set(1, 5, true, false)), Ok(Some(Setting::Adjust(LegId(1), KEY, muted))));
     assert_eq!(mixes.set(now, &set(1, 4, false, false)), Ok(None));
     assert_eq!(mixes.join(&ticket(1, 1), LegId(2)).unwrap().attachment, muted);
+}
+
+#[test]
+fn a_ticket_is_a_word_like_any_other_the_newest_wins() {
+    let (mut mixes, now) = with_mix(10);
+    let (muted, heard) =
+        (Attachment { uplink: false, downlink: true }, Attachment { uplink: true, downlink: true });
+    let word = |is_muted, version| Ticket { is_muted, voice_version: RoomVersion(version), ..ticket(1, 1) };
+    assert_eq!(mixes.join(&word(true, 3), LegId(1)).unwrap().attachment, muted);
+    assert_eq!(mixes.set(now, &set(1, 2, false, false)), Ok(None));
+    assert_eq!(mixes.join(&word(false, 2), LegId(1)).unwrap().attachment, muted);
+    assert_eq!(mixes.wanted((MIX, Epoch(1)), AttendanceId::from_bits(1), LegId(1)), Some(muted));
+    assert_eq!(mixes.join(&word(false, 4), LegId(1)).unwrap().attachment, heard);
+    assert_eq!(mixes.wanted((MIX, Epoch(1)), AttendanceId::from_bits(1), LegId(9)), None);
+    assert_eq!(mixes.wanted((MIX, Epoch(2)), AttendanceId::from_bits(1), LegId(1)), None);
 }
 
 #[test]
