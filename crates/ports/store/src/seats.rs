@@ -1,8 +1,8 @@
 //! Changes to attendances and conferees.
 
 use partyline_conference::{
-    AttemptId, AttendanceId, AttendanceState, Change, ConfereeId, ConferenceId, LeaveReason, Order, Refusal,
-    Role, Timestamp, Voice,
+    AttemptId, AttendanceId, AttendanceState, Change, ConferenceId, Generation, LeaveReason, Refusal,
+    Timestamp, VruId, WaitingKind,
 };
 
 use crate::commit::touched;
@@ -20,40 +20,11 @@ pub(crate) async fn apply(
     match change {
         Change::Arrive { .. } => seats.arrive(change).await,
         Change::Reattend { attendance, generation, vru } => {
-            let rows = seats
-                .db
-                .execute(
-                    "UPDATE attendance SET generation = $3, vru = $4 WHERE id = $1 AND room = $2",
-                    values![attendance, commit.room, *generation, vru],
-                )
-                .await?;
-            touched(rows, "attendance")
+            seats.reattend(*attendance, *generation, vru).await
         }
-        Change::Wait { attendance, kind, deadline } => {
-            let rows = seats
-                .db
-                .execute(
-                    "UPDATE attendance SET state = $3, deadline = $4, conferee = NULL \
-                     WHERE id = $1 AND room = $2 AND ended_at IS NULL",
-                    values![attendance, commit.room, *kind, *deadline],
-                )
-                .await?;
-            touched(rows, "attendance")
-        }
+        Change::Wait { attendance, kind, deadline } => seats.wait(*attendance, *kind, *deadline).await,
         Change::Refuse { attendance, refusal } => seats.refuse(*attendance, *refusal).await,
-        Change::Seat { attendance, conference, conferee, order, role, voice, deadline } => {
-            seats
-                .seat(Seat {
-                    attendance: *attendance,
-                    conference: *conference,
-                    conferee: *conferee,
-                    order: *order,
-                    role: *role,
-                    voice: *voice,
-                    deadline: *deadline,
-                })
-                .await
-        }
+        Change::Seat { .. } => seats.seat(change).await,
         Change::Join { attendance } => seats.join(*attendance).await,
         Change::Absent { attendance, deadline } => {
             seats.set_state(*attendance, "absent", Some(*deadline)).await
@@ -87,16 +58,6 @@ pub(crate) async fn apply(
 struct Seats<'a, 'c> {
     db: &'a mut Connection<'c>,
     commit: &'a RoomCommit,
-}
-
-struct Seat {
-    attendance: AttendanceId,
-    conference: ConferenceId,
-    conferee: ConfereeId,
-    order: Order,
-    role: Role,
-    voice: Voice,
-    deadline: Timestamp,
 }
 
 impl Seats<'_, '_> {
@@ -135,6 +96,39 @@ impl Seats<'_, '_> {
         Ok(())
     }
 
+    async fn reattend(
+        &mut self,
+        attendance: AttendanceId,
+        generation: Generation,
+        vru: &VruId,
+    ) -> Result<(), CommitError> {
+        let rows = self
+            .db
+            .execute(
+                "UPDATE attendance SET generation = $3, vru = $4 WHERE id = $1 AND room = $2",
+                values![attendance, self.commit.room, generation, vru],
+            )
+            .await?;
+        touched(rows, "attendance")
+    }
+
+    async fn wait(
+        &mut self,
+        attendance: AttendanceId,
+        kind: WaitingKind,
+        deadline: Option<Timestamp>,
+    ) -> Result<(), CommitError> {
+        let rows = self
+            .db
+            .execute(
+                "UPDATE attendance SET state = $3, deadline = $4, conferee = NULL \
+                 WHERE id = $1 AND room = $2 AND ended_at IS NULL",
+                values![attendance, self.commit.room, kind, deadline],
+            )
+            .await?;
+        touched(rows, "attendance")
+    }
+
     async fn refuse(&mut self, attendance: AttendanceId, refusal: Refusal) -> Result<(), CommitError> {
         let rows = self
             .db
@@ -162,13 +156,16 @@ impl Seats<'_, '_> {
         Ok(())
     }
 
-    async fn seat(&mut self, seat: Seat) -> Result<(), CommitError> {
+    async fn seat(&mut self, change: &Change) -> Result<(), CommitError> {
+        let Change::Seat { attendance, conference, conferee, order, role, voice, deadline } = change else {
+            return Ok(());
+        };
         let rows = self
             .db
             .execute(
                 "UPDATE conference SET next_order = $3 \
                  WHERE id = $1 AND room = $2 AND ended_at IS NULL AND next_order <= $4",
-                values![seat.conference, self.commit.room, seat.order.next(), seat.order],
+                values![conference, self.commit.room, order.next(), *order],
             )
             .await?;
         touched(rows, "conference")?;
@@ -179,16 +176,16 @@ impl Seats<'_, '_> {
                  muted_by_oneself, muted_by_host, muted_by_floor, hand_raised_at, voice_version) \
                  VALUES ($1, $2, $3, $4, $5, 'placed', $6, $7, $8, $9, $10, $11)",
                 values![
-                    seat.conferee,
-                    seat.conference,
-                    seat.attendance,
-                    seat.order,
-                    seat.role,
+                    conferee,
+                    conference,
+                    attendance,
+                    *order,
+                    *role,
                     self.commit.at,
-                    seat.voice.muted_by.oneself,
-                    seat.voice.muted_by.host,
-                    seat.voice.muted_by.floor,
-                    seat.voice.hand_raised_at,
+                    voice.muted_by.oneself,
+                    voice.muted_by.host,
+                    voice.muted_by.floor,
+                    voice.hand_raised_at,
                     self.commit.expected.next(),
                 ],
             )
@@ -198,7 +195,7 @@ impl Seats<'_, '_> {
             .execute(
                 "UPDATE attendance SET state = 'seated', conferee = $3, deadline = $4 \
                  WHERE id = $1 AND room = $2 AND ended_at IS NULL",
-                values![seat.attendance, self.commit.room, seat.conferee, seat.deadline],
+                values![attendance, self.commit.room, conferee, *deadline],
             )
             .await?;
         touched(rows, "attendance")

@@ -1,8 +1,8 @@
 //! What follows from a decision at the mixers. Pure: read off the snapshot and the changes.
 
 use partyline_conference::{
-    Announce, AttendanceId, AttendanceState, Change, ConferenceId, Decision, EventKind, LeaveReason, LiveMix,
-    MixerId, RoomSnapshot, RoomVersion, WaitingKind,
+    Announce, AttendanceId, AttendanceState, Change, ConferenceId, Decision, EventKind, Floor, LeaveReason,
+    LiveMix, MixerId, RoomSnapshot, RoomVersion, WaitingKind,
 };
 use partyline_rpc::mixing::{EndMix, PlaySound, SetLeg, Sound};
 
@@ -105,6 +105,9 @@ fn voices(snapshot: &RoomSnapshot, decision: &Decision) -> Option<VoicesChanged>
 }
 
 fn sounds(snapshot: &RoomSnapshot, decision: &Decision) -> Vec<(MixerId, PlaySound)> {
+    if snapshot.conference.as_ref().is_some_and(|live| live.floor == Floor::Lecture) {
+        return Vec::new();
+    }
     let manner = snapshot.conference.as_ref().map(|live| live.manner).unwrap_or_default();
     match manner.announce(&snapshot.room) {
         Announce::Silence => return Vec::new(),
@@ -157,9 +160,9 @@ mod tests {
     use std::time::Duration;
 
     use partyline_conference::{
-        AccountId, AccountUse, ConfereeId, ConferenceEnd, ConferenceId, EntryPolicy, Epoch, Floor,
-        HostLeaves, LiveConference, LockScope, Manner, MixId, MixKind, MixerClass, Order, Room, RoomId,
-        RoomName, Timestamp,
+        AccountId, AccountUse, ConfereeId, ConferenceEnd, ConferenceId, EntryPolicy, Epoch, HostLeaves,
+        LiveConference, LockScope, Manner, MixId, MixKind, MixerClass, Order, Room, RoomId, RoomName,
+        Timestamp,
     };
 
     use super::*;
@@ -247,6 +250,42 @@ mod tests {
     fn a_silent_room_plays_nothing() {
         let decision = Decision { events: vec![joined(false), left()], ..Decision::default() };
         assert_eq!(Effects::of(&snapshot(Announce::Silence), &decision), Effects::default());
+    }
+
+    #[test]
+    fn what_a_host_says_of_announcements_wins_over_the_room_and_a_lecture_is_not_disturbed() {
+        let decision = Decision { events: vec![joined(false), left()], ..Decision::default() };
+        let with = |room, announce, floor| {
+            let mut snapshot = snapshot(room);
+            let live = snapshot.conference.as_mut().unwrap();
+            (live.manner.announce, live.floor) = (announce, floor);
+            Effects::of(&snapshot, &decision).sounds.len()
+        };
+        assert_eq!(with(Announce::Tone, Some(Announce::Silence), Floor::Open), 0);
+        assert_eq!(with(Announce::Silence, Some(Announce::Tone), Floor::Muted), 2);
+        assert_eq!(with(Announce::Tone, None, Floor::Lecture), 0);
+    }
+
+    #[test]
+    fn a_voice_that_changes_is_told_where_the_conference_is_then() {
+        let mute = Change::SetVoice { attendance: AttendanceId::from_bits(1), voice: Default::default() };
+        let moved = Change::Move {
+            mix: MixId::from_bits(5),
+            kind: MixKind::Conference,
+            to: mixer("m-2"),
+            epoch: Epoch(2),
+            reserved: 8,
+        };
+        let lock = Change::SetLock { conference: ConferenceId::from_bits(4), locked: true };
+        let of = |changes| {
+            let mut effects =
+                Effects::of(&snapshot(Announce::Tone), &Decision { changes, ..Decision::default() });
+            effects.stamp(RoomVersion(8));
+            effects.voices.map(|voices| (voices.mix.mixer, voices.version))
+        };
+        assert_eq!(of(vec![mute.clone()]), Some((mixer("m-1"), RoomVersion(8))));
+        assert_eq!(of(vec![mute, moved]), Some((mixer("m-2"), RoomVersion(8))));
+        assert_eq!(of(vec![lock]), None, "a lock is no matter of the mixer's");
     }
 
     #[test]

@@ -217,29 +217,14 @@ impl<'s> Both<'s> {
                 Intent::NoSeat { mixer: mixer(if *is_first { "m1" } else { "m2" }) }
             }
             Happening::MixerCame => Intent::MixerCame,
-            Happening::Commands { who, what, about } => {
-                let conferee = match self.reference.attendance(attendance(*about)).map(|row| row.state) {
-                    Some(AttendanceState::Seated { conferee, .. }) => conferee,
-                    Some(_) | None => ConfereeId::from_bits(9999),
-                };
-                let until = self.now.after(Duration::from_secs(100));
-                let command = commands(conferee, attendance(*about), until)[*what].clone();
-                Intent::Command { id: CommandId::from_bits(self.draw()), by: who.map(attendance), command }
-            }
+            Happening::Commands { who, what, about } => self.command(*who, *what, *about),
             Happening::KeysCode { who, is_right } => Intent::BecomeHost {
                 id: CommandId::from_bits(self.draw()),
                 by: attendance(*who),
                 is_right: *is_right,
             },
             Happening::Settings { waiting_room, deleted_stay_out, unmute_oneself } => {
-                let changes = RoomChanges {
-                    waiting_room: Some(*waiting_room),
-                    deleted_stay_out: Some(*deleted_stay_out),
-                    unmute_oneself: Some(*unmute_oneself),
-                    ..RoomChanges::default()
-                };
-                let room = self.store.change_room(self.room, &changes).await.unwrap();
-                self.reference.put_room(room);
+                self.set_room(*waiting_room, *deleted_stay_out, *unmute_oneself).await;
                 return None;
             }
             Happening::Passes { seconds } => {
@@ -247,6 +232,27 @@ impl<'s> Both<'s> {
                 Intent::Tick
             }
         })
+    }
+
+    fn command(&mut self, who: Option<u128>, what: usize, about: u128) -> Intent {
+        let conferee = match self.reference.attendance(attendance(about)).map(|row| row.state) {
+            Some(AttendanceState::Seated { conferee, .. }) => conferee,
+            Some(_) | None => ConfereeId::from_bits(9999),
+        };
+        let until = self.now.after(Duration::from_secs(100));
+        let command = commands(conferee, attendance(about), until)[what].clone();
+        Intent::Command { id: CommandId::from_bits(self.draw()), by: who.map(attendance), command }
+    }
+
+    async fn set_room(&mut self, waiting_room: bool, deleted_stay_out: bool, unmute_oneself: bool) {
+        let changes = RoomChanges {
+            waiting_room: Some(waiting_room),
+            deleted_stay_out: Some(deleted_stay_out),
+            unmute_oneself: Some(unmute_oneself),
+            ..RoomChanges::default()
+        };
+        let room = self.store.change_room(self.room, &changes).await.unwrap();
+        self.reference.put_room(room);
     }
 
     async fn compare(&self) {
