@@ -47,7 +47,10 @@ async fn claims_19_to_21_the_one_of_that_order_is_told_hung_up_and_gone_and_the_
     meeting.host.call.send_digits("99");
     assert!(matches!(meeting.second.call.wait_ended().await.unwrap(), CallEnd::TheyHungUp(_)));
     let server = &meeting.party.server;
-    server.wait_count("conferee", "place = 2 AND state = 'left' AND leave_reason = 'deleted'", 1).await.unwrap();
+    server
+        .wait_count("conferee", "place = 2 AND state = 'left' AND leave_reason = 'deleted'", 1)
+        .await
+        .unwrap();
     assert_eq!(server.count("conferee", "state = 'joined'").await.unwrap(), 2);
     assert!(meeting.third.call.ended().is_none());
     meeting.host.call.send_digits("#");

@@ -64,6 +64,11 @@ async fn claims_11_to_13_a_host_mutes_the_one_whom_the_roll_call_has_named() {
     // It is a host's to undo: the room does not let them.
     meeting.second.call.send_digits("#6");
     meeting.second.call.wait_digits_sent().await.unwrap();
-    meeting.party.server.wait_count("event", "kind = 'command_refused' AND refusal = 'floor'", 1).await.unwrap();
+    meeting
+        .party
+        .server
+        .wait_count("event", "kind = 'command_refused' AND refusal = 'floor'", 1)
+        .await
+        .unwrap();
     meeting.only_the_second_is_silent().await;
 }
