@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
-use sqlx::{AssertSqlSafe, Row, SqlitePool};
+use rusqlite::{Connection, OpenFlags, Row};
 
 use crate::Server;
 
@@ -52,12 +51,19 @@ pub struct ConfereeRow {
 }
 
 impl Server {
-    async fn query(&self, query: String) -> anyhow::Result<Vec<SqliteRow>> {
-        let options = SqliteConnectOptions::new().filename(self.database()).read_only(true);
-        let pool: SqlitePool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        let rows = sqlx::query(AssertSqlSafe(query)).fetch_all(&pool).await?;
-        pool.close().await;
-        Ok(rows)
+    async fn query<T: Send + 'static>(
+        &self,
+        query: String,
+        read: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> anyhow::Result<Vec<T>> {
+        let path = self.database();
+        let rows = tokio::task::spawn_blocking(move || {
+            let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            database.busy_timeout(CEILING)?;
+            let mut statement = database.prepare(&query)?;
+            statement.query_map([], read)?.collect::<rusqlite::Result<Vec<T>>>()
+        });
+        Ok(rows.await??)
     }
 
     /// How many rows of `table` there are where `condition` holds.
@@ -65,8 +71,9 @@ impl Server {
     /// # Errors
     /// When the query fails.
     pub async fn count(&self, table: &str, condition: &str) -> anyhow::Result<i64> {
-        let rows = self.query(format!("SELECT count(*) FROM {table} WHERE {condition}")).await?;
-        Ok(rows[0].try_get(0)?)
+        let rows =
+            self.query(format!("SELECT count(*) FROM {table} WHERE {condition}"), |row| row.get(0)).await?;
+        Ok(rows[0])
     }
 
     /// Waits until as many rows are there as should be.
@@ -92,26 +99,23 @@ impl Server {
     /// # Errors
     /// When the query fails.
     pub async fn conferences(&self) -> anyhow::Result<Vec<ConferenceRow>> {
-        let rows = self
-            .query(
-                "SELECT c.id, r.name, m.mixer, c.code_ends, c.started_at, c.ended_at, coalesce(c.end_why, '') \
-                 FROM conference c JOIN room r ON r.id = c.room JOIN mix m ON m.id = c.mix ORDER BY c.started_at, c.id"
-                    .to_owned(),
-            )
-            .await?;
-        rows.iter()
-            .map(|row| {
+        self.query(
+            "SELECT c.id, r.name, m.mixer, c.code_ends, c.started_at, c.ended_at, coalesce(c.end_why, '') \
+             FROM conference c JOIN room r ON r.id = c.room JOIN mix m ON m.id = c.mix ORDER BY c.started_at, c.id"
+                .to_owned(),
+            |row| {
                 Ok(ConferenceRow {
-                    id: row.try_get(0)?,
-                    room: row.try_get(1)?,
-                    mixer: row.try_get(2)?,
-                    code_ends: row.try_get(3)?,
-                    started_at: row.try_get(4)?,
-                    is_over: row.try_get::<Option<i64>, _>(5)?.is_some(),
-                    end_why: row.try_get(6)?,
+                    id: row.get(0)?,
+                    room: row.get(1)?,
+                    mixer: row.get(2)?,
+                    code_ends: row.get(3)?,
+                    started_at: row.get(4)?,
+                    is_over: row.get::<_, Option<i64>>(5)?.is_some(),
+                    end_why: row.get(6)?,
                 })
-            })
-            .collect()
+            },
+        )
+        .await
     }
 
     /// All conferees, by conference and order of entry.
@@ -119,27 +123,24 @@ impl Server {
     /// # Errors
     /// When the query fails.
     pub async fn conferees(&self) -> anyhow::Result<Vec<ConfereeRow>> {
-        let rows = self
-            .query(
-                "SELECT c.id, c.conference, c.place, c.role, a.caller_number, a.vru, c.state, coalesce(c.leave_reason, '') \
-                 FROM conferee c JOIN attendance a ON a.id = c.attendance \
-                 JOIN conference k ON k.id = c.conference ORDER BY k.started_at, c.conference, c.place"
-                    .to_owned(),
-            )
-            .await?;
-        rows.iter()
-            .map(|row| {
+        self.query(
+            "SELECT c.id, c.conference, c.place, c.role, a.caller_number, a.vru, c.state, coalesce(c.leave_reason, '') \
+             FROM conferee c JOIN attendance a ON a.id = c.attendance \
+             JOIN conference k ON k.id = c.conference ORDER BY k.started_at, c.conference, c.place"
+                .to_owned(),
+            |row| {
                 Ok(ConfereeRow {
-                    id: row.try_get(0)?,
-                    conference: row.try_get(1)?,
-                    order: row.try_get(2)?,
-                    role: row.try_get(3)?,
-                    caller: row.try_get(4)?,
-                    vru: row.try_get(5)?,
-                    state: row.try_get(6)?,
-                    leave_reason: row.try_get(7)?,
+                    id: row.get(0)?,
+                    conference: row.get(1)?,
+                    order: row.get(2)?,
+                    role: row.get(3)?,
+                    caller: row.get(4)?,
+                    vru: row.get(5)?,
+                    state: row.get(6)?,
+                    leave_reason: row.get(7)?,
                 })
-            })
-            .collect()
+            },
+        )
+        .await
     }
 }

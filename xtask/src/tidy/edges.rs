@@ -82,7 +82,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Asynchronous runtimes and sockets have no place in a brain.
-const NOT_UNDER_CORE: &[&str] = &["tokio", "mio", "async-std", "smol", "socket2", "tonic", "sqlx"];
+const NOT_UNDER_CORE: &[&str] = &["tokio", "mio", "async-std", "smol", "socket2", "tonic", "rusqlite"];
 
 /// Names every edge that is not allowed, and every crate under core that reaches a runtime.
 pub(super) fn check() -> anyhow::Result<Vec<String>> {

@@ -3,15 +3,18 @@
 //! Queries are written once, with `$n` placeholders and two kinds of value (text and integer). What
 //! differs between databases is kept in here, so that another one is one more kind of connection.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use partyline_conference::{
     AccountId, AttemptId, AttendanceId, CommandId, ConfereeId, ConferenceId, Epoch, EventSequence,
     Generation, InterfaceServerId, MixId, MixerClass, MixerId, Order, RoomId, RoomName, RoomVersion,
     ServiceName, Timestamp, TrunkName, VruId,
 };
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{AssertSqlSafe, Decode, Row as _, Sqlite, SqliteConnection, TypeInfo, ValueRef};
+use rusqlite::ToSql;
+use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use crate::contract::StoreError;
 use crate::words::Word;
@@ -40,13 +43,19 @@ macro_rules! values {
 pub(crate) use values;
 
 /// An open connection, or the one of a transaction.
+///
+/// SQLite answers on the thread that asks, so that nothing here is ever pending: see [`done`].
 pub(crate) struct Connection<'c> {
-    sqlite: &'c mut SqliteConnection,
+    sqlite: &'c mut rusqlite::Connection,
     code: Option<i32>,
 }
 
+#[expect(
+    clippy::unused_async,
+    reason = "queries are written so that they can be put to a database elsewhere too"
+)]
 impl<'c> Connection<'c> {
-    pub(crate) fn new(sqlite: &'c mut SqliteConnection) -> Self {
+    pub(crate) fn new(sqlite: &'c mut rusqlite::Connection) -> Self {
         Self { sqlite, code: None }
     }
 
@@ -55,16 +64,15 @@ impl<'c> Connection<'c> {
         self.code
     }
 
-    fn failed(&mut self, error: sqlx::Error) -> StoreError {
-        self.code = sqlite_code(&error);
+    fn failed(&mut self, error: &rusqlite::Error) -> StoreError {
+        self.code = sqlite_code(error);
         failure(error)
     }
 
     /// Carries out a statement; answers how many rows it touched.
     pub(crate) async fn execute(&mut self, sql: impl Sql, values: Vec<Value>) -> Result<u64, StoreError> {
-        let done =
-            statement(sql, values).execute(&mut *self.sqlite).await.map_err(|error| self.failed(error))?;
-        Ok(done.rows_affected())
+        let touched = execute(self.sqlite, &sql.sql(), &values).map_err(|error| self.failed(&error))?;
+        Ok(u64::try_from(touched).unwrap_or(u64::MAX))
     }
 
     /// Inserts; a row of the same key is the answer `Taken(what)`.
@@ -74,18 +82,16 @@ impl<'c> Connection<'c> {
         sql: &'static str,
         values: Vec<Value>,
     ) -> Result<(), StoreError> {
-        match statement(sql, values).execute(&mut *self.sqlite).await {
+        match execute(self.sqlite, sql, &values) {
             Ok(_) => Ok(()),
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Err(StoreError::Taken(what)),
-            Err(error) => Err(self.failed(error)),
+            Err(error) if is_taken(&error) => Err(StoreError::Taken(what)),
+            Err(error) => Err(self.failed(&error)),
         }
     }
 
     /// All rows that a query answers with.
     pub(crate) async fn all(&mut self, sql: impl Sql, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        let rows =
-            statement(sql, values).fetch_all(&mut *self.sqlite).await.map_err(|error| self.failed(error))?;
-        Ok(rows.into_iter().map(Row).collect())
+        query(self.sqlite, &sql.sql(), &values, usize::MAX).map_err(|error| self.failed(&error))
     }
 
     /// The first row, if there is one.
@@ -94,11 +100,8 @@ impl<'c> Connection<'c> {
         sql: impl Sql,
         values: Vec<Value>,
     ) -> Result<Option<Row>, StoreError> {
-        let row = statement(sql, values)
-            .fetch_optional(&mut *self.sqlite)
-            .await
-            .map_err(|error| self.failed(error))?;
-        Ok(row.map(Row))
+        let rows = query(self.sqlite, &sql.sql(), &values, 1).map_err(|error| self.failed(&error))?;
+        Ok(rows.into_iter().next())
     }
 
     /// The one row of a query that always has one.
@@ -108,19 +111,70 @@ impl<'c> Connection<'c> {
 
     /// Statements without values, several at once: schema and transactions.
     pub(crate) async fn run(&mut self, sql: &'static str) -> Result<(), StoreError> {
-        sqlx::raw_sql(sql).execute(&mut *self.sqlite).await.map_err(|error| self.failed(error))?;
-        Ok(())
+        self.sqlite.execute_batch(sql).map_err(|error| self.failed(&error))
+    }
+}
+
+/// The answer of a future that waits for nothing but SQLite.
+pub(crate) fn done<T>(future: impl Future<Output = T>) -> T {
+    future.now_or_never().expect("SQLite answers on the thread that asks: nothing is pending")
+}
+
+fn execute(sqlite: &rusqlite::Connection, sql: &str, values: &[Value]) -> rusqlite::Result<usize> {
+    let mut statement = sqlite.prepare_cached(sql)?;
+    bind(&mut statement, values)?;
+    statement.raw_execute()
+}
+
+/// So many rows of an answer, at most.
+fn query(
+    sqlite: &rusqlite::Connection,
+    sql: &str,
+    values: &[Value],
+    rows_max: usize,
+) -> rusqlite::Result<Vec<Row>> {
+    let mut statement = sqlite.prepare_cached(sql)?;
+    bind(&mut statement, values)?;
+    let names: Arc<[Box<str>]> = statement.column_names().map(Box::from).collect();
+    let mut answers = statement.raw_query();
+    let mut rows = Vec::new();
+    while rows.len() < rows_max
+        && let Some(answer) = answers.next()?
+    {
+        let cells = (0..names.len()).map(|column| answer.get_ref(column).map(Cell::from));
+        rows.push(Row { names: Arc::clone(&names), cells: cells.collect::<rusqlite::Result<_>>()? });
+    }
+    Ok(rows)
+}
+
+/// Binds `$1` to the first value and so on, in whichever order the text names them.
+fn bind(statement: &mut rusqlite::Statement<'_>, values: &[Value]) -> rusqlite::Result<()> {
+    for place in 1..=statement.parameter_count() {
+        let named = statement.parameter_name(place).and_then(|name| name.get(1..)?.parse::<usize>().ok());
+        let value = named.and_then(|number| values.get(number.checked_sub(1)?));
+        let value = value.ok_or(rusqlite::Error::InvalidParameterCount(values.len(), place))?;
+        statement.raw_bind_parameter(place, value)?;
+    }
+    Ok(())
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::Int(number) => number.to_sql(),
+            Self::Text(text) => text.to_sql(),
+        }
     }
 }
 
 /// The text of a statement: fixed, or with a list of placeholders in it.
 pub(crate) trait Sql: Send {
-    fn sql(self) -> sqlx::SqlStr;
+    fn sql(self) -> Cow<'static, str>;
 }
 
 impl Sql for &'static str {
-    fn sql(self) -> sqlx::SqlStr {
-        sqlx::SqlStr::from_static(self)
+    fn sql(self) -> Cow<'static, str> {
+        Cow::Borrowed(self)
     }
 }
 
@@ -136,9 +190,9 @@ impl WithList {
 }
 
 impl Sql for WithList {
-    fn sql(self) -> sqlx::SqlStr {
+    fn sql(self) -> Cow<'static, str> {
         // Nothing but placeholders was put into a fixed text.
-        sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(self.0))
+        Cow::Owned(self.0)
     }
 }
 
@@ -154,16 +208,9 @@ pub(crate) fn padded<T: Bind + Clone>(items: &[T]) -> Vec<Value> {
     values
 }
 
-fn statement(sql: impl Sql, values: Vec<Value>) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
-    values.into_iter().fold(sqlx::query(sql.sql()), |query, value| match value {
-        Value::Int(number) => query.bind(number),
-        Value::Text(text) => query.bind(text),
-    })
-}
-
 /// What a database error means for whoever asked.
-pub(crate) fn failure(error: sqlx::Error) -> StoreError {
-    if matches!(sqlite_code(&error), Some(SQLITE_CORRUPT | SQLITE_NOTADB)) {
+pub(crate) fn failure(error: &rusqlite::Error) -> StoreError {
+    if matches!(sqlite_code(error), Some(SQLITE_CORRUPT | SQLITE_NOTADB)) {
         return StoreError::Damaged(error.to_string());
     }
     StoreError::Unavailable(error.to_string())
@@ -178,21 +225,47 @@ pub(crate) const SQLITE_CORRUPT: i32 = 11;
 pub(crate) const SQLITE_FULL: i32 = 13;
 pub(crate) const SQLITE_CANTOPEN: i32 = 14;
 pub(crate) const SQLITE_NOTADB: i32 = 26;
+const SQLITE_CONSTRAINT_PRIMARYKEY: i32 = 1555;
+const SQLITE_CONSTRAINT_UNIQUE: i32 = 2067;
 
 /// The primary result code, where SQLite gave one.
-pub(crate) fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
-    let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
-    Some(code & 0xff)
+pub(crate) fn sqlite_code(error: &rusqlite::Error) -> Option<i32> {
+    Some(error.sqlite_error()?.extended_code & 0xff)
+}
+
+fn is_taken(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| {
+        matches!(error.extended_code, SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_UNIQUE)
+    })
 }
 
 /// A row that was read.
-pub(crate) struct Row(SqliteRow);
+pub(crate) struct Row {
+    names: Arc<[Box<str>]>,
+    cells: Vec<Cell>,
+}
 
 /// A column's value as it came.
+#[derive(Debug, Clone)]
 pub(crate) enum Cell {
     Null,
     Int(i64),
     Text(String),
+    /// What none of our columns holds.
+    Other,
+}
+
+impl From<ValueRef<'_>> for Cell {
+    fn from(value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::Null => Self::Null,
+            ValueRef::Integer(number) => Self::Int(number),
+            ValueRef::Text(text) => {
+                std::str::from_utf8(text).map_or(Self::Other, |text| Self::Text(text.to_owned()))
+            }
+            ValueRef::Real(_) | ValueRef::Blob(_) => Self::Other,
+        }
+    }
 }
 
 /// What a column can be read as; `None` where the cell is no such thing.
@@ -203,20 +276,11 @@ pub(crate) trait Column: Sized {
 impl Row {
     /// Reads a column by its name.
     pub(crate) fn read<T: Column>(&self, name: &str) -> Result<T, StoreError> {
-        let cell = self.cell(name).map_err(|error| StoreError::Damaged(error.to_string()))?;
-        T::from_cell(cell)
+        let place = self.names.iter().position(|known| **known == *name);
+        let cell = place.and_then(|place| self.cells.get(place));
+        let cell = cell.ok_or_else(|| StoreError::Damaged(format!("there is no column {name:?}")))?;
+        T::from_cell(cell.clone())
             .ok_or_else(|| StoreError::Damaged(format!("column {name:?} holds what it should not")))
-    }
-
-    fn cell(&self, name: &str) -> Result<Cell, sqlx::error::BoxDynError> {
-        let raw = self.0.try_get_raw(name)?;
-        if raw.is_null() {
-            return Ok(Cell::Null);
-        }
-        if raw.type_info().name() == "INTEGER" {
-            return <i64 as Decode<Sqlite>>::decode(raw).map(Cell::Int);
-        }
-        <String as Decode<Sqlite>>::decode(raw).map(Cell::Text)
     }
 }
 
@@ -303,14 +367,14 @@ impl Column for Duration {
 fn int(cell: Cell) -> Option<i64> {
     match cell {
         Cell::Int(number) => Some(number),
-        Cell::Null | Cell::Text(_) => None,
+        Cell::Null | Cell::Text(_) | Cell::Other => None,
     }
 }
 
 fn text(cell: Cell) -> Option<String> {
     match cell {
         Cell::Text(text) => Some(text),
-        Cell::Null | Cell::Int(_) => None,
+        Cell::Null | Cell::Int(_) | Cell::Other => None,
     }
 }
 

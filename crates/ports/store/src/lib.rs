@@ -24,6 +24,7 @@ mod mixes;
 mod open;
 mod pin;
 mod quality;
+mod readers;
 mod records;
 mod rooms;
 mod roster;

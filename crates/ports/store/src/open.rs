@@ -5,13 +5,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Row as _, SqliteConnection};
+use rusqlite::types::FromSql;
+use rusqlite::{Connection as Sqlite, OpenFlags};
 
 use crate::contract::StoreError;
 use crate::db::{
     self, Connection, SQLITE_BUSY, SQLITE_CANTOPEN, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_LOCKED,
-    SQLITE_NOTADB, SQLITE_PERM, SQLITE_READONLY,
+    SQLITE_NOTADB, SQLITE_PERM, SQLITE_READONLY, done,
 };
 use crate::schema;
 
@@ -116,31 +116,52 @@ const BUSY_MAX: Duration = Duration::from_secs(5);
 /// The same while the file is only looked at: whoever keeps it from being read that long will not let go soon.
 const BUSY_AT_START_MAX: Duration = Duration::from_secs(2);
 
-/// Opens the file; answers with the options for more connections, and the first one.
-pub(crate) async fn open(
-    path: &Path,
-    mode: Mode,
-) -> Result<(SqliteConnectOptions, SqliteConnection), OpenError> {
-    look_at_file(path, mode)?;
-    inspect(path, mode).await?;
-    let options = options(path);
-    let mut connection = options.connect().await.map_err(|error| from_sqlx(path, &error))?;
-    let mut db = Connection::new(&mut connection);
-    // After an error the connection is dropped, which takes the transaction back.
-    bring_up_to_date(&mut db, path, mode).await.map_err(|refused| refused.explained(path, db.code()))?;
-    Ok((options, connection))
+/// Statements that a connection keeps prepared: all of ours, in a few lengths of their lists.
+const STATEMENTS_MAX: usize = 256;
+
+/// How connections to the file are opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Opener {
+    path: PathBuf,
 }
 
-/// Options of every connection that works with the file.
-fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(false)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(BUSY_MAX)
-        .disable_statement_logging()
+impl Opener {
+    /// A connection that works with the file.
+    pub(crate) fn connect(&self) -> rusqlite::Result<Sqlite> {
+        let sqlite = connect(&self.path, BUSY_MAX)?;
+        sqlite.pragma_update(None, "journal_mode", "WAL")?;
+        sqlite.pragma_update(None, "synchronous", "FULL")?;
+        sqlite.pragma_update(None, "foreign_keys", true)?;
+        sqlite.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        Ok(sqlite)
+    }
+
+    /// One that reads and can't write.
+    pub(crate) fn connect_reader(&self) -> rusqlite::Result<Sqlite> {
+        let sqlite = self.connect()?;
+        sqlite.pragma_update(None, "query_only", true)?;
+        Ok(sqlite)
+    }
+}
+
+/// Each connection is used by one thread at a time.
+fn connect(path: &Path, busy_max: Duration) -> rusqlite::Result<Sqlite> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let sqlite = Sqlite::open_with_flags(path, flags)?;
+    sqlite.busy_timeout(busy_max)?;
+    Ok(sqlite)
+}
+
+/// Opens the file; answers with how to open more connections, and the first one.
+pub(crate) fn open(path: &Path, mode: Mode) -> Result<(Opener, Sqlite), OpenError> {
+    look_at_file(path, mode)?;
+    inspect(path, mode)?;
+    let opener = Opener { path: path.to_path_buf() };
+    let mut sqlite = opener.connect().map_err(|error| from_sqlite(path, &error))?;
+    let mut db = Connection::new(&mut sqlite);
+    // After an error the connection is dropped, which takes the transaction back.
+    done(bring_up_to_date(&mut db, path, mode)).map_err(|refused| refused.explained(path, db.code()))?;
+    Ok((opener, sqlite))
 }
 
 /// Looks at the file as a file, and makes an empty one where there is none. Only its owner may read it: it holds
@@ -180,22 +201,14 @@ fn look_at_file(path: &Path, mode: Mode) -> Result<(), OpenError> {
 }
 
 /// Looks at the file as a database, through a connection that changes nothing in it.
-async fn inspect(path: &Path, mode: Mode) -> Result<(), OpenError> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(false)
-        .busy_timeout(BUSY_AT_START_MAX)
-        .disable_statement_logging();
-    let mut connection = options.connect().await.map_err(|error| from_sqlx(path, &error))?;
-    let looked = look_inside(&mut connection, path, mode).await;
-    // Closed before the next one changes the journal mode; an error of closing shows there again.
-    let _ = sqlx::Connection::close(connection).await;
-    looked
+fn inspect(path: &Path, mode: Mode) -> Result<(), OpenError> {
+    let sqlite = connect(path, BUSY_AT_START_MAX).map_err(|error| from_sqlite(path, &error))?;
+    look_inside(&sqlite, path, mode)
 }
 
-async fn look_inside(connection: &mut SqliteConnection, path: &Path, mode: Mode) -> Result<(), OpenError> {
-    let application: i64 = scalar(connection, path, "PRAGMA application_id").await?;
-    let tables: i64 = scalar(connection, path, "SELECT COUNT(*) FROM sqlite_master").await?;
+fn look_inside(sqlite: &Sqlite, path: &Path, mode: Mode) -> Result<(), OpenError> {
+    let application: i64 = scalar(sqlite, path, "PRAGMA application_id")?;
+    let tables: i64 = scalar(sqlite, path, "SELECT COUNT(*) FROM sqlite_master")?;
     if tables == 0 {
         return match mode {
             Mode::Serve => Ok(()),
@@ -206,7 +219,7 @@ async fn look_inside(connection: &mut SqliteConnection, path: &Path, mode: Mode)
         return Err(OpenError::Foreign { path: path.into() });
     }
     if mode == Mode::Serve {
-        let said: String = scalar(connection, path, "PRAGMA quick_check(1)").await?;
+        let said: String = scalar(sqlite, path, "PRAGMA quick_check(1)")?;
         if said != "ok" {
             return Err(OpenError::Damaged { path: path.into(), why: said });
         }
@@ -214,12 +227,8 @@ async fn look_inside(connection: &mut SqliteConnection, path: &Path, mode: Mode)
     Ok(())
 }
 
-async fn scalar<T>(connection: &mut SqliteConnection, path: &Path, sql: &'static str) -> Result<T, OpenError>
-where
-    T: for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
-{
-    let row = sqlx::query(sql).fetch_one(connection).await.map_err(|error| from_sqlx(path, &error))?;
-    row.try_get(0).map_err(|error| from_sqlx(path, &error))
+fn scalar<T: FromSql>(sqlite: &Sqlite, path: &Path, sql: &'static str) -> Result<T, OpenError> {
+    sqlite.query_row(sql, [], |row| row.get(0)).map_err(|error| from_sqlite(path, &error))
 }
 
 /// Why a database that was opened is not used.
@@ -262,7 +271,7 @@ async fn bring_up_to_date(db: &mut Connection<'_>, path: &Path, mode: Mode) -> R
     Ok(())
 }
 
-fn from_sqlx(path: &Path, error: &sqlx::Error) -> OpenError {
+fn from_sqlite(path: &Path, error: &rusqlite::Error) -> OpenError {
     explain(path, db::sqlite_code(error), error.to_string())
 }
 

@@ -274,7 +274,7 @@ pub(crate) async fn host_pin(db: &mut Connection<'_>, room: RoomId) -> Result<Op
 }
 
 /// How many codes were hashed under none of these keys.
-pub(crate) async fn codes_without_key(db: &mut Connection<'_>, keys: &[&str]) -> Result<u64, StoreError> {
+pub(crate) async fn codes_without_key(db: &mut Connection<'_>, keys: &[String]) -> Result<u64, StoreError> {
     let list = padded(keys);
     let sql =
         WithList::new("SELECT COUNT(*) AS codes FROM room_code WHERE key_id NOT IN (LIST)", 1, list.len());

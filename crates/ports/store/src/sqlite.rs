@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use partyline_conference::{
@@ -11,16 +10,15 @@ use partyline_conference::{
     RoomSnapshot, RoomVersion, RosterEntry, ServiceName, Timestamp, TrunkName, VruId, WaitingEntry,
 };
 use partyline_trunk::TrunkSettings;
-use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
-use sqlx::{Sqlite, Transaction};
 use tokio::sync::broadcast;
 
 use crate::contract::{CommitError, EventPage, RoomChange, RoomCommit, Store, StoreError, StoreReader};
-use crate::db::{Connection, failure, values};
+use crate::db::{Connection, values};
 use crate::keys::LookupKeys;
 use crate::open::{self, Mode, OpenError};
 use crate::pin::Pins;
 use crate::quality::NoteQuality;
+use crate::readers::Readers;
 use crate::records::{
     Attempt, ConferenceFilter, ConferenceRecord, InterfaceServerLease, MixerLease, NewRoom, Retention,
     RoomChanges, RoomSummary, StoredTrunk, VoiceChange, VruLease,
@@ -30,20 +28,22 @@ use crate::trunks::{self, DeleteTrunk, PutTrunk, TrunkWrite};
 use crate::writer::Writer;
 use crate::{commit, events, history, leases, leftovers, rooms, roster, snapshot, views};
 
-/// Connections that read at once. Reading is short; more would only hold memory.
-const READERS_MAX: u32 = 4;
-/// How long a reading may wait for a connection before the store counts as out of reach.
-const READER_WAIT_MAX: Duration = Duration::from_secs(5);
-
 /// The store on a SQLite file.
 ///
 /// Several processes may open one file at once (the command line beside a server); each sends change signals
 /// of its own commits only.
 pub struct SqliteStore {
-    readers: SqlitePool,
+    readers: Arc<Readers>,
     writer: Writer,
     keys: LookupKeys,
     pins: Pins,
+}
+
+/// Reads within one read transaction; what the query needs is moved to the thread that reads.
+macro_rules! read {
+    ($store:expr, $db:ident => $query:expr) => {
+        $store.readers.read(async move |$db: &mut Connection<'_>| $query.await).await
+    };
 }
 
 impl SqliteStore {
@@ -64,12 +64,13 @@ impl SqliteStore {
     }
 
     async fn open_in(path: &Path, keys: LookupKeys, mode: Mode) -> Result<Arc<Self>, OpenError> {
-        let (options, connection) = open::open(path, mode).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS_MAX)
-            .acquire_timeout(READER_WAIT_MAX)
-            .connect_lazy_with(options.clone().pragma("query_only", "1"));
-        let writer = Writer::start(options, connection);
+        let path = path.to_path_buf();
+        // Whoever holds the file locked is waited for: not on a thread that others need.
+        let opened = tokio::task::spawn_blocking(move || open::open(&path, mode)).await;
+        let (opener, connection) =
+            opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        let readers = Readers::new(opener.clone());
+        let writer = Writer::start(opener, connection);
         Ok(Arc::new(Self { readers, writer, keys, pins: Pins::new() }))
     }
 
@@ -102,7 +103,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`] where the database fails.
     pub async fn attempts(&self, limit: u32) -> Result<Vec<Attempt>, StoreError> {
-        history::attempts(&mut Connection::new(&mut *self.reader().await?), limit).await
+        read!(self, db => history::attempts(db, limit))
     }
 
     /// Codes whose lookup key is not among the live ones: they select nothing until the key is back.
@@ -110,23 +111,9 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`] where the database fails.
     pub async fn codes_without_key(&self) -> Result<u64, StoreError> {
-        let keys: Vec<&str> = self.keys.ids().collect();
-        rooms::codes_without_key(&mut Connection::new(&mut *self.reader().await?), &keys).await
+        let keys: Vec<String> = self.keys.ids().map(str::to_owned).collect();
+        read!(self, db => rooms::codes_without_key(db, &keys))
     }
-
-    /// A read transaction: all that is read in it is of one moment. Dropping it ends it.
-    async fn reader(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.readers.begin().await.map_err(failure)
-    }
-}
-
-/// Reads within one read transaction.
-macro_rules! read {
-    ($store:expr, $db:ident => $query:expr) => {{
-        let mut transaction = $store.reader().await?;
-        let $db = &mut Connection::new(&mut transaction);
-        $query.await
-    }};
 }
 
 #[async_trait]
@@ -148,11 +135,13 @@ impl StoreReader for SqliteStore {
     }
 
     async fn room_named(&self, name: &RoomName) -> Result<Option<RoomSummary>, StoreError> {
-        read!(self, db => rooms::named(db, name))
+        let name = name.clone();
+        read!(self, db => rooms::named(db, &name))
     }
 
     async fn conferences(&self, filter: &ConferenceFilter) -> Result<Vec<ConferenceRecord>, StoreError> {
-        read!(self, db => history::conferences(db, filter))
+        let filter = filter.clone();
+        read!(self, db => history::conferences(db, &filter))
     }
 
     async fn conference(&self, id: ConferenceId) -> Result<Option<ConferenceRecord>, StoreError> {
@@ -175,7 +164,8 @@ impl StoreReader for SqliteStore {
         &self,
         service: &ServiceName,
     ) -> Result<Vec<InterfaceServerLease>, StoreError> {
-        read!(self, db => leases::interface_servers(db, service))
+        let service = service.clone();
+        read!(self, db => leases::interface_servers(db, &service))
     }
 
     async fn mixers(&self) -> Result<Vec<MixerLease>, StoreError> {
@@ -208,7 +198,8 @@ impl Store for SqliteStore {
         attendances: &[AttendanceId],
         live_mixers: &[MixerId],
     ) -> Result<RoomSnapshot, StoreError> {
-        read!(self, db => snapshot::read(db, room, now, attendances, live_mixers))
+        let (attendances, live_mixers) = (attendances.to_vec(), live_mixers.to_vec());
+        read!(self, db => snapshot::read(db, room, now, &attendances, &live_mixers))
     }
 
     async fn commit(&self, commit: RoomCommit) -> Result<RoomVersion, CommitError> {
@@ -216,11 +207,13 @@ impl Store for SqliteStore {
     }
 
     async fn views(&self, attendances: &[AttendanceId]) -> Result<Vec<AttendanceView>, StoreError> {
-        read!(self, db => views::read(db, attendances))
+        let attendances = attendances.to_vec();
+        read!(self, db => views::read(db, &attendances))
     }
 
     async fn attendances_of(&self, conferees: &[ConfereeId]) -> Result<Vec<AttendanceId>, StoreError> {
-        read!(self, db => roster::attendances_of(db, conferees))
+        let conferees = conferees.to_vec();
+        read!(self, db => roster::attendances_of(db, &conferees))
     }
 
     async fn voices(
@@ -240,15 +233,18 @@ impl Store for SqliteStore {
     }
 
     async fn room_versions(&self, rooms: &[RoomId]) -> Result<Vec<(RoomId, RoomVersion)>, StoreError> {
-        read!(self, db => views::room_versions(db, rooms))
+        let rooms = rooms.to_vec();
+        read!(self, db => views::room_versions(db, &rooms))
     }
 
     async fn attendances_of_vru(&self, vru: &VruId) -> Result<Vec<(RoomId, AttendanceId)>, StoreError> {
-        read!(self, db => views::attendances_of_vru(db, vru))
+        let vru = vru.clone();
+        read!(self, db => views::attendances_of_vru(db, &vru))
     }
 
     async fn rooms_on_mixer(&self, mixer: &MixerId) -> Result<Vec<RoomId>, StoreError> {
-        read!(self, db => views::rooms_on_mixer(db, mixer))
+        let mixer = mixer.clone();
+        read!(self, db => views::rooms_on_mixer(db, &mixer))
     }
 
     fn changes(&self) -> broadcast::Receiver<RoomChange> {

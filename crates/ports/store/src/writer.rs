@@ -3,21 +3,19 @@
 //! Each queued write runs between savepoints, so that one which is refused (a version moved on, a
 //! mixer is full) takes only itself back. All are answered after the commit, none before it.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use futures::FutureExt as _;
 use partyline_conference::RoomId;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, SqliteConnection};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::contract::{CommitError, RoomChange, StoreError};
-use crate::db::{Connection, failure};
+use crate::db::{Connection, done, failure};
+use crate::open::Opener;
 
 /// Writes that may wait for the writer. One waiting write is a few hundred bytes; a store that is this far behind helps
 /// nobody by growing the queue further.
@@ -116,10 +114,10 @@ struct Counters {
     dropped: AtomicU64,
 }
 
-/// The door to the writer task.
+/// The door to the writer, which has a thread of its own.
 pub(crate) struct Writer {
     queue: std::sync::Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
-    task: std::sync::Mutex<Option<JoinHandle<()>>>,
+    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
     changes: broadcast::Sender<RoomChange>,
     counters: Arc<Counters>,
     pages_max: Arc<AtomicU64>,
@@ -127,13 +125,13 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the writer on its own connection.
-    pub(crate) fn start(options: SqliteConnectOptions, connection: SqliteConnection) -> Self {
+    pub(crate) fn start(opener: Opener, connection: rusqlite::Connection) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let (changes, _) = broadcast::channel(CHANGES_MAX);
         let counters = Arc::new(Counters::default());
         let pages_max = Arc::new(AtomicU64::new(0));
         let task = Task {
-            options,
+            opener,
             connection: Some(connection),
             changes: changes.clone(),
             counters: Arc::clone(&counters),
@@ -142,7 +140,7 @@ impl Writer {
         };
         Self {
             queue: std::sync::Mutex::new(Some(queue)),
-            task: std::sync::Mutex::new(Some(tokio::spawn(task.run(jobs)))),
+            thread: std::sync::Mutex::new(Some(tokio::task::spawn_blocking(|| task.run(jobs)))),
             changes,
             counters,
             pages_max,
@@ -193,9 +191,9 @@ impl Writer {
     /// Takes no more, writes what is queued, and ends.
     pub(crate) async fn stop(&self) {
         drop(lock(&self.queue).take());
-        let task = lock(&self.task).take();
-        if let Some(task) = task
-            && task.await.is_err()
+        let thread = lock(&self.thread).take();
+        if let Some(thread) = thread
+            && thread.await.is_err()
         {
             tracing::error!("the data store's writer ended by a panic");
         }
@@ -207,9 +205,9 @@ fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 struct Task {
-    options: SqliteConnectOptions,
+    opener: Opener,
     /// `None` after a failure that left its state unknown: the next group opens a new one.
-    connection: Option<SqliteConnection>,
+    connection: Option<rusqlite::Connection>,
     changes: broadcast::Sender<RoomChange>,
     counters: Arc<Counters>,
     pages_max: Arc<AtomicU64>,
@@ -217,11 +215,11 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+    fn run(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         let mut group = Vec::new();
-        while jobs.recv_many(&mut group, GROUP_MAX).await > 0 {
+        while jobs.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
             // A panic costs its group, and the connection that it left in an unknown state, but not the writer.
-            let outcome = AssertUnwindSafe(self.write(&mut group)).catch_unwind().await;
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.write(&mut group)));
             let outcome = outcome.unwrap_or_else(|_| Err(StoreError::Unavailable("a write panicked".into())));
             match outcome {
                 Ok(()) => {
@@ -236,38 +234,39 @@ impl Task {
             }
         }
         if let Some(connection) = self.connection.take()
-            && let Err(error) = sqlx::Connection::close(connection).await
+            && let Err((_, error)) = connection.close()
         {
             tracing::warn!(%error, "the data store did not close cleanly");
         }
     }
 
     /// One transaction; after an error nothing of the group is written.
-    async fn write(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    fn write(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
                 self.pages_set = 0;
-                self.options.connect().await.map_err(failure)?
+                self.opener.connect().map_err(|error| failure(&error))?
             }
         };
-        self.apply_limit(&mut connection).await?;
+        self.apply_limit(&connection)?;
         let mut db = Connection::new(&mut connection);
-        let outcome = transaction(&mut db, group).await;
+        let outcome = done(transaction(&mut db, group));
         // An error may have ended the transaction by itself; a failed rollback then says so, and a connection that is
         // still within one would refuse the next BEGIN.
-        if outcome.is_err() && db.run("ROLLBACK").await.is_err() && db.run("BEGIN; ROLLBACK").await.is_err() {
+        if outcome.is_err() && done(db.run("ROLLBACK")).is_err() && done(db.run("BEGIN; ROLLBACK")).is_err() {
             return outcome;
         }
         self.connection = Some(connection);
         outcome
     }
 
-    async fn apply_limit(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    fn apply_limit(&mut self, connection: &rusqlite::Connection) -> Result<(), StoreError> {
         let wanted = self.pages_max.load(Ordering::Relaxed);
         if wanted != self.pages_set {
-            let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {wanted}"));
-            sqlx::query(limit).execute(connection).await.map_err(failure)?;
+            connection
+                .pragma_update(None, "max_page_count", wanted.cast_signed())
+                .map_err(|error| failure(&error))?;
             self.pages_set = wanted;
         }
         Ok(())

@@ -251,7 +251,7 @@ async fn a_foreign_file_is_refused_and_left_as_it_is() {
 #[tokio::test]
 async fn another_programs_database_is_refused_and_left_as_it_is() {
     let place = Place::new();
-    sqlite(&place.path(), "CREATE TABLE diary (day TEXT)").await;
+    sqlite(&place.path(), "CREATE TABLE diary (day TEXT)");
     let before = std::fs::read(place.path()).unwrap();
     let error = SqliteStore::open(&place.path(), keys(&["k1"])).await.err().unwrap();
     assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
@@ -287,7 +287,7 @@ async fn a_file_cut_short_is_refused() {
 async fn a_database_of_a_newer_program_is_refused() {
     let place = Place::new();
     place.open().await.close().await;
-    sqlite(&place.path(), "INSERT INTO schema_version (version) VALUES (999)").await;
+    sqlite(&place.path(), "INSERT INTO schema_version (version) VALUES (999)");
     for opened in [
         SqliteStore::open(&place.path(), keys(&["k1"])).await,
         SqliteStore::open_existing(&place.path(), keys(&["k1"])).await,
@@ -379,7 +379,7 @@ async fn an_accounts_limit_holds_between_rooms() {
     let store = place.open().await;
     let rooms =
         join_all((1..=3).map(new_room).map(async |room| store.create_room(&room).await.unwrap())).await;
-    sqlite(&place.path(), "UPDATE account SET conferees_max = 2").await;
+    sqlite(&place.path(), "UPDATE account SET conferees_max = 2");
     let enter = |number: usize| arrival(rooms[number].id, rooms[number].version, number as u128 + 1, "5551");
     store.commit(enter(0)).await.unwrap();
     store.commit(enter(1)).await.unwrap();
@@ -395,27 +395,20 @@ async fn a_locked_database_is_named_and_a_closed_store_says_so() {
     store.close().await;
     let after = store.record_attempts(&[]).await;
     assert!(matches!(after, Err(StoreError::Unavailable(_))));
-    let holder = hold_exclusively(&place.path()).await;
+    let holder = hold_exclusively(&place.path());
     let error = SqliteStore::open(&place.path(), keys(&["k1"])).await.err().unwrap();
     assert!(matches!(error, OpenError::Locked { .. }), "{error}");
     drop(holder);
 }
 
-async fn hold_exclusively(path: &Path) -> sqlx::SqliteConnection {
-    use sqlx::ConnectOptions;
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
-    let mut connection = options.connect().await.unwrap();
-    sqlx::raw_sql("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; UPDATE account SET name = name")
-        .execute(&mut connection)
-        .await
+fn hold_exclusively(path: &Path) -> rusqlite::Connection {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection
+        .execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; UPDATE account SET name = name")
         .unwrap();
     connection
 }
 
-async fn sqlite(path: &Path, sql: &'static str) {
-    use sqlx::{ConnectOptions, Connection};
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
-    let mut connection = options.connect().await.unwrap();
-    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
+fn sqlite(path: &Path, sql: &'static str) {
+    rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap();
 }
