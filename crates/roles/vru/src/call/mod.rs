@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use partyline_call::{Brain, Fact, Journey, KeySource, Keys, LineTest, PlayNumber};
+use partyline_call::{Brain, CodeAnswer, Fact, Journey, KeySource, Keys, LineTest, PlayNumber};
 use partyline_conference::{AttendanceId, CallQuality, LeaveReason};
 use partyline_engine::{Engine, LegControl, LegEvent};
 use partyline_rpc::conferencing::{JoinedMix, MixTicket};
@@ -313,7 +313,15 @@ impl Call {
                 self.leg = None;
                 Some(Fact::Ended(LeaveReason::CallFailed))
             }
-            Input::Check(fact) => Some(fact),
+            Input::Check(fact) => {
+                if let Fact::CodeChecked(CodeAnswer::Unknown { delay }) = &fact
+                    && !delay.is_zero()
+                {
+                    // Else guessers from many places would look like a machine that is too slow, and keep others out.
+                    self.sip.commands.waits(self.key);
+                }
+                Some(fact)
+            }
             Input::Told(Some(told)) => {
                 self.ticket = told.ticket;
                 self.brain.handle_fact(now(), commands::wall_clock());

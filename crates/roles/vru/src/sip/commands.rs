@@ -18,6 +18,7 @@ pub(super) enum Command {
         reply: oneshot::Sender<Result<Option<Agreement>, CallError>>,
     },
     Ring(CallKey),
+    Waits(CallKey),
     Reject {
         call: CallKey,
         status: u16,
@@ -65,6 +66,13 @@ impl SipCommands {
     /// Says that a call was heard and will be answered later. Where there is no room for that, nothing is said.
     pub(crate) fn ring(&self, call: CallKey) {
         if self.0.try_send(Command::Ring(call)).is_err() {
+            metrics::counter!("partyline_vru_commands_dropped_total").increment(1);
+        }
+    }
+
+    /// Says that a call waits for its answer on purpose, and not for the machine.
+    pub(crate) fn waits(&self, call: CallKey) {
+        if self.0.try_send(Command::Waits(call)).is_err() {
             metrics::counter!("partyline_vru_commands_dropped_total").increment(1);
         }
     }

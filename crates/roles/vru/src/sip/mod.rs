@@ -271,6 +271,7 @@ impl SipTask {
                 // A call that is over, or answered meanwhile, does not ring.
                 let _ = self.endpoint.ring(now, call);
             }
+            Command::Waits(call) => self.setups.ended(call),
             Command::Reject { call, status, because } => {
                 self.setups.ended(call);
                 let _ = self.endpoint.reject(now, call, status, &because);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use partyline_conference::{Epoch, Generation, LeaveReason, MixId, Refusal, RoomName};
 use partyline_engine::{Attachment, LegId, MixKey};
 use partyline_rpc::conferencing::{AttendDown, AttendUp, JoinedMix};
-use partyline_vru::{Application, DialledNumber, SessionRules, StartError, Vru};
+use partyline_vru::{Application, DialledNumber, SessionRules, StartError, TurnedAway, Vru};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -106,6 +106,34 @@ async fn code_dialled_with_a_pin_enters_the_host_and_is_shown_to_nobody() {
     let reported = |report: &partyline_rpc::conferencing::AttemptReport| report.attempts.first().cloned();
     let attempt = cluster.roles.until("report", |script| script.reports.iter().find_map(reported)).await;
     assert_eq!(attempt.dnis, "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guessers_who_are_kept_waiting_keep_nobody_else_out() {
+    const GUESSERS: u64 = 40;
+    let cluster = Cluster::start_with(|config| {
+        config.guess_defence.free = 0;
+        config.guess_defence.delay_ms = 60_000;
+        config.guess_defence.delay_max_ms = 60_000;
+    })
+    .await;
+    let mut guessers = tokio::task::JoinSet::new();
+    for nth in 0..GUESSERS {
+        let mut phone = Phone::at(&format!("127.0.3.{}", nth + 1), cluster.sip()).await;
+        guessers.spawn(async move { phone.invite("99999999").await });
+    }
+    let waiting = async {
+        while cluster.vru.sources().iter().map(|counts| counts.of(TurnedAway::WrongCode)).sum::<u64>()
+            < GUESSERS
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(CEILING, waiting).await.expect("all have guessed");
+    // Longer than any answer may wait for the machine.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(Phone::new(cluster.sip()).await.invite(CODE).await, 200);
+    guessers.abort_all();
 }
 
 /// The number of a room.
