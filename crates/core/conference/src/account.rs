@@ -16,7 +16,7 @@ pub struct Account {
 /// How much of its limit an account uses now, as a snapshot shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AccountUse {
-    /// Callers who wait or sit in any of its rooms.
+    /// Callers who wait or sit in any of its rooms; 0 where there is no limit, as nobody counts them then.
     pub callers: u32,
     /// The limit; `None` where there is none.
     pub callers_max: Option<u32>,

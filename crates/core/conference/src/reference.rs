@@ -153,7 +153,10 @@ impl ReferenceStore {
                 .cloned()
                 .collect(),
             overdue,
-            account: AccountUse { callers: self.callers(), callers_max: self.callers_max },
+            account: AccountUse {
+                callers: self.callers_max.map_or(0, |_| self.callers()),
+                callers_max: self.callers_max,
+            },
         })
     }
 

@@ -5,20 +5,20 @@ use partyline_conference::{
     AttendanceState, Change, CommandAnswer, CommandId, Decision, EventSequence, RoomId, RoomVersion,
 };
 
-use crate::contract::{CommitError, RoomCommit, StoreError};
+use crate::contract::{CommitError, RoomChange, RoomCommit, StoreError, Touched};
 use crate::db::{Connection, values};
 use crate::writer::Write;
-use crate::{control, events, mixes, seats};
+use crate::{control, events, mixes, seats, touched};
 
 /// Carries out a decision.
 pub(crate) struct CommitRoom(pub(crate) RoomCommit);
 
 #[async_trait]
 impl Write for CommitRoom {
-    type Answer = RoomVersion;
+    type Answer = Committed;
     type Refused = CommitError;
 
-    async fn apply(&self, db: &mut Connection<'_>) -> Result<RoomVersion, CommitError> {
+    async fn apply(&self, db: &mut Connection<'_>) -> Result<Committed, CommitError> {
         let RoomCommit { room, expected, at, decision } = &self.0;
         let advanced = advance(db, *room, *expected, decision).await?;
         let callers_before = account_callers(db, &advanced.account, decision).await?;
@@ -30,12 +30,23 @@ impl Write for CommitRoom {
         for (id, answer) in &decision.answers {
             record_answer(db, &self.0, *id, answer).await?;
         }
-        Ok(advanced.version)
+        let version = advanced.version;
+        let touched = touched::callers(db, *room, decision)
+            .await?
+            .map_or(Touched::Everybody, |callers| Touched::Callers { version, callers });
+        Ok(Committed { version, touched })
     }
 
-    fn changed(&self) -> Option<RoomId> {
-        (!self.0.decision.is_empty()).then_some(self.0.room)
+    fn changed(&self, committed: &Committed) -> Option<RoomChange> {
+        let change = RoomChange { room: self.0.room, touched: committed.touched.clone() };
+        (!self.0.decision.is_empty()).then_some(change)
     }
+}
+
+/// What came of a commit.
+pub(crate) struct Committed {
+    pub(crate) version: RoomVersion,
+    touched: Touched,
 }
 
 /// A room after its version has moved on.

@@ -63,10 +63,26 @@ pub enum CommitError {
 }
 
 /// A room has a new version. Only a hint: whoever misses one compares versions every 2 s.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomChange {
     /// The room.
     pub room: RoomId,
+    /// Whose standing may be another now.
+    pub touched: Touched,
+}
+
+/// Whom a change of a room concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Touched {
+    /// Everybody in the room, as far as is known.
+    Everybody,
+    /// These callers and nobody else, between this version and the one before.
+    Callers {
+        /// The version that the change brought.
+        version: RoomVersion,
+        /// The callers.
+        callers: Vec<AttendanceId>,
+    },
 }
 
 /// Some events of a room, in sequence.
@@ -148,6 +164,13 @@ pub trait Store: StoreReader {
 
     /// What should hold for each of these callers, and the version of their room. Unknown ones are left out.
     async fn views(&self, attendances: &[AttendanceId]) -> Result<Vec<AttendanceView>, StoreError>;
+
+    /// A room's version, and what should hold for these callers of it at that version. Unknown ones are left out.
+    async fn room_views(
+        &self,
+        room: RoomId,
+        attendances: &[AttendanceId],
+    ) -> Result<(Option<RoomVersion>, Vec<AttendanceView>), StoreError>;
 
     /// The attendances of conferees, which never change; unknown ones are left out.
     async fn attendances_of(&self, conferees: &[ConfereeId]) -> Result<Vec<AttendanceId>, StoreError>;

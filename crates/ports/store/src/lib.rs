@@ -33,12 +33,13 @@ mod schema;
 mod seats;
 mod snapshot;
 mod sqlite;
+mod touched;
 mod trunks;
 mod views;
 mod words;
 mod writer;
 
-pub use contract::{CommitError, EventPage, RoomChange, RoomCommit, Store, StoreError, StoreReader};
+pub use contract::{CommitError, EventPage, RoomChange, RoomCommit, Store, StoreError, StoreReader, Touched};
 pub use keys::{LookupKey, LookupKeys, LookupKeysError};
 pub use open::OpenError;
 pub use records::{

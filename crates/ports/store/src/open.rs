@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection as Sqlite, OpenFlags};
 
@@ -132,6 +133,8 @@ impl Opener {
         sqlite.pragma_update(None, "journal_mode", "WAL")?;
         sqlite.pragma_update(None, "synchronous", "FULL")?;
         sqlite.pragma_update(None, "foreign_keys", true)?;
+        // Else each new value of a `$n` has its statement planned anew: an eighth of what an entry cost.
+        sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         sqlite.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         Ok(sqlite)
     }

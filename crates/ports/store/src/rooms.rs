@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use partyline_conference::{CodeMatch, ConferenceCode, LockScope, Role, Room, RoomId, RoomName, RoomVersion};
 
-use crate::contract::StoreError;
+use crate::contract::{RoomChange, StoreError, Touched};
 use crate::db::{Connection, Row, Value, WithList, padded, values};
 use crate::keys::LookupKeys;
 use crate::records::{RoomChanges, RoomSummary};
@@ -90,8 +90,8 @@ impl Write for CreateRoom {
         Ok(room)
     }
 
-    fn changed(&self) -> Option<RoomId> {
-        Some(self.settings.id)
+    fn changed(&self, _: &Self::Answer) -> Option<RoomChange> {
+        Some(RoomChange { room: self.settings.id, touched: Touched::Everybody })
     }
 }
 
@@ -142,8 +142,8 @@ impl Write for ChangeRoom {
         Ok(room)
     }
 
-    fn changed(&self) -> Option<RoomId> {
-        Some(self.room)
+    fn changed(&self, _: &Self::Answer) -> Option<RoomChange> {
+        Some(RoomChange { room: self.room, touched: Touched::Everybody })
     }
 }
 
@@ -189,8 +189,8 @@ impl Write for SetCode {
         self.code.write(db, self.room).await
     }
 
-    fn changed(&self) -> Option<RoomId> {
-        Some(self.room)
+    fn changed(&self, _: &Self::Answer) -> Option<RoomChange> {
+        Some(RoomChange { room: self.room, touched: Touched::Everybody })
     }
 }
 
@@ -226,8 +226,8 @@ impl Write for DeleteRoom {
         Ok(())
     }
 
-    fn changed(&self) -> Option<RoomId> {
-        Some(self.0)
+    fn changed(&self, _: &Self::Answer) -> Option<RoomChange> {
+        Some(RoomChange { room: self.0, touched: Touched::Everybody })
     }
 }
 

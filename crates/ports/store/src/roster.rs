@@ -18,7 +18,7 @@ pub(crate) async fn roster(
         .all(
             "SELECT conferee.*, COALESCE(attendance.caller_number, '') AS caller_number \
              FROM conferee LEFT JOIN attendance ON attendance.id = conferee.attendance \
-             WHERE conferee.conference = $1 AND conferee.state IN ('joined', 'absent') \
+             WHERE conferee.conference = $1 AND conferee.state <> 'left' AND conferee.state IN ('joined', 'absent') \
              ORDER BY conferee.place",
             values![conference],
         )

@@ -16,6 +16,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, sql: include_str!("../migrations/0002_trunks.sql") },
     Migration { version: 3, sql: include_str!("../migrations/0003_quality.sql") },
     Migration { version: 4, sql: include_str!("../migrations/0004_control.sql") },
+    Migration { version: 5, sql: include_str!("../migrations/0005_live.sql") },
 ];
 
 /// The schema version that this program knows.

@@ -200,6 +200,11 @@ async fn mixers(
 
 async fn account(db: &mut Connection<'_>, room: &Room) -> Result<AccountUse, StoreError> {
     let row = db.one("SELECT conferees_max FROM account WHERE id = $1", values![room.account]).await?;
-    let callers = callers(db, &room.account.to_string()).await?;
-    Ok(AccountUse { callers, callers_max: row.read("conferees_max")? })
+    let callers_max = row.read("conferees_max")?;
+    // Who calls in all rooms of an account is not counted for nothing.
+    let callers = match callers_max {
+        Some(_) => callers(db, &room.account.to_string()).await?,
+        None => 0,
+    };
+    Ok(AccountUse { callers, callers_max })
 }

@@ -203,7 +203,7 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&self, commit: RoomCommit) -> Result<RoomVersion, CommitError> {
-        self.writer.write(commit::CommitRoom(commit)).await
+        Ok(self.writer.write(commit::CommitRoom(commit)).await?.version)
     }
 
     async fn views(&self, attendances: &[AttendanceId]) -> Result<Vec<AttendanceView>, StoreError> {
@@ -222,6 +222,15 @@ impl Store for SqliteStore {
         since: RoomVersion,
     ) -> Result<Vec<VoiceChange>, StoreError> {
         read!(self, db => roster::voices(db, conference, since))
+    }
+
+    async fn room_views(
+        &self,
+        room: RoomId,
+        attendances: &[AttendanceId],
+    ) -> Result<(Option<RoomVersion>, Vec<AttendanceView>), StoreError> {
+        let attendances = attendances.to_vec();
+        read!(self, db => views::of_room(db, room, &attendances))
     }
 
     async fn answered_command(&self, id: CommandId) -> Result<Option<CommandAnswer>, StoreError> {

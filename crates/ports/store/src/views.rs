@@ -28,7 +28,7 @@ const VIEWS: &str = "SELECT attendance.*, room.has_music, room.wait_max_ms, room
        lobby.id AS lobby_id, lobby.mixer AS lobby_mixer, lobby.epoch AS lobby_epoch, \
        COALESCE(lobby_mixer.address, '') AS lobby_address, \
        CASE WHEN EXISTS (SELECT 1 FROM conferee AS other WHERE other.conference = seat.conference \
-          AND other.id <> seat.id AND other.state IN ('placed', 'joined')) THEN 0 ELSE 1 END AS is_alone \
+          AND other.id <> seat.id AND other.state <> 'left' AND other.state IN ('placed', 'joined')) THEN 0 ELSE 1 END AS is_alone \
      FROM attendance \
      JOIN room ON room.id = attendance.room \
      LEFT JOIN conferee AS seat ON seat.id = attendance.conferee \
@@ -39,6 +39,16 @@ const VIEWS: &str = "SELECT attendance.*, room.has_music, room.wait_max_ms, room
        ON lobby.room = attendance.room AND lobby.kind = 'lobby' AND lobby.closed_at IS NULL \
      LEFT JOIN mixer AS lobby_mixer ON lobby_mixer.id = lobby.mixer \
      WHERE attendance.id IN (LIST)";
+
+/// A room's version, and what should hold for these callers of it at that version.
+pub(crate) async fn of_room(
+    db: &mut Connection<'_>,
+    room: RoomId,
+    attendances: &[AttendanceId],
+) -> Result<(Option<RoomVersion>, Vec<AttendanceView>), StoreError> {
+    let version = room_versions(db, &[room]).await?.first().map(|(_, version)| *version);
+    Ok((version, read(db, attendances).await?))
+}
 
 /// What should hold for each of these callers. Unknown ones are left out.
 pub(crate) async fn read(

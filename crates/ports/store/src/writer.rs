@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use partyline_conference::RoomId;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -37,7 +36,7 @@ pub(crate) trait Write: Send + Sync + 'static {
     async fn apply(&self, db: &mut Connection<'_>) -> Result<Self::Answer, Self::Refused>;
 
     /// The room that has another version after it, if it is one.
-    fn changed(&self) -> Option<RoomId> {
+    fn changed(&self, _answer: &Self::Answer) -> Option<RoomChange> {
         None
     }
 }
@@ -69,7 +68,7 @@ enum Verdict {
 #[async_trait]
 trait Job: Send {
     async fn apply(&mut self, db: &mut Connection<'_>) -> Verdict;
-    fn changed(&self) -> Option<RoomId>;
+    fn changed(&self) -> Option<RoomChange>;
     /// Answers. `failed` says why the whole group came to nothing.
     fn answer(self: Box<Self>, failed: Option<&str>);
 }
@@ -89,8 +88,8 @@ impl<W: Write> Job for Queued<W> {
         verdict
     }
 
-    fn changed(&self) -> Option<RoomId> {
-        self.write.changed().filter(|_| matches!(self.outcome, Some(Ok(_))))
+    fn changed(&self) -> Option<RoomChange> {
+        self.write.changed(self.outcome.as_ref()?.as_ref().ok()?)
     }
 
     fn answer(self: Box<Self>, failed: Option<&str>) {
@@ -273,13 +272,11 @@ impl Task {
     }
 
     fn finish(&self, group: &mut Vec<Box<dyn Job>>) {
-        let mut rooms: Vec<RoomId> = group.iter().filter_map(|job| job.changed()).collect();
-        rooms.sort_unstable();
-        rooms.dedup();
+        let changes: Vec<RoomChange> = group.iter().filter_map(|job| job.changed()).collect();
         group.drain(..).for_each(|job| job.answer(None));
-        for room in rooms {
+        for change in changes {
             // Nobody may be listening.
-            let _ = self.changes.send(RoomChange { room });
+            let _ = self.changes.send(change);
         }
     }
 }

@@ -146,8 +146,12 @@ async fn of_many_commits_on_one_version_exactly_one_is_carried_out() {
 async fn more_writes_than_the_queue_holds_are_refused_and_counted() {
     let place = Place::new();
     let store = place.open().await;
-    // On one thread the writer gets no turn before all have been queued.
-    let outcomes = join_all((0..5000).map(|_| store.record_attempts(&[]))).await;
+    // The writer waits for the file until all have been queued.
+    let holder = rusqlite::Connection::open(place.path()).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let release = async { holder.execute_batch("ROLLBACK").unwrap() };
+    let writes = join_all((0..5000).map(|_| store.record_attempts(&[])));
+    let (outcomes, ()) = tokio::join!(biased; writes, release);
     let refused =
         outcomes.iter().filter(|outcome| matches!(outcome, Err(StoreError::Unavailable(_)))).count();
     assert!(refused > 0);

@@ -92,7 +92,7 @@ impl Office {
         if has_left {
             return Ok(ended());
         }
-        self.tell(room);
+        self.streams.nudge(room);
         let first = stream.first_decision().await?;
         let (down, messages) = mpsc::channel(DOWN_QUEUE);
         let is_over = stream.is_over();

@@ -49,7 +49,6 @@ impl Office {
                 Ok(effects) => {
                     outcome.answers.extend(decision.answers);
                     self.carry_out(effects);
-                    self.tell(room);
                     return Ok(outcome);
                 }
                 Err(CommitError::Store(error)) => return Err(self.failed(room, &error)),

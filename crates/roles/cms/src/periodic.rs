@@ -86,7 +86,7 @@ async fn follow_changes(office: Arc<Office>) {
             () = office.stopping.cancelled() => return,
         };
         match change {
-            Ok(change) => office.tell(change.room),
+            Ok(change) => office.streams.changed(&change),
             Err(RecvError::Lagged(_)) => office.streams.wake_all(),
             // From here on the versions that are compared every 2 s do it alone.
             Err(RecvError::Closed) => return,

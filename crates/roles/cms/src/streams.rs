@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a room is listed here exactly as long as its teller runs (see `telling`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use partyline_conference::{
     AttendanceId, AttendanceView, ConfereeState, Generation, RoomId, RoomVersion, Standing,
 };
+use partyline_store::{RoomChange, Touched};
 use tokio::sync::{Notify, watch};
 
 /// What a stream should tell its caller's VRU now.
@@ -20,6 +21,9 @@ pub(crate) enum Told {
     /// The caller has attended again elsewhere, or must do so; this stream is let go.
     Superseded,
 }
+
+/// Changes of a room that wait for its teller; with more of them, everybody is told.
+const CHANGES_MAX: usize = 64;
 
 /// The open streams.
 pub(crate) struct Streams {
@@ -34,6 +38,24 @@ struct RoomStreams {
     callers: HashMap<AttendanceId, Slot>,
     /// The version that all callers here were last told about.
     told: Option<RoomVersion>,
+    news: News,
+}
+
+/// What a room's teller has not told yet.
+enum News {
+    /// Anything may be new.
+    Anything,
+    /// In these versions, these callers.
+    Callers(BTreeMap<RoomVersion, Vec<AttendanceId>>),
+}
+
+/// What a teller should read and tell.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Due {
+    /// Of these callers.
+    pub(crate) callers: Vec<AttendanceId>,
+    /// The version that all callers here are told of by that; `None` for the one that is read.
+    pub(crate) version: Option<RoomVersion>,
 }
 
 struct Slot {
@@ -91,6 +113,7 @@ impl Streams {
             wake: Arc::default(),
             callers: HashMap::new(),
             told: None,
+            news: News::Anything,
         });
         if streams.callers.get(&attendance).is_some_and(|slot| slot.generation > generation) {
             return None;
@@ -114,29 +137,46 @@ impl Streams {
         }
     }
 
-    /// Wakes the room's teller, if any caller of the room is here.
+    /// Has everybody of the room told anew who is here.
     pub(crate) fn wake(&self, room: RoomId) {
+        if let Some(streams) = self.rooms.lock().get_mut(&room) {
+            streams.news = News::Anything;
+            streams.wake.notify_one();
+        }
+    }
+
+    /// The same for every room.
+    pub(crate) fn wake_all(&self) {
+        for streams in self.rooms.lock().values_mut() {
+            streams.news = News::Anything;
+            streams.wake.notify_one();
+        }
+    }
+
+    /// Has callers of the room told who have been told nothing yet.
+    pub(crate) fn nudge(&self, room: RoomId) {
         if let Some(streams) = self.rooms.lock().get(&room) {
             streams.wake.notify_one();
         }
     }
 
-    /// Wakes every teller.
-    pub(crate) fn wake_all(&self) {
-        for streams in self.rooms.lock().values() {
+    /// Has those told whom a change concerns.
+    pub(crate) fn changed(&self, change: &RoomChange) {
+        if let Some(streams) = self.rooms.lock().get_mut(&change.room) {
+            streams.news.add(&change.touched);
             streams.wake.notify_one();
         }
     }
 
-    /// The callers of a room; `None` where there are none any more: the room is no longer listed then.
-    pub(crate) fn callers(&self, room: RoomId) -> Option<Vec<AttendanceId>> {
+    /// What the room's teller should tell now; `None` where no caller is here any more: the room is no longer listed then.
+    pub(crate) fn due(&self, room: RoomId) -> Option<Due> {
         let mut rooms = self.rooms.lock();
-        let callers: Vec<_> = rooms.get(&room)?.callers.keys().copied().collect();
-        if callers.is_empty() {
+        let streams = rooms.get_mut(&room)?;
+        if streams.callers.is_empty() {
             rooms.remove(&room);
             return None;
         }
-        Some(callers)
+        Some(streams.due())
     }
 
     /// Whether a caller's stream is open here.
@@ -181,6 +221,44 @@ impl Streams {
     /// The rooms that have callers here, with the version that they were told about.
     pub(crate) fn rooms(&self) -> Vec<(RoomId, Option<RoomVersion>)> {
         self.rooms.lock().iter().map(|(room, streams)| (*room, streams.told)).collect()
+    }
+}
+
+impl News {
+    fn add(&mut self, touched: &Touched) {
+        match (&mut *self, touched) {
+            (Self::Callers(changes), Touched::Callers { version, callers })
+                if changes.len() < CHANGES_MAX =>
+            {
+                changes.insert(*version, callers.clone());
+            }
+            (Self::Callers(_), _) => *self = Self::Anything,
+            (Self::Anything, _) => {}
+        }
+    }
+}
+
+impl RoomStreams {
+    fn due(&mut self) -> Due {
+        let news = std::mem::replace(&mut self.news, News::Callers(BTreeMap::new()));
+        let all = Due { callers: self.callers.keys().copied().collect(), version: None };
+        let (News::Callers(changes), Some(told)) = (news, self.told) else {
+            return all;
+        };
+        // Each version that came since then must be known; what came before was told already.
+        let mut version = told;
+        let mut due = HashSet::new();
+        for (changed, callers) in changes.range(told.next()..) {
+            if *changed != version.next() {
+                return all;
+            }
+            version = *changed;
+            due.extend(callers.iter().copied());
+        }
+        let is_due =
+            |(caller, slot): &(&AttendanceId, &Slot)| due.contains(*caller) || slot.tell.borrow().is_none();
+        let callers = self.callers.iter().filter(is_due).map(|(caller, _)| *caller).collect();
+        Due { callers, version: Some(version) }
     }
 }
 
@@ -265,7 +343,7 @@ mod tests {
         assert!(streams.has(ROOM, CALLER));
         streams.detach(ROOM, CALLER, &newer);
         assert!(!streams.has(ROOM, CALLER));
-        assert_eq!(streams.callers(ROOM), None);
+        assert_eq!(streams.due(ROOM), None);
     }
 
     #[test]
@@ -288,6 +366,58 @@ mod tests {
         assert_eq!(*stream.told.borrow(), None, "its hello is on the way");
         streams.tell(missed(2));
         assert_eq!(*stream.told.borrow(), Some(Told::Superseded));
+    }
+
+    const OTHER: AttendanceId = AttendanceId::from_bits(3);
+
+    fn change(version: u64, callers: &[AttendanceId]) -> RoomChange {
+        let touched = Touched::Callers { version: RoomVersion(version), callers: callers.to_vec() };
+        RoomChange { room: ROOM, touched }
+    }
+
+    /// Two callers who were told of version 5, and nothing more to tell.
+    fn told() -> (Streams, [Attached; 2]) {
+        let streams = Streams::new(10);
+        let attached = [CALLER, OTHER].map(|caller| streams.attach(ROOM, caller, Generation(1)).unwrap());
+        assert_eq!(streams.due(ROOM).unwrap().version, None, "nobody was told anything yet");
+        for attendance in [CALLER, OTHER] {
+            streams.tell(AttendanceView { attendance, ..view(1, Standing::Held) });
+        }
+        streams.has_told(ROOM, RoomVersion(5));
+        (streams, attached)
+    }
+
+    #[test]
+    fn only_those_are_read_whom_the_versions_since_then_concern() {
+        let (streams, _attached) = told();
+        streams.changed(&change(4, &[CALLER]));
+        streams.changed(&change(7, &[CALLER, AttendanceId::from_bits(9)]));
+        streams.changed(&change(6, &[]));
+        let due = Due { callers: vec![CALLER], version: Some(RoomVersion(7)) };
+        assert_eq!(streams.due(ROOM), Some(due));
+        streams.has_told(ROOM, RoomVersion(7));
+        streams.changed(&change(8, &[AttendanceId::from_bits(9)]));
+        let none = Due { callers: vec![], version: Some(RoomVersion(8)) };
+        assert_eq!(streams.due(ROOM), Some(none));
+    }
+
+    #[test]
+    fn who_is_new_is_read_though_nothing_changed() {
+        let (streams, _attached) = told();
+        let new = AttendanceId::from_bits(4);
+        let _stream = streams.attach(ROOM, new, Generation(1)).unwrap();
+        assert_eq!(streams.due(ROOM), Some(Due { callers: vec![new], version: Some(RoomVersion(5)) }));
+    }
+
+    #[test]
+    fn all_are_read_where_a_version_is_missing_or_a_change_concerns_everybody() {
+        let everybody = RoomChange { room: ROOM, touched: Touched::Everybody };
+        for change in [change(7, &[CALLER]), everybody] {
+            let (streams, _attached) = told();
+            streams.changed(&change);
+            let due = streams.due(ROOM).unwrap();
+            assert_eq!((due.callers.len(), due.version), (2, None));
+        }
     }
 
     #[test]

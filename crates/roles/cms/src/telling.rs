@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use crate::mixers::EnsureError;
 use crate::office::Office;
+use crate::streams::Due;
 
 /// Pause before a room is read again after the store failed.
 const STORE_PAUSE: Duration = Duration::from_millis(300);
@@ -30,26 +31,27 @@ impl Office {
                     () = wake.notified() => {}
                     () = office.stopping.cancelled() => return,
                 }
-                let Some(callers) = office.streams.callers(room) else { return };
-                if let Err(error) = office.tell_once(room, &callers).await {
+                let Some(due) = office.streams.due(room) else { return };
+                if let Err(error) = office.tell_once(room, &due).await {
                     tracing::warn!(%room, %error, "callers can't be told where they stand yet");
                     tokio::time::sleep(STORE_PAUSE.mul_f64(0.5 + rand::random::<f64>())).await;
-                    wake.notify_one();
+                    office.streams.wake(room);
                 }
             }
         });
     }
 
-    async fn tell_once(
-        self: &Arc<Self>,
-        room: RoomId,
-        callers: &[partyline_conference::AttendanceId],
-    ) -> Result<(), StoreError> {
-        // Read before the views: if the room moves on in between, its newer version has it read again.
-        let version = self.store.room_versions(&[room]).await?.first().map(|(_, version)| *version);
+    async fn tell_once(self: &Arc<Self>, room: RoomId, due: &Due) -> Result<(), StoreError> {
+        if due.callers.is_empty() {
+            // Others are told elsewhere.
+            due.version.inspect(|version| self.streams.has_told(room, *version));
+            return Ok(());
+        }
+        let (version, views) = self.store.room_views(room, &due.callers).await?;
+        let version = due.version.or(version);
         let mut lost = BTreeMap::new();
         let mut is_stale = false;
-        for view in self.store.views(callers).await? {
+        for view in views {
             if let Some((mix, conference)) = mix_of(&view.standing) {
                 if lost.contains_key(&mix.mixer) {
                     continue;

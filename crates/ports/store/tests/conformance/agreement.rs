@@ -9,7 +9,7 @@ use partyline_conference::{
     EventSequence, Floor, FreshIds, Generation, HostLeaves, Intent, LeaveReason, MixId, MixerId, MixerLoad,
     Role, RoomId, RoomSnapshot, RoomVersion, Standing, Timestamp,
 };
-use partyline_store::{RoomChanges, RoomCommit, Store};
+use partyline_store::{RoomChanges, RoomCommit, Store, Touched};
 use proptest::prelude::*;
 
 use crate::scene::{NOW, attendance, caller, mixer, mixer_lease, new_room, vru};
@@ -181,7 +181,16 @@ impl<'s> Both<'s> {
         let expected = snapshot.room.version;
         let told = self.reference.commit(self.room, expected, self.now, &decision).unwrap();
         let commit = RoomCommit { room: self.room, expected, at: self.now, decision };
+        let (before, mut changes) = (self.store.views(&named()).await.unwrap(), self.store.changes());
         assert_eq!(self.store.commit(commit).await.unwrap(), told);
+        let change = changes.recv().await.unwrap();
+        assert_eq!(change.room, self.room);
+        // What changed the room before may be signalled only now: that it concerns everybody is true of it.
+        let Touched::Callers { version, callers } = change.touched else { return };
+        assert_eq!(version, told);
+        for view in self.store.views(&named()).await.unwrap() {
+            assert!(callers.contains(&view.attendance) || before.contains(&view), "nobody tells {view:?}");
+        }
     }
 
     async fn intent(&mut self, happening: &Happening) -> Option<Intent> {
