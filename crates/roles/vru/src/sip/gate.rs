@@ -2,7 +2,7 @@
 //! come than can be served.
 //!
 //! What tells of too many is time, not numbers: how long an input waited for the endpoint, how late tasks run, how long
-//! the oldest call waits for its answer, and how late the media threads are. It counts only while calls are being set
+//! the oldest call waits for its answer and a new one would, and how late the media threads are. It counts only while calls are being set
 //! up, as a machine that is slow for another reason is not made faster by refusing callers.
 
 use std::sync::Arc;
@@ -22,6 +22,8 @@ const LATE_MAX: Duration = Duration::from_millis(30);
 const SETUPS_MIN: usize = 32;
 /// A call that waits longer for its answer than any lookup takes waits for the machine.
 const ANSWER_LATE_MAX: Duration = Duration::from_millis(60);
+/// A call that will wait longer than this for its answer is not taken: the rest is for what can't be foreseen.
+const WAIT_MAX: Duration = Duration::from_millis(40);
 /// Media threads that are later than this will soon miss a frame of who talks already.
 const MEDIA_LATE_MAX: Duration = Duration::from_millis(10);
 /// So much of a late tick is left at the next measurement: a tenth of a second of it counts.
@@ -112,7 +114,8 @@ impl Gate {
         let late = waited.max(self.lag.at(now()));
         let is_late = late > LATE_MAX || rush.oldest > ANSWER_LATE_MAX;
         let is_media_late = self.lag.media() > MEDIA_LATE_MAX;
-        if rush.waiting >= SETUPS_MIN && is_late || rush.lately >= SETUPS_MIN && is_media_late {
+        let is_long = rush.wait > WAIT_MAX;
+        if is_long || rush.waiting >= SETUPS_MIN && is_late || rush.lately >= SETUPS_MIN && is_media_late {
             Admission::Busy
         } else {
             Admission::Open
@@ -164,6 +167,14 @@ mod tests {
         let oldest = ANSWER_LATE_MAX + Duration::from_millis(1);
         assert_eq!(gate.admission(Duration::ZERO, Rush { oldest, ..rush(SETUPS_MIN) }), Admission::Busy);
         assert_eq!(gate.admission(Duration::ZERO, Rush { oldest, ..rush(SETUPS_MIN - 1) }), Admission::Open);
+    }
+
+    #[test]
+    fn who_would_wait_too_long_for_those_before_them_is_told_to_come_back() {
+        let (mut gate, _lease) = gate(true);
+        let wait = WAIT_MAX + Duration::from_millis(1);
+        assert_eq!(gate.admission(Duration::ZERO, Rush { wait, ..rush(10) }), Admission::Busy);
+        assert_eq!(gate.admission(Duration::ZERO, Rush { wait: WAIT_MAX, ..rush(10) }), Admission::Open);
     }
 
     #[test]

@@ -264,16 +264,16 @@ impl SipTask {
         // An error says that the call is over, of which its task hears by `Ended`.
         match command {
             Command::Answer { call, capabilities, reply } => {
-                self.setups.ended(call);
+                self.setups.ended(call, now);
                 let _ = reply.send(self.endpoint.answer(now, call, &capabilities));
             }
             Command::Ring(call) => {
                 // A call that is over, or answered meanwhile, does not ring.
                 let _ = self.endpoint.ring(now, call);
             }
-            Command::Waits(call) => self.setups.ended(call),
+            Command::Waits(call) => self.setups.ended(call, now),
             Command::Reject { call, status, because } => {
-                self.setups.ended(call);
+                self.setups.ended(call, now);
                 let _ = self.endpoint.reject(now, call, status, &because);
             }
             Command::Challenge { call, challenge } => {
@@ -406,7 +406,7 @@ impl SipTask {
         if is_over {
             // A full queue closes behind its last event, which says the same as `Ended`.
             self.calls.remove(&key);
-            self.setups.ended(key);
+            self.setups.ended(key, now());
         }
     }
 
