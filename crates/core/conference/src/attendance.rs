@@ -189,4 +189,6 @@ pub struct Waiting {
     pub kind: WaitingKind,
     /// Their role (always participant, unless a rule changes).
     pub role: Role,
+    /// When the wait ends by itself.
+    pub deadline: Option<Timestamp>,
 }

@@ -156,14 +156,19 @@ async fn lobby(db: &mut Connection<'_>, room: &Room) -> Result<Option<LiveMix>, 
 async fn waiting(db: &mut Connection<'_>, room: &Room) -> Result<Vec<Waiting>, StoreError> {
     let rows = db
         .all(
-            "SELECT id, state, role FROM attendance \
+            "SELECT id, state, role, deadline FROM attendance \
              WHERE room = $1 AND ended_at IS NULL AND state IN ('held', 'lobby', 'waiting_room') ORDER BY arrived_at, id",
             values![room.id],
         )
         .await?;
     rows.iter()
         .map(|row| {
-            Ok(Waiting { attendance: row.read("id")?, kind: row.read("state")?, role: row.read("role")? })
+            Ok(Waiting {
+                attendance: row.read("id")?,
+                kind: row.read("state")?,
+                role: row.read("role")?,
+                deadline: row.read("deadline")?,
+            })
         })
         .collect()
 }

@@ -82,7 +82,9 @@ impl ReferenceRoom {
     pub fn waiting(&self) -> Vec<Waiting> {
         let rows = self.waiting.iter().filter_map(|id| self.attendances.get(id));
         rows.filter_map(|row| match row.state {
-            AttendanceState::Waiting(kind) => Some(Waiting { attendance: row.id, kind, role: row.role }),
+            AttendanceState::Waiting(kind) => {
+                Some(Waiting { attendance: row.id, kind, role: row.role, deadline: row.deadline })
+            }
             AttendanceState::Seated { .. } | AttendanceState::Refused(_) | AttendanceState::Left(_) => None,
         })
         .collect()

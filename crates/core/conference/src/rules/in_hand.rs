@@ -117,7 +117,12 @@ impl<'a> RoomInHand<'a> {
 
     pub(super) fn arrive_waiting(&mut self, hello: &Hello<'_>, kind: WaitingKind, deadline: Timestamp) {
         self.arrive(hello, AttendanceState::Waiting(kind), Some(deadline));
-        self.facts.waiting.push(Waiting { attendance: hello.attendance, kind, role: hello.role });
+        self.facts.waiting.push(Waiting {
+            attendance: hello.attendance,
+            kind,
+            role: hello.role,
+            deadline: Some(deadline),
+        });
         self.event(EventKind::CallerWaits { attendance: hello.attendance });
     }
 
@@ -154,6 +159,7 @@ impl<'a> RoomInHand<'a> {
         if let Some(waiting) = self.facts.waiting.iter_mut().find(|waiting| waiting.attendance == attendance)
         {
             waiting.kind = kind;
+            waiting.deadline = deadline;
         }
     }
 

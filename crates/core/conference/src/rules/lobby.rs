@@ -62,9 +62,10 @@ pub(super) fn close_if_empty(hand: &mut RoomInHand<'_>) {
     }
 }
 
-/// Their longest wait holds on; of who is not in the snapshot it is not known, and starts anew.
+/// Whoever waits does so in another way; their longest wait holds on.
 pub(super) fn change_kind(hand: &mut RoomInHand<'_>, attendance: AttendanceId, kind: WaitingKind) {
-    let known = hand.known(attendance).and_then(|known| known.deadline);
-    let deadline = known.unwrap_or_else(|| deadlines::wait_end(&hand.facts.room, hand.facts.now));
-    hand.wait(attendance, kind, Some(deadline));
+    let waiting = hand.facts.waiting.iter().find(|caller| caller.attendance == attendance);
+    if let Some(deadline) = waiting.map(|caller| caller.deadline) {
+        hand.wait(attendance, kind, deadline);
+    }
 }
