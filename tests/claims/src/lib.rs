@@ -4,11 +4,13 @@
 //! **Invariant:** what a test starts ends with it: dropping a [`Server`] kills its process and removes its folder.
 
 mod address;
+mod meeting;
 mod party;
 mod rows;
 mod server;
 
 pub use address::loopback_of_my_own;
+pub use meeting::Meeting;
 pub use party::{HEARD_DBOV, Party, Phone, SILENT_DBOV, all_hear_each_other, still_talking};
 pub use rows::{ConfereeRow, ConferenceRow};
 pub use server::{RoomCodes, Server, ServerPlan};

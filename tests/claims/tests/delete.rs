@@ -72,3 +72,32 @@ async fn the_key_that_deletes_deletes_nobody_when_pressed_once() {
     assert_eq!(meeting.party.server.count("conferee", "state = 'joined'").await.unwrap(), 3);
     assert_eq!(meeting.party.server.count("command", "1 = 1").await.unwrap(), 0);
 }
+
+#[tokio::test]
+async fn a_deleted_caller_is_kept_out_where_the_room_says_so_and_others_are_not() {
+    let meeting = meeting_of_three(&["--deleted-stay-out", "on"]).await;
+    meeting.goes_to(2).await;
+    meeting.host.call.send_digits("99");
+    assert!(matches!(meeting.second.call.wait_ended().await.unwrap(), CallEnd::TheyHungUp(_)));
+    let server = &meeting.party.server;
+    server.wait_count("conferee", "leave_reason = 'deleted'", 1).await.unwrap();
+    let number = meeting.second.number.clone();
+    let again = meeting
+        .party
+        .key_code_with(&meeting.codes.participant, |plan| plan.from_user(number.clone()))
+        .await
+        .unwrap();
+    assert!(matches!(again.call.wait_ended().await.unwrap(), CallEnd::TheyHungUp(_)));
+    server
+        .wait_count(
+            "attendance",
+            &format!("caller_number = '{number}' AND reason = 'deleted' AND conferee IS NULL"),
+            1,
+        )
+        .await
+        .unwrap();
+    assert_eq!(server.count("conferee", "state = 'joined'").await.unwrap(), 2);
+    let other = meeting.party.key_code(&meeting.codes.participant).await.unwrap();
+    server.wait_count("conferee", "state = 'joined'", 3).await.unwrap();
+    meeting.third.wait_hears(&other).await.unwrap();
+}

@@ -2,7 +2,7 @@
 
 use std::f32::consts::TAU;
 
-use partyline_claims::Party;
+use partyline_claims::{Meeting, Party, all_hear_each_other};
 
 const RATE_HZ: f32 = 8000.0;
 /// A tone and the pause behind it, in samples: 80 ms each.
@@ -54,4 +54,41 @@ async fn keys_that_come_as_events_and_as_tones_count_once() {
     let _phone = party.call_with(&uri, |plan| plan.sound(tones(&keys)).digits(&keys)).await.unwrap();
     party.server.wait_count("conferee", "state = 'joined' AND role = 'host'", 1).await.unwrap();
     assert_eq!(party.server.count("attempt", "true").await.unwrap(), 0, "no key came twice");
+}
+
+#[tokio::test]
+async fn a_command_that_comes_as_events_and_as_tones_is_carried_out_once() {
+    let meeting = Meeting::of(1, &[]).await.unwrap();
+    let guest = &meeting.guests[0];
+    meeting.hush().await.unwrap();
+    guest.call.say(tones("*6"));
+    guest.call.send_digits("*6");
+    meeting.server().wait_count("conferee", "muted_by_oneself = 1", 1).await.unwrap();
+    guest.wait_spoken_to().await.unwrap();
+    meeting.host.call.wait_quieter(-60.0, std::time::Duration::from_secs(2)).await.unwrap();
+    assert_eq!(meeting.server().count("conferee", "muted_by_oneself = 1").await.unwrap(), 1);
+    assert_eq!(meeting.server().count("command", "1 = 1").await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_command_as_tones_alone_is_carried_out_once_and_its_tones_are_not_heard() {
+    let party = Party::start().await.unwrap();
+    let codes = party.server.create_room("board", &["--entry", "start"]).unwrap();
+    let listener = party.key_code(&codes.participant).await.unwrap();
+    party.server.wait_count("conferee", "state = 'joined'", 1).await.unwrap();
+    let sound = tones(&format!("{}#", codes.host));
+    let uri = party.server.uri("conference");
+    let host = party.call_with(&uri, |plan| plan.without_events().sound(sound)).await.unwrap();
+    party.server.wait_count("conferee", "state = 'joined'", 2).await.unwrap();
+    host.call.set_tone(Some(host.tone_hz));
+    all_hear_each_other(&[&host, &listener]).await.unwrap();
+    listener.call.set_tone(None);
+    host.call.set_tone(None);
+    listener.call.wait_quieter(-60.0, std::time::Duration::from_secs(1)).await.unwrap();
+    host.call.say(tones("*7"));
+    party.server.wait_count("conference", "is_locked = 1", 1).await.unwrap();
+    assert_eq!(party.server.count("command", "1 = 1").await.unwrap(), 1);
+    // At most the onset of a key, which is too short to be measured as one.
+    let keys = listener.call.hears(&[1209.0, 852.0], std::time::Duration::from_millis(500)).await;
+    assert!(keys.iter().all(|level| *level < -35.0), "the keys are heard at {keys:?} dBov");
 }

@@ -14,9 +14,10 @@ async fn meeting_of_two(settings: &[&str]) -> Meeting {
     let party = Party::start().await.unwrap();
     let codes = party.server.create_room("board", &[&["--entry", "start"], settings].concat()).unwrap();
     let host = party.key_code(&codes.host).await.unwrap();
+    party.server.wait_count("conferee", "state = 'joined'", 1).await.unwrap();
     let guest = party.key_code(&codes.participant).await.unwrap();
-    all_hear_each_other(&[&host, &guest]).await.unwrap();
     party.server.wait_count("conferee", "state = 'joined'", 2).await.unwrap();
+    all_hear_each_other(&[&host, &guest]).await.unwrap();
     Meeting { party, codes, host, guest }
 }
 
@@ -31,7 +32,10 @@ impl Meeting {
     async fn is_refused(&self, code: &str) {
         let late = self.party.call_with(&self.party.server.uri(code), |plan| plan).await.unwrap();
         assert_eq!(late.call.wait_ended().await.unwrap(), CallEnd::Refused { status: 486 });
-        assert_eq!(self.party.server.count("conferee", "1 = 1").await.unwrap(), 2);
+        let number = &late.number;
+        let seats = "SELECT id FROM attendance WHERE caller_number";
+        let theirs = format!("attendance IN ({seats} = '{number}')");
+        assert_eq!(self.party.server.count("conferee", &theirs).await.unwrap(), 0);
     }
 }
 
@@ -81,4 +85,30 @@ async fn a_participant_can_not_lock() {
     meeting.guest.wait_spoken_to().await.unwrap();
     assert_eq!(meeting.party.server.count("conference", "is_locked = 1").await.unwrap(), 0);
     assert_eq!(meeting.party.server.count("event", "kind = 'lock_changed'").await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_lock_holds_against_callers_whose_code_was_looked_up_before_it_was_set() {
+    let meeting = meeting_of_two(&[]).await;
+    let uri = meeting.party.server.uri(&meeting.codes.participant);
+    // Some look before the lock, some after; whoever is decided on after it stays out.
+    let (late, ()) = tokio::join!(
+        async {
+            let mut late = Vec::new();
+            for _ in 0..6 {
+                late.push(meeting.party.call_with(&uri, |plan| plan).await.unwrap());
+            }
+            late
+        },
+        meeting.key("*7", true)
+    );
+    let mut let_in = 0;
+    for phone in &late {
+        let_in += i64::from(phone.call.wait_answered().await.is_ok() && phone.call.ended().is_none());
+    }
+    let server = &meeting.party.server;
+    let locked_at = "(SELECT min(at) FROM event WHERE kind = 'lock_changed')";
+    assert_eq!(server.count("conferee", &format!("placed_at > {locked_at}")).await.unwrap(), 0);
+    assert_eq!(server.count("conferee", "place > 2").await.unwrap(), let_in);
+    meeting.is_refused(&meeting.codes.participant).await;
 }

@@ -16,6 +16,7 @@ use crate::play_id::PlayId;
 use crate::reach::Reach;
 use crate::report::{LegReport, TheirReport};
 use crate::shared::Shared;
+use crate::speech::Speech;
 use crate::transport::{RtcpRoute, Secrecy};
 
 /// Most outputs that wait to be taken. A tick makes two or three; more come only from a caller who floods.
@@ -40,6 +41,8 @@ pub enum LegOutput {
     Quiet(Duration),
     /// The first frame of a mix was made after the leg began to hear it.
     FirstMixedAudio,
+    /// The caller speaks while the mix does not take what they say; every five seconds at most.
+    SpokeUnheard,
     /// The source is known: datagrams of others need not be handed in any more.
     Bind(SocketAddr),
     /// Datagrams of any source are to be handed in again.
@@ -103,6 +106,7 @@ struct Session {
     /// Keys in the sound, and whether there were any.
     tones: KeyDetector,
     has_toned: bool,
+    speech: Speech,
     /// Whether the telephone has sent a telephone-event.
     has_sent_events: bool,
 }
@@ -138,6 +142,7 @@ impl Leg {
                     control: Control::default(),
                     tones: KeyDetector::new(),
                     has_toned: false,
+                    speech: Speech::new(),
                     has_sent_events: false,
                 };
                 self.line = Line::Connected(Box::new(session));
@@ -258,6 +263,7 @@ impl Leg {
     fn heard_event(&mut self) {
         if let Line::Connected(session) = &mut self.line {
             session.has_sent_events = true;
+            session.speech.key();
         }
     }
 
@@ -274,7 +280,9 @@ impl Leg {
         let tone = session.hear_tones(level_dbov, is_alone);
         if session.tones.is_down() {
             level_dbov = partyline_codec::SILENCE_DBOV;
+            session.speech.key();
         }
+        session.speech.hear(level_dbov);
         if let Some(quiet) = session.quiet(now) {
             if std::mem::replace(&mut session.is_bound, false) {
                 self.tell(LegOutput::Unbind);
@@ -285,6 +293,18 @@ impl Leg {
             self.tell(LegOutput::Tone(key));
         }
         level_dbov
+    }
+
+    /// Says whether the mix takes the frame pulled last. Who goes on speaking while it takes none is told.
+    pub fn judge(&mut self, is_heard: bool) {
+        let Line::Connected(session) = &mut self.line else {
+            return;
+        };
+        if is_heard {
+            session.speech.heard();
+        } else if session.speech.unheard() {
+            self.tell(LegOutput::SpokeUnheard);
+        }
     }
 
     /// Decodes the frame pulled last, or what stands in for it.

@@ -16,6 +16,7 @@ mod play_id;
 mod reach;
 mod report;
 mod shared;
+mod speech;
 mod talkers;
 mod transport;
 mod uplink;

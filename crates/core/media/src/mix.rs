@@ -185,7 +185,12 @@ impl Mix {
     /// Takes every leg's frame and how loud it is.
     fn listen(&mut self, now: Instant, legs: &mut impl Legs) {
         for seat in &mut self.seats {
-            let level_dbov = legs.leg(seat.key).map_or(partyline_codec::SILENCE_DBOV, |leg| leg.pull(now));
+            let is_muted = seat.attachment.downlink && !seat.attachment.uplink;
+            let level_dbov = legs.leg(seat.key).map_or(partyline_codec::SILENCE_DBOV, |leg| {
+                let level_dbov = leg.pull(now);
+                leg.judge(!is_muted);
+                level_dbov
+            });
             if seat.attachment.uplink {
                 seat.activity.update(level_dbov);
             } else {

@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn the_volume_moves_the_conference_and_not_what_is_played() {
         let mut overlay = Overlay::new();
-        let mut level = |overlay: &mut Overlay| {
+        let level = |overlay: &mut Overlay| {
             let mut heard = conference(0);
             for index in 0..30 {
                 heard = conference(index);

@@ -103,7 +103,8 @@ impl<Io: MediaIo> Desk<Io> {
                 | LegOutput::Tone(_)
                 | LegOutput::PlayEnded(_)
                 | LegOutput::Quiet(_)
-                | LegOutput::FirstMixedAudio => {}
+                | LegOutput::FirstMixedAudio
+                | LegOutput::SpokeUnheard => {}
             }
             if let Some(event) = event_of(output) {
                 slot.tell(event, counts);

@@ -141,6 +141,7 @@ pub(crate) const fn event_of(output: LegOutput) -> Option<LegEvent> {
         LegOutput::PlayEnded(play) => Some(LegEvent::PlayEnded(play)),
         LegOutput::Quiet(quiet) => Some(LegEvent::Quiet(quiet)),
         LegOutput::FirstMixedAudio => Some(LegEvent::FirstMixedAudio),
+        LegOutput::SpokeUnheard => Some(LegEvent::SpokeUnheard),
         LegOutput::Bind(_) | LegOutput::Unbind => None,
     }
 }

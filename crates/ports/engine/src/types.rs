@@ -60,6 +60,8 @@ pub enum LegEvent {
     Quiet(Duration),
     /// The first frame of a mix was sent to the caller after `attach`.
     FirstMixedAudio,
+    /// The caller speaks while their uplink is muted; told every five seconds at most.
+    SpokeUnheard,
     /// The leg is gone from its mix because the mix was closed, or because it had left it for one that did not take it.
     MixClosed(MixKey),
 }

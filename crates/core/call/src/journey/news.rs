@@ -15,6 +15,8 @@ use crate::script::{Cue, Script};
 
 /// More than this is not worth hearing any more.
 const NEWS_MAX: usize = 6;
+/// Who has just been told that they are muted may finish the sentence.
+const MUTED_GRACE: Duration = Duration::from_secs(5);
 /// When the end of the conference is told beforehand, in minutes.
 const WARNED_MINUTES: [u32; 3] = [10, 5, 1];
 
@@ -31,8 +33,8 @@ pub(super) struct Due {
     wants_entry: bool,
     /// Until when hosts hear of no more of them.
     quiet_until: Option<Instant>,
-    /// When the caller was reminded of being muted.
-    pub(super) muted_told_at: Option<Instant>,
+    /// Until when the caller is not reminded of being muted.
+    reminded_until: Option<Instant>,
 }
 
 impl Due {
@@ -116,6 +118,7 @@ impl Journey {
             return;
         };
         attending.due.take_end(now, ends);
+        let was_muted = attending.seat.as_ref().is_some_and(|seat| seat.muted.now());
         let news = match &mut attending.seat {
             Some(seat) if seat.conference == placed.conference => seat.tell(placed),
             seat => {
@@ -123,6 +126,9 @@ impl Journey {
                 seat.first_news().into_iter().collect()
             }
         };
+        if !was_muted && attending.seat.as_ref().is_some_and(|seat| seat.muted.now()) {
+            attending.due.reminded_until = attending.due.reminded_until.max(Some(now + MUTED_GRACE));
+        }
         for one in news {
             self.tell_news(now, one);
         }
@@ -177,10 +183,10 @@ impl Journey {
             return;
         };
         let may_unmute = seat.may_unmute;
-        if attending.due.muted_told_at.is_some_and(|at| now < at + every) {
+        if attending.due.reminded_until.is_some_and(|until| now < until) {
             return;
         }
-        attending.due.muted_told_at = Some(now);
+        attending.due.reminded_until = Some(now + every);
         let mut cues = vec![Cue::Say(Prompt::YouAreMuted)];
         if may_unmute {
             cues.extend(self.keys_to_unmute());

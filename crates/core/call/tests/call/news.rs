@@ -180,6 +180,9 @@ fn who_speaks_and_is_muted_is_told_once_a_minute_at_most() {
     assert_eq!(plays(&world), before, "who is heard needs no word");
     world.told(Role::Participant, |seated| seated.controls.mute = Mute::Oneself);
     world.prompt_ends();
+    world.tell(Fact::SpokeWhileMuted);
+    assert_eq!(plays(&world), before + 1, "who has just been told may finish the sentence");
+    world.pass_secs(5);
     for _ in 0..5 {
         world.tell(Fact::SpokeWhileMuted);
         world.pass(LATER);

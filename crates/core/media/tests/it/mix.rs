@@ -284,3 +284,33 @@ fn the_first_mixed_frame_is_told_once_per_time_that_a_leg_begins_to_hear() {
     world.mix.attach(SeatKey(0), BOTH).unwrap();
     assert_eq!(told(&mut world), 1);
 }
+
+/// How often each of two callers is told that they speak unheard while both say this; the first is muted.
+fn unheard(codec: Codec, said: impl Fn(usize) -> Frame, ticks: usize) -> [usize; 2] {
+    let mut world = World::new(&[codec, codec]);
+    world.mix.attach(SeatKey(0), Attachment { uplink: false, downlink: true }).unwrap();
+    let mut told = [0; 2];
+    for tick in 0..ticks {
+        let frame = said(tick);
+        world.tick(&[frame, frame]);
+        for (count, caller) in told.iter_mut().zip(&mut world.callers.0) {
+            *count += caller.outputs().iter().filter(|output| **output == LegOutput::SpokeUnheard).count();
+        }
+    }
+    told
+}
+
+#[test]
+fn who_speaks_while_muted_is_told_every_five_seconds_at_most() {
+    let words = |tick: usize| if tick % 25 < 18 { sine(300.0, 6_000.0, tick) } else { SILENT };
+    for codec in [Codec::Pcmu, Codec::Pcma] {
+        assert_eq!(unheard(codec, words, 100), [1, 0], "{codec:?}");
+        assert_eq!(unheard(codec, words, 500), [2, 0], "{codec:?}");
+    }
+}
+
+#[test]
+fn silence_and_the_noise_of_a_line_are_no_speech() {
+    assert_eq!(unheard(Codec::Pcmu, |_| SILENT, 300), [0, 0]);
+    assert_eq!(unheard(Codec::Pcmu, |tick| noise(&mut (tick as u32), 200), 300), [0, 0]);
+}

@@ -24,6 +24,7 @@ fn press_five(caller: &mut Caller, time: Duration, is_alone: bool) -> Vec<LegOut
             caller.tick();
         } else {
             caller.leg.pull(caller.now);
+            caller.leg.judge(false);
             caller.now += partyline_media::FRAME;
         }
         outputs.extend(caller.outputs());
@@ -78,4 +79,24 @@ fn a_telephone_that_sends_events_is_not_listened_to() {
     assert!(caller.outputs().contains(&LegOutput::Key('1')));
     caller.sequence = partyline_rtp::SeqNo(200);
     assert_eq!(tones(&press_five(&mut caller, Duration::from_millis(200), true)), "");
+}
+
+#[test]
+fn keys_pressed_while_muted_are_no_speech() {
+    let mut caller = caller_without_events(Codec::Pcmu);
+    for _ in 0..20 {
+        let outputs = press_five(&mut caller, Duration::from_millis(100), false);
+        assert!(!outputs.contains(&LegOutput::SpokeUnheard));
+    }
+    // A telephone that sends events may let the sound through as well.
+    let mut caller = Caller::new(Codec::Pcmu, Instant::now());
+    for event in 0..20_u8 {
+        let packet = caller.packet(EVENT_PAYLOAD_TYPE, &[event % 10, 0x8A, 0, 160], 160);
+        caller.leg.receive(caller.now, crate::caller::address(4_000), &packet);
+        let outputs = press_five(&mut caller, Duration::from_millis(200), false);
+        assert!(!outputs.contains(&LegOutput::SpokeUnheard));
+    }
+    // The same sound without a key before it is taken for speech.
+    let outputs = press_five(&mut caller, Duration::from_millis(1_200), false);
+    assert!(outputs.contains(&LegOutput::SpokeUnheard));
 }

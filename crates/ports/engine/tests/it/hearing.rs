@@ -112,6 +112,22 @@ async fn who_only_listens_hears_all_and_who_is_muted_is_heard_by_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_speaks_while_muted_is_told_and_who_is_heard_is_not() {
+    let engine = engine(1);
+    let mix = MixKey(20);
+    engine.open_mix(mix, 10).unwrap();
+    let (mut muted, mut heard) = (Call::new(&engine, Some(440.0)), Call::new(&engine, Some(650.0)));
+    engine.attach(heard.leg.id(), mix, BOTH).await.unwrap();
+    engine.attach(muted.leg.id(), mix, Attachment { uplink: false, downlink: true }).await.unwrap();
+    muted.event("speech that nobody hears", |event| *event == LegEvent::SpokeUnheard).await;
+    muted.phone.listen_until("the other", |sound| (sound.tone(650.0) - TALKING).abs() < 0.5);
+    heard.phone.listen_until("nobody", |sound| sound.level() < UNHEARD);
+    while let Ok(event) = heard.events.try_recv() {
+        assert_ne!(event, LegEvent::SpokeUnheard);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_held_caller_hears_only_what_is_played_to_them() {
     let engine = engine(2);
     let mix = MixKey(3);

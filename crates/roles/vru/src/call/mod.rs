@@ -437,6 +437,7 @@ impl Call {
                 }
                 None
             }
+            LegEvent::SpokeUnheard => Some(Fact::SpokeWhileMuted),
             LegEvent::MixClosed(_) => self.mix_closed(),
         }
     }

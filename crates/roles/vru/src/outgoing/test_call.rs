@@ -179,6 +179,7 @@ impl Dialler {
                         | LegEvent::PlayEnded(_)
                         | LegEvent::Quiet(_)
                         | LegEvent::FirstMixedAudio
+                        | LegEvent::SpokeUnheard
                         | LegEvent::MixClosed(_),
                     ) => continue,
                     None => break,
