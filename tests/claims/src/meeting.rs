@@ -81,6 +81,16 @@ impl Meeting {
         }
     }
 
+    /// All hear each other, once whatever was spoken to anybody is over.
+    ///
+    /// # Errors
+    /// When somebody does not hear somebody.
+    pub async fn all_hear_each_other(&self) -> anyhow::Result<()> {
+        self.hush().await?;
+        self.speak();
+        all_hear_each_other(&self.phones()).await
+    }
+
     /// The host presses keys, of which the server says by a row that they had their effect, and hears the answer to its
     /// end: so what they were told last is what holds.
     ///

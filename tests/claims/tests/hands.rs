@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use callbench::CallEnd;
-use partyline_claims::{Meeting, all_hear_each_other};
+use partyline_claims::Meeting;
 
 #[tokio::test]
 async fn in_a_lecture_the_one_who_raised_a_hand_is_let_speak_and_nobody_else() {
@@ -34,7 +34,8 @@ async fn in_a_lecture_the_one_who_raised_a_hand_is_let_speak_and_nobody_else() {
     meeting.host.wait_hears_not(other).await.unwrap();
     // Open at once.
     meeting.host.call.send_digits("#5");
-    all_hear_each_other(&meeting.phones()).await.unwrap();
+    meeting.host.wait_hears(other).await.unwrap();
+    meeting.all_hear_each_other().await.unwrap();
 }
 
 #[tokio::test]
@@ -73,6 +74,7 @@ async fn who_waits_to_be_admitted_hears_nobody_and_a_hosts_admission_passes_a_lo
     meeting.host.call.send_digits("9");
     assert!(matches!(turned_away.call.wait_ended().await.unwrap(), CallEnd::TheyHungUp(_)));
     meeting.server().wait_count("attendance", "reason = 'turned_away'", 1).await.unwrap();
-    all_hear_each_other(&[&meeting.host, &guest]).await.unwrap();
+    meeting.host.wait_hears(&guest).await.unwrap();
+    guest.wait_hears(&meeting.host).await.unwrap();
     assert_eq!(meeting.server().count("conference", "is_locked = 1").await.unwrap(), 1);
 }
