@@ -6,7 +6,8 @@
 //! mixers and VRUs die. A small [`model`] says who should be with whom, and is compared after every commit with the
 //! store, and once all has calmed down with the legs in the mixes.
 //!
-//! Beside it, a phone and servers speak SIP over a network that loses, doubles and reorders, forks and sends on.
+//! Beside it, callers of one room press keys at random; and a phone and servers speak SIP over a network that loses,
+//! doubles and reorders, forks and sends on.
 //!
 //! **Invariant:** a run is a function of its seed.
 
@@ -21,6 +22,7 @@ mod check;
 mod event;
 mod exchange;
 mod faults;
+mod keypad;
 mod mixers;
 mod model;
 mod office;
@@ -31,5 +33,6 @@ mod vru;
 mod world;
 
 pub use exchange::Exchange;
+pub use keypad::{KeysReport, run_keys};
 pub use telephony::{CallsReport, run_calls};
 pub use world::{Report, run};

@@ -193,11 +193,11 @@ impl World {
     }
 }
 
-fn class() -> MixerClass {
+pub(crate) fn class() -> MixerClass {
     MixerClass::new("standard").expect("a plain name")
 }
 
-fn draw_room(chance: &mut Chance, nth: usize) -> Room {
+pub(crate) fn draw_room(chance: &mut Chance, nth: usize) -> Room {
     let host_leaves = [HostLeaves::End, HostLeaves::Continue, HostLeaves::Grace(Duration::from_secs(20))];
     Room {
         id: room_id(nth),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::env;
 
-use partyline_sim::{run, run_calls};
+use partyline_sim::{run, run_calls, run_keys};
 
 /// Seeds in CI.
 const SEEDS: u64 = 200;
@@ -40,6 +40,31 @@ fn whatever_goes_wrong_callers_end_up_with_whom_they_should() {
     }
     assert_none_failed(&failures);
     assert!(together > 0 || seeds().len() == 1, "nobody was there to be looked at");
+}
+
+#[test]
+fn whatever_keys_are_pressed_nobody_gets_a_power_or_gets_stuck() {
+    let (mut failures, mut done, mut refused, mut promoted, mut muted, mut left) =
+        (Vec::new(), 0, 0, 0, 0, 0);
+    for seed in seeds() {
+        match run_keys(seed) {
+            Ok(report) => {
+                done += report.done;
+                refused += report.refused;
+                promoted += report.promoted;
+                muted += report.muted;
+                left += report.left;
+            }
+            Err(why) => failures.push((seed, why)),
+        }
+    }
+    assert_none_failed(&failures);
+    if seeds().len() > 1 {
+        eprintln!(
+            "{done} done, {refused} refused, {promoted} promoted, {muted} were muted, {left} left by keys"
+        );
+        assert!(done > 0 && refused > 0 && promoted > 0 && muted > 0 && left > 0);
+    }
 }
 
 /// What calls over a bad network have to come to now and then, or the runs are not worth much.
@@ -108,5 +133,6 @@ fn a_run_is_a_function_of_its_seed() {
     for seed in [1, 2, 3] {
         assert_eq!(run(seed), run(seed), "seed {seed}");
         assert_eq!(run_calls(seed), run_calls(seed), "seed {seed}");
+        assert_eq!(run_keys(seed), run_keys(seed), "seed {seed}");
     }
 }
