@@ -44,12 +44,26 @@ pub struct KeysReport {
     pub done: u64,
     /// Commands that were refused.
     pub refused: u64,
+    /// Commands of hosts that were sent for participants, by a VRU that is not to be trusted.
+    pub forged: u64,
     /// Participants who became hosts by the code.
     pub promoted: u64,
     /// Conferees who were muted when the random keys were over.
     pub muted: u64,
     /// Callers who left by keys in the end.
     pub left: u64,
+}
+
+impl std::ops::AddAssign<&Self> for KeysReport {
+    fn add_assign(&mut self, other: &Self) {
+        self.keys += other.keys;
+        self.done += other.done;
+        self.refused += other.refused;
+        self.forged += other.forged;
+        self.promoted += other.promoted;
+        self.muted += other.muted;
+        self.left += other.left;
+    }
 }
 
 /// Something that happens.
@@ -87,6 +101,8 @@ struct Keypads {
     room: RoomId,
     mixer: MixerId,
     callers: Vec<Caller>,
+    /// Whether participants know the host's code.
+    is_code_known: bool,
     /// Who may be a host: by the code at entry, or by the code since.
     hosts: BTreeSet<AttendanceId>,
     report: KeysReport,
@@ -149,6 +165,7 @@ impl Keypads {
             store,
             room: room_id(0),
             mixer,
+            is_code_known: false,
             hosts: callers
                 .iter()
                 .filter(|caller| caller.role == Role::Host)
@@ -158,6 +175,7 @@ impl Keypads {
             report: KeysReport::default(),
             failure: None,
         };
+        world.is_code_known = world.chance.percent(40);
         for caller in 0..world.callers.len() {
             let at = world.chance.between_ms(0, 20_000);
             world.at(at, Step::Dial(caller));

@@ -5,8 +5,8 @@ use std::time::Duration;
 use partyline_call::{AskNumber, Fact};
 use partyline_conference::reference::ReferenceRoom;
 use partyline_conference::{
-    AttendanceId, AttendanceState, Command, CommandAnswer, CommandId, ConfereeId, ConferenceId, FreshIds,
-    Intent, MixId, Role, rules,
+    Announce, AttendanceId, AttendanceState, Command, CommandAnswer, CommandId, ConfereeId, ConferenceId,
+    Floor, FreshIds, Intent, MixId, Role, rules,
 };
 
 use super::callers::code;
@@ -44,6 +44,48 @@ impl Keypads {
         if !self.chance.percent(5) {
             let fact = Fact::CommandAnswered { number, answer: Some(answer) };
             self.soon(1, 60, Step::Tell(caller, fact));
+        }
+    }
+
+    /// A VRU that is not to be trusted sends a host's command for a participant.
+    pub(super) fn forge(&mut self, caller: usize) {
+        let by = self.callers[caller].attendance;
+        let others = self.callers.len();
+        let other = self.callers[self.chance.index(others)].attendance;
+        let Some(row) = self.store.attendance(by).filter(|row| row.role == Role::Participant) else {
+            return;
+        };
+        if !matches!(row.state, AttendanceState::Seated { .. }) {
+            return;
+        }
+        let commands = match self.store.attendance(other).map(|row| row.state) {
+            Some(AttendanceState::Seated { conferee, .. }) if other != by && self.chance.percent(60) => vec![
+                Command::Delete { conferee },
+                Command::SetMuted { conferee, muted: true },
+                Command::SetMuted { conferee, muted: false },
+                Command::LowerHand { conferee },
+            ],
+            Some(AttendanceState::Waiting(_)) => {
+                vec![Command::Admit { attendance: other }, Command::TurnAway { attendance: other }]
+            }
+            _ => vec![
+                Command::End,
+                Command::DropOthers,
+                Command::SetLock { locked: true },
+                Command::SetLock { locked: false },
+                Command::SetFloor { floor: Floor::Open },
+                Command::SetFloor { floor: Floor::Lecture },
+                Command::SetAnnounce { announce: Announce::Silence },
+                Command::SetMusic { on: false },
+                Command::SetContinue { on: true },
+                Command::ExtendTo { until: self.timestamp().after(Duration::from_secs(60)) },
+            ],
+        };
+        let command = self.chance.pick(&commands).clone();
+        let id = CommandId::from_bits(self.chance.bits());
+        self.report.forged += 1;
+        if self.first_answer(caller, id, command.clone()).is_ok() {
+            self.fail(format!("a participant was given {command:?}"));
         }
     }
 

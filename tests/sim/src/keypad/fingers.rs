@@ -43,8 +43,11 @@ impl Keypads {
         if self.callers[caller].is_over {
             return;
         }
-        if self.chance.percent(1) {
+        if self.chance.below(400) == 0 {
             return self.hang_up(caller);
+        }
+        if self.chance.percent(10) {
+            self.forge(caller);
         }
         let keys = self.draw_keys();
         let last = self.press(caller, self.now, &keys);
@@ -58,9 +61,13 @@ impl Keypads {
         let map: KeyMap = Preset::Default.map();
         match self.chance.below(10) {
             0 | 1 => (0..1 + self.chance.below(4)).map(|_| self.draw_key()).collect(),
-            2 => format!("*8{}#", code(Role::Host)),
-            3 => format!("*8{}#", self.chance.below(100_000)),
-            4 => format!("*40{}#{}", self.chance.below(9), self.chance.pick(&["1", "99", "6", "4"])),
+            2 if self.is_code_known && self.chance.percent(20) => format!("*8{}#", code(Role::Host)),
+            2 | 3 => format!("*8{}#", self.chance.below(100_000)),
+            4 => format!(
+                "*40{}#{}",
+                self.chance.below(9),
+                self.chance.pick(&["1", "1", "1", "1", "1", "1", "99", "6", "4", "9"])
+            ),
             5 => format!("*9{}", self.chance.pick(&["1", "9", "6", "2", ""])),
             _ => {
                 let menu = *self.chance.pick(&Menu::ALL);
