@@ -7,9 +7,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("cargo:rerun-if-changed={}", root.join(file).display());
     }
     let descriptors = protox::compile(files, [&root])?;
-    // A hello carries a code and a PIN: its `Debug` is written by hand, so that no log can show them.
+    // A hello carries a code and a PIN: its `Debug` is written by hand, so that no log can show them;
+    // so is that of who has said a name.
     tonic_prost_build::configure()
-        .skip_debug(["partyline.conferencing.v1.Hello", "partyline.conferencing.v1.BecomeHost"])
+        .skip_debug([
+            "partyline.conferencing.v1.Hello",
+            "partyline.conferencing.v1.BecomeHost",
+            "partyline.conferencing.v1.KeepNameRequest",
+        ])
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -141,6 +141,7 @@ pub(crate) fn code_match(room: &partyline_conference::Room, role: Role) -> CodeM
         role,
         pin_needed: false,
         is_locked: false,
+        announce: room.announce,
         no_rtp_max: room.no_rtp_max,
         call_max: room.call_max,
         wait_max: room.wait_max,

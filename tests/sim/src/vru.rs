@@ -136,7 +136,12 @@ impl World {
             Wish::ReadWaiting { number, .. } => {
                 self.tell_later(call, (1, 20), Fact::Waiting { number, entries: None });
             }
-            Wish::StopPlaying
+            // No room here announces by name.
+            Wish::RecordName(_)
+            | Wish::PlayName(..)
+            | Wish::EndRecording
+            | Wish::KeepName(_)
+            | Wish::StopPlaying
             | Wish::SetVolume(_)
             | Wish::VerifyPin { .. }
             | Wish::ReportRefusal { .. }

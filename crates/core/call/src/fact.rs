@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use partyline_conference::{
-    CodeMatch, CommandAnswer, Epoch, LeaveReason, MixId, RosterEntry, Standing, Timestamp, WaitingEntry,
+    CodeMatch, CommandAnswer, Epoch, LeaveReason, MixId, RecordedName, RosterEntry, Standing, Timestamp,
+    WaitingEntry,
 };
 
 use crate::script::PlayNumber;
-use crate::wish::AskNumber;
+use crate::wish::{AskNumber, TakeNumber};
 
 /// Something that is so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,13 @@ pub enum Fact {
         number: AskNumber,
         /// The answer.
         entries: Option<Vec<WaitingEntry>>,
+    },
+    /// A take of the caller's name has ended, by itself or as it was wished.
+    NameRecorded {
+        /// Which.
+        take: TakeNumber,
+        /// What was said; `None` where it was nothing, or too little.
+        name: Option<RecordedName>,
     },
     /// The caller spoke and was not heard, being muted.
     SpokeWhileMuted,

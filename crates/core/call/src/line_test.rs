@@ -215,6 +215,7 @@ impl Brain for LineTest {
             | Fact::CommandAnswered { .. }
             | Fact::Roster { .. }
             | Fact::Waiting { .. }
+            | Fact::NameRecorded { .. }
             | Fact::SpokeWhileMuted => {}
         }
     }

@@ -40,6 +40,8 @@ prompts! {
     NothingKeyed => "nothing_keyed",
     /// Digits came, and no `#`.
     PoundMissing => "pound_missing",
+    /// Asks for the caller's name, to be said behind a tone.
+    SayName => "say_name",
     /// The decision takes a moment.
     OneMoment => "one_moment",
     /// The last word.

@@ -1,7 +1,8 @@
 //! What a brain wants done.
 
 use partyline_conference::{
-    Command, ConfereeId, ConferenceCode, ConferenceId, HostPin, LeaveReason, MixView, Refusal, RoomId,
+    Command, ConfereeId, ConferenceCode, ConferenceId, HostPin, LeaveReason, MixView, RecordedName, Refusal,
+    RoomId,
 };
 
 use crate::script::{PlayNumber, Script};
@@ -9,6 +10,10 @@ use crate::script::{PlayNumber, Script};
 /// Names a command or a question of a journey in its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct AskNumber(pub u64);
+
+/// Names a take of a caller's name, so that one that was thrown away is not taken for the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct TakeNumber(pub u64);
 
 /// Something to do. None waits for another: the shell begins each at once, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +28,15 @@ pub enum Wish {
     Play(PlayNumber, Script),
     /// Stop what plays.
     StopPlaying,
+    /// Record the caller's name, in place of the take before, up to its longest, or until the caller has spoken:
+    /// `Fact::NameRecorded`.
+    RecordName(TakeNumber),
+    /// End the take that is being recorded: `Fact::NameRecorded`.
+    EndRecording,
+    /// Play what the caller has said, as `Play` does.
+    PlayName(PlayNumber, RecordedName),
+    /// Have the CMS keep the name with the caller, who has been let in.
+    KeepName(RecordedName),
     /// Find out what a code selects: `Fact::CodeChecked`.
     LookUpCode {
         /// The code.

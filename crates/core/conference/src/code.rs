@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::ids::{AccountId, RoomId};
+use crate::room::Announce;
 
 /// The two roles; the code entered decides which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,6 +125,8 @@ pub struct CodeMatch {
     pub pin_needed: bool,
     /// Whether a live conference exists and is locked to this role.
     pub is_locked: bool,
+    /// How entries and exits are told: the live conference's way, else the room's.
+    pub announce: Announce,
     /// Longest wait for the first RTP packet and for RTP to come back, from room settings.
     pub no_rtp_max: std::time::Duration,
     /// Longest wait for a host, from room settings.

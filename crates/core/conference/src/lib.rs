@@ -17,6 +17,7 @@ pub mod event;
 pub mod ids;
 pub mod intent;
 pub mod lease;
+pub mod name;
 pub mod placement;
 pub mod quality;
 pub mod reference;
@@ -42,6 +43,7 @@ pub use ids::{
 };
 pub use intent::{FreshIds, Intent};
 pub use lease::LeaseWatch;
+pub use name::RecordedName;
 pub use placement::MixerLoad;
 pub use quality::{CallQuality, CodecLabel};
 pub use refusal::Refusal;

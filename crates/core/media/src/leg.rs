@@ -14,6 +14,7 @@ use crate::outgoing::Outgoing;
 use crate::overlay::Overlay;
 use crate::play_id::PlayId;
 use crate::reach::Reach;
+use crate::recorder::{Recorder, RecordingId};
 use crate::report::{LegReport, TheirReport};
 use crate::shared::Shared;
 use crate::speech::Speech;
@@ -39,6 +40,8 @@ pub enum LegOutput {
     PlayEnded(PlayId),
     /// No packet has come for this long while it was expected.
     Quiet(Duration),
+    /// A recording came to its end by itself; it waits to be taken.
+    Recorded(RecordingId),
     /// The first frame of a mix was made after the leg began to hear it.
     FirstMixedAudio,
     /// The caller speaks while the mix does not take what they say; every five seconds at most.
@@ -76,6 +79,7 @@ pub enum Downlink<'a> {
 pub struct Leg {
     line: Line,
     overlay: Overlay,
+    recorder: Option<Box<Recorder>>,
     echoes: bool,
     outputs: VecDeque<LegOutput>,
     outputs_dropped: u64,
@@ -118,6 +122,7 @@ impl Leg {
         Self {
             line: Line::Idle(start),
             overlay: Overlay::new(),
+            recorder: None,
             echoes: false,
             outputs: VecDeque::with_capacity(OUTPUTS_MAX),
             outputs_dropped: 0,
@@ -219,6 +224,32 @@ impl Leg {
     /// Sends the caller's own audio back while in no mix, or no longer.
     pub const fn set_echo(&mut self, echoes: bool) {
         self.echoes = echoes;
+    }
+
+    /// Records what the caller says while in no mix, instead of what is recorded now.
+    pub fn record(&mut self, recorder: Box<Recorder>) {
+        self.recorder = Some(recorder);
+    }
+
+    /// Ends the recording and gives it away; `None` where there is none.
+    pub const fn take_recording(&mut self) -> Option<Box<Recorder>> {
+        self.recorder.take()
+    }
+
+    /// What came in this tick, into the recording.
+    fn hear_recording(&mut self, level_dbov: f32) {
+        if self.recorder.as_ref().is_none_or(|recorder| recorder.is_over()) {
+            return;
+        }
+        let mut frame = [0; FRAME_SAMPLES];
+        self.decode(&mut frame);
+        let is_key = matches!(&self.line, Line::Connected(session) if session.tones.is_down());
+        if let Some(recorder) = &mut self.recorder
+            && recorder.hear(&frame, level_dbov, is_key)
+        {
+            let id = recorder.id();
+            self.tell(LegOutput::Recorded(id));
+        }
     }
 
     /// Takes a datagram. After [`LegOutput::Bind`] too it is judged by its source: others' may have been on their way.
@@ -344,7 +375,8 @@ impl Leg {
 
     /// A whole tick of a leg in no mix: its player, or its echo, or silence.
     pub fn tick_alone(&mut self, now: Instant, packet: &mut [u8; PACKET_OCTETS]) -> Option<usize> {
-        self.pull_frame(now, true);
+        let level_dbov = self.pull_frame(now, true);
+        self.hear_recording(level_dbov);
         if !self.echoes {
             return self.compose(Downlink::Silence, packet);
         }

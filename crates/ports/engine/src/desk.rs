@@ -103,6 +103,7 @@ impl<Io: MediaIo> Desk<Io> {
                 | LegOutput::Tone(_)
                 | LegOutput::PlayEnded(_)
                 | LegOutput::Quiet(_)
+                | LegOutput::Recorded(_)
                 | LegOutput::FirstMixedAudio
                 | LegOutput::SpokeUnheard => {}
             }

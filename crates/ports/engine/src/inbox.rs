@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use partyline_audio::Player;
-use partyline_media::{Attachment, LegMedia, LegReport, PlayId};
+use partyline_media::{Attachment, LegMedia, LegReport, PlayId, Recorder};
 use tokio::sync::oneshot;
 
 use crate::types::{EngineError, MixKey};
@@ -26,6 +26,8 @@ pub(crate) enum LegCommand {
     Play(PlayId, Player),
     Stop,
     Echo(bool),
+    Record(Box<Recorder>),
+    TakeRecording(oneshot::Sender<Option<Box<Recorder>>>),
     Volume(f32),
     Attach { mix: MixKey, thread: usize, attachment: Attachment, reply: Reply },
     Adjust { mix: MixKey, attachment: Attachment, reply: Reply },

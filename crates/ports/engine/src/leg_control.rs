@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use partyline_audio::{Player, Program};
-use partyline_media::{LegMedia, LegReport, PlayId, RATE_HZ};
+use partyline_media::{LegMedia, LegReport, PlayId, RATE_HZ, Recorder, RecordingId};
 use tokio::sync::oneshot;
 
 use crate::inbox::{LegCommand, LegInbox};
@@ -69,6 +69,20 @@ impl LegControl {
     /// Sends the caller's own audio back (line test), or no longer.
     pub fn set_echo(&self, echoes: bool) {
         self.command(LegCommand::Echo(echoes));
+    }
+
+    /// Records what the caller says while in no mix, so many samples at [`RATE_HZ`] at most, instead of what is
+    /// recorded now. It ends by itself when the caller has spoken, or does not.
+    pub fn record(&self, recording: RecordingId, samples_max: usize) {
+        self.command(LegCommand::Record(Box::new(Recorder::new(recording, samples_max))));
+    }
+
+    /// Ends the recording and takes what was said, without the silence around it; `None` where nothing was said, or the
+    /// leg does not answer in time.
+    pub fn take_recording(&self) -> impl Future<Output = Option<Vec<i16>>> + Send + use<> {
+        let (reply, answer) = oneshot::channel();
+        self.command(LegCommand::TakeRecording(reply));
+        async move { tokio::time::timeout(ANSWER_MAX, answer).await.ok()?.ok()??.finish() }
     }
 
     /// Sets how loud the caller hears everything but what is played to them alone, in dB from what comes.

@@ -140,6 +140,7 @@ pub(crate) const fn event_of(output: LegOutput) -> Option<LegEvent> {
         LegOutput::Tone(key) => Some(LegEvent::Tone(key)),
         LegOutput::PlayEnded(play) => Some(LegEvent::PlayEnded(play)),
         LegOutput::Quiet(quiet) => Some(LegEvent::Quiet(quiet)),
+        LegOutput::Recorded(recording) => Some(LegEvent::Recorded(recording)),
         LegOutput::FirstMixedAudio => Some(LegEvent::FirstMixedAudio),
         LegOutput::SpokeUnheard => Some(LegEvent::SpokeUnheard),
         LegOutput::Bind(_) | LegOutput::Unbind => None,

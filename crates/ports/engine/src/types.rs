@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use partyline_media::PlayId;
+use partyline_media::{PlayId, RecordingId};
 
 /// Settings of the engine.
 #[derive(Debug, Clone)]
@@ -58,6 +58,8 @@ pub enum LegEvent {
     PlayEnded(PlayId),
     /// No RTP has come for this long while it was expected; told about once a second, from 1 s on.
     Quiet(Duration),
+    /// A recording came to its end by itself; it waits to be taken.
+    Recorded(RecordingId),
     /// The first frame of a mix was sent to the caller after `attach`.
     FirstMixedAudio,
     /// The caller speaks while their uplink is muted; told every five seconds at most.

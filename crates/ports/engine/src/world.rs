@@ -152,6 +152,8 @@ impl<'a, Io: MediaIo> World<'a, Io> {
                 LegCommand::Play(play, player) => leg.play(play, player),
                 LegCommand::Stop => leg.stop(),
                 LegCommand::Echo(echoes) => leg.set_echo(echoes),
+                LegCommand::Record(recorder) => leg.record(recorder),
+                LegCommand::TakeRecording(reply) => drop(reply.send(leg.take_recording())),
                 LegCommand::Volume(db) => leg.set_volume(db),
                 LegCommand::Report(reply) => drop(reply.send(leg.report())),
                 LegCommand::Adjust { mix, attachment, reply } => {

@@ -5,9 +5,9 @@
 use partyline_conference::quality::TheirQuality;
 use partyline_conference::{
     AttendanceId, CallQuality, CallerIdentity, CodecLabel, Command, CommandId, ConferenceCode, Epoch,
-    Generation, LeaveReason, MixId, Refusal, RoomId, VruId,
+    Generation, LeaveReason, MixId, RecordedName, Refusal, RoomId, VruId,
 };
-use partyline_rpc::conferencing::{AttendDown, AttendUp, CommandOrder, Hello, JoinedMix, Placed};
+use partyline_rpc::conferencing::{AttendDown, AttendUp, CommandOrder, Hello, JoinedMix, NameToKeep, Placed};
 use partyline_rpc::generated::conferencing as wire;
 use partyline_rpc::generated::conferencing::leases_server::{Leases, LeasesServer};
 use partyline_rpc::leases::VruRenewal;
@@ -245,6 +245,19 @@ fn what_an_interface_server_says_survives_the_way() {
     ];
     for message in said {
         assert_eq!(AttendDown::try_from(wire::AttendDown::from(message.clone())), Ok(message));
+    }
+}
+
+#[test]
+fn a_name_comes_back_from_the_wire_and_is_shown_by_no_debug_output() {
+    let attendance = AttendanceId::from_bits(7);
+    let name = RecordedName::new(vec![-77; RecordedName::SAMPLES_MAX]).unwrap();
+    let written = wire::KeepNameRequest::from(NameToKeep { attendance, name: name.clone() });
+    assert!(!format!("{written:?}").contains("77, "), "{written:?}");
+    assert_eq!(NameToKeep::try_from(written.clone()), Ok(NameToKeep { attendance, name }));
+    for octets in [0, 1, 2 * RecordedName::SAMPLES_MAX + 2] {
+        let wrong = wire::KeepNameRequest { samples: vec![0; octets], ..written.clone() };
+        assert_eq!(NameToKeep::try_from(wrong), Err(ParseError::Malformed("samples")));
     }
 }
 

@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use partyline_conference::{
     AttendanceId, AttendanceView, CallQuality, CodeMatch, CommandAnswer, CommandId, ConfereeId,
-    ConferenceCode, ConferenceId, Decision, Event, EventSequence, HostPin, MixerId, Role, Room, RoomId,
-    RoomName, RoomSnapshot, RoomVersion, RosterEntry, ServiceName, Timestamp, TrunkName, VruId, WaitingEntry,
+    ConferenceCode, ConferenceId, Decision, Event, EventSequence, HostPin, MixerId, RecordedName, Role, Room,
+    RoomId, RoomName, RoomSnapshot, RoomVersion, RosterEntry, ServiceName, Timestamp, TrunkName, VruId,
+    WaitingEntry,
 };
 use partyline_trunk::TrunkSettings;
 use tokio::sync::broadcast;
@@ -118,6 +119,9 @@ pub trait StoreReader: Send + Sync {
     /// Who has joined a conference, or is absent, in order of entry.
     async fn roster(&self, conference: ConferenceId) -> Result<Vec<RosterEntry>, StoreError>;
 
+    /// The name that a conferee has said at entry, if they have.
+    async fn recorded_name(&self, conferee: ConfereeId) -> Result<Option<RecordedName>, StoreError>;
+
     /// Who is in a room's waiting room, in order of arrival.
     async fn waiting(&self, room: RoomId) -> Result<Vec<WaitingEntry>, StoreError>;
 
@@ -218,6 +222,10 @@ pub trait Store: StoreReader {
     /// Keeps how a caller's call sounded with the records of their conferees; the last word counts. A caller who never
     /// was a conferee has no record, which is no error.
     async fn note_quality(&self, attendance: AttendanceId, quality: &CallQuality) -> Result<(), StoreError>;
+
+    /// Keeps the name that a caller has said; the last one counts. `Unknown` for a caller who has not been let in, or has
+    /// left.
+    async fn keep_name(&self, attendance: AttendanceId, name: &RecordedName) -> Result<(), StoreError>;
 
     /// Makes a room. Codes must be new in the whole store.
     async fn create_room(&self, room: &NewRoom) -> Result<Room, StoreError>;

@@ -127,6 +127,9 @@ pub(crate) fn old(now: Timestamp, retention: &Retention) -> Vec<Old> {
         "DELETE FROM conference WHERE id IN (SELECT id FROM conference WHERE ended_at < $1 LIMIT $2)",
         "DELETE FROM mix WHERE id IN (SELECT id FROM mix WHERE closed_at < $1 LIMIT $2)",
         // An attendance that a kept conference shows is kept with it.
+        "DELETE FROM recorded_name WHERE attendance IN (SELECT recorded_name.attendance FROM recorded_name \
+         JOIN attendance ON attendance.id = recorded_name.attendance WHERE attendance.ended_at < $1 \
+         AND NOT EXISTS (SELECT 1 FROM conferee WHERE conferee.attendance = attendance.id) LIMIT $2)",
         "DELETE FROM attendance WHERE id IN (SELECT id FROM attendance WHERE ended_at < $1 \
          AND NOT EXISTS (SELECT 1 FROM conferee WHERE conferee.attendance = attendance.id) LIMIT $2)",
     ];

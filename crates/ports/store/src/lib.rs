@@ -21,6 +21,7 @@ mod keys;
 mod leases;
 mod leftovers;
 mod mixes;
+mod names;
 mod open;
 mod pin;
 mod quality;

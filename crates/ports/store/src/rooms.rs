@@ -239,7 +239,8 @@ pub(crate) async fn look_up(
     let list: Vec<Value> = padded(hashes);
     let sql = WithList::new(
         "SELECT room_code.role, room.id, room.account, room.lock_scope, room.host_pin, room.no_rtp_max_ms, \
-           room.wait_max_ms, room.call_max_ms, COALESCE(conference.is_locked, 0) AS is_locked \
+           room.wait_max_ms, room.call_max_ms, COALESCE(conference.is_locked, 0) AS is_locked, \
+           COALESCE(conference.announce, room.announce) AS announce \
          FROM room_code JOIN room ON room.id = room_code.room \
          LEFT JOIN conference ON conference.room = room.id AND conference.ended_at IS NULL \
          WHERE room.is_deleted = 0 AND room_code.hash IN (LIST)",
@@ -261,6 +262,7 @@ fn code_match(row: &Row) -> Result<CodeMatch, StoreError> {
         role,
         pin_needed: role == Role::Host && row.read::<Option<String>>("host_pin")?.is_some(),
         is_locked: keeps_out && row.read("is_locked")?,
+        announce: row.read("announce")?,
         no_rtp_max: row.read("no_rtp_max_ms")?,
         wait_max: row.read("wait_max_ms")?,
         call_max: row.read("call_max_ms")?,

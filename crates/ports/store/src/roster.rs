@@ -16,7 +16,8 @@ pub(crate) async fn roster(
 ) -> Result<Vec<RosterEntry>, StoreError> {
     let rows = db
         .all(
-            "SELECT conferee.*, COALESCE(attendance.caller_number, '') AS caller_number \
+            "SELECT conferee.*, COALESCE(attendance.caller_number, '') AS caller_number, \
+               EXISTS (SELECT 1 FROM recorded_name WHERE recorded_name.attendance = conferee.attendance) AS has_name \
              FROM conferee LEFT JOIN attendance ON attendance.id = conferee.attendance \
              WHERE conferee.conference = $1 AND conferee.state <> 'left' AND conferee.state IN ('joined', 'absent') \
              ORDER BY conferee.place",

@@ -17,6 +17,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, sql: include_str!("../migrations/0003_quality.sql") },
     Migration { version: 4, sql: include_str!("../migrations/0004_control.sql") },
     Migration { version: 5, sql: include_str!("../migrations/0005_live.sql") },
+    Migration { version: 6, sql: include_str!("../migrations/0006_names.sql") },
 ];
 
 /// The schema version that this program knows.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use partyline_conference::{
     AttendanceId, AttendanceView, CallQuality, CodeMatch, CommandAnswer, CommandId, ConfereeId,
-    ConferenceCode, ConferenceId, EventSequence, HostPin, MixerId, Role, Room, RoomId, RoomName,
-    RoomSnapshot, RoomVersion, RosterEntry, ServiceName, Timestamp, TrunkName, VruId, WaitingEntry,
+    ConferenceCode, ConferenceId, EventSequence, HostPin, MixerId, RecordedName, Role, Room, RoomId,
+    RoomName, RoomSnapshot, RoomVersion, RosterEntry, ServiceName, Timestamp, TrunkName, VruId, WaitingEntry,
 };
 use partyline_trunk::TrunkSettings;
 use tokio::sync::broadcast;
@@ -15,6 +15,7 @@ use tokio::sync::broadcast;
 use crate::contract::{CommitError, EventPage, RoomChange, RoomCommit, Store, StoreError, StoreReader};
 use crate::db::{Connection, values};
 use crate::keys::LookupKeys;
+use crate::names::{self, KeepName};
 use crate::open::{self, Mode, OpenError};
 use crate::pin::Pins;
 use crate::quality::NoteQuality;
@@ -150,6 +151,10 @@ impl StoreReader for SqliteStore {
 
     async fn roster(&self, conference: ConferenceId) -> Result<Vec<RosterEntry>, StoreError> {
         read!(self, db => roster::roster(db, conference))
+    }
+
+    async fn recorded_name(&self, conferee: ConfereeId) -> Result<Option<RecordedName>, StoreError> {
+        read!(self, db => names::of_conferee(db, conferee))
     }
 
     async fn waiting(&self, room: RoomId) -> Result<Vec<WaitingEntry>, StoreError> {
@@ -294,6 +299,10 @@ impl Store for SqliteStore {
 
     async fn note_quality(&self, attendance: AttendanceId, quality: &CallQuality) -> Result<(), StoreError> {
         self.writer.write(NoteQuality { attendance, quality: *quality }).await
+    }
+
+    async fn keep_name(&self, attendance: AttendanceId, name: &RecordedName) -> Result<(), StoreError> {
+        self.writer.write(KeepName { attendance, name: name.clone() }).await
     }
 
     async fn change_room(&self, room: RoomId, changes: &RoomChanges) -> Result<Room, StoreError> {

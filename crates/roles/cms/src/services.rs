@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use partyline_conference::RoomId;
-use partyline_rpc::conferencing::{AttemptReport, CommandOrder, command_reply};
+use partyline_rpc::conferencing::{AttemptReport, CommandOrder, NameToKeep, command_reply};
 use partyline_rpc::generated::conferencing as wire;
 use partyline_rpc::generated::conferencing::conferencing_server::Conferencing;
 use partyline_rpc::generated::conferencing::leases_server::Leases;
@@ -55,6 +55,15 @@ impl Conferencing for ConferencingService {
         answer
             .map(|answer| Response::new(command_reply(answer)))
             .ok_or_else(|| Status::unavailable("the command was not decided; try again"))
+    }
+
+    async fn keep_name(
+        &self,
+        request: Request<wire::KeepNameRequest>,
+    ) -> Result<Response<wire::KeepNameReply>, Status> {
+        let NameToKeep { attendance, name } = request.into_inner().try_into()?;
+        self.0.store.keep_name(attendance, &name).await.map_err(store_status)?;
+        Ok(Response::new(wire::KeepNameReply {}))
     }
 
     async fn report_attempts(

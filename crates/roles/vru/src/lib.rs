@@ -16,6 +16,7 @@ mod lease;
 mod library;
 mod locator;
 mod media;
+mod names;
 mod outgoing;
 mod proxies;
 mod sip;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use partyline_audio::resample::resample;
 use partyline_audio::{Clip, Program, Step, WavError};
 use partyline_call::{Cue, Language, Prompt, Script};
+use partyline_conference::ConfereeId;
 use partyline_engine::RATE_HZ;
 use serde::Deserialize;
 use tracing::warn;
@@ -156,9 +157,9 @@ impl PromptLibrary {
         self.languages.get(&language)?.clips.get(&prompt).cloned()
     }
 
-    /// What a script sounds like.
+    /// What a script sounds like, with these names in it.
     #[must_use]
-    pub fn program(&self, language: Language, script: &Script) -> Program {
+    pub fn program(&self, language: Language, script: &Script, names: &HashMap<ConfereeId, Clip>) -> Program {
         let mut steps = Vec::with_capacity(script.cues.len() * 2);
         for cue in &script.cues {
             match *cue {
@@ -168,8 +169,10 @@ impl PromptLibrary {
                     }
                     steps.push(self.clip(language, prompt).map_or(Step::Silence(MISSING), Step::Clip));
                 }
-                // Recorded names are not kept yet: nobody is said to have one.
-                Cue::Name(_) => steps.push(Step::Silence(MISSING)),
+                Cue::Name(conferee) => {
+                    let name = names.get(&conferee).cloned();
+                    steps.push(name.map_or(Step::Silence(MISSING), Step::Clip));
+                }
                 Cue::Pause(pause) => steps.push(Step::Silence(pause)),
                 Cue::Tone { frequency_hz, duration } => {
                     steps.push(Step::Tone {
@@ -285,9 +288,21 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_played_where_the_script_has_it() {
+        let (known, unknown) = (ConfereeId::from_bits(1), ConfereeId::from_bits(2));
+        let names = HashMap::from([(known, Clip::new(8_000, vec![7; 80]))]);
+        let script = Script { cues: vec![Cue::Name(known), Cue::Name(unknown)], repeats: false };
+        let program = library().program(Language::English, &script, &names);
+        let [Step::Clip(name), Step::Silence(MISSING)] = program.steps.as_slice() else {
+            panic!("{:?}", program.steps)
+        };
+        assert_eq!(name.samples(), [7; 80]);
+    }
+
+    #[test]
     fn script_becomes_a_program_with_short_gaps() {
         let script = Script::say([Prompt::Greeting, Prompt::Number1, Prompt::Goodbye]);
-        let program = library().program(Language::English, &script);
+        let program = library().program(Language::English, &script, &HashMap::new());
         let kinds: Vec<&str> = program
             .steps
             .iter()

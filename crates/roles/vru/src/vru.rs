@@ -24,6 +24,7 @@ use crate::guard::Guard;
 use crate::lease;
 use crate::library::PromptLibrary;
 use crate::locator::Locator;
+use crate::names::Names;
 use crate::outgoing::{Dialler, keep_registered};
 use crate::proxies::{Mixers, Proxies};
 use crate::sip::{
@@ -122,6 +123,7 @@ impl Vru {
             engine,
             store,
             library,
+            names: Names::default(),
             proxies: Proxies::new(&network, &proxies),
             mixers: Mixers::new(network),
             guard: Mutex::new(Guard::new(config.guess_defence)),

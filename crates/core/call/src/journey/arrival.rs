@@ -107,7 +107,7 @@ impl Journey {
             CodeAnswer::Known(found) => {
                 let claim = Claim { code, found };
                 match (claim.found.pin_needed, pin) {
-                    (false, _) => self.admit(now, claim, None),
+                    (false, _) => self.let_in(now, claim, None),
                     (true, Some(pin)) => self.check_pin(now, claim, pin),
                     (true, None) => {
                         self.once_answered(now, Next::Ask { question: Question::Pin(claim), lead: None });
@@ -126,7 +126,7 @@ impl Journey {
         };
         let (claim, pin) = (claim.clone(), pin.clone());
         match answer {
-            PinAnswer::Right => self.admit(now, claim, Some(pin)),
+            PinAnswer::Right => self.let_in(now, claim, Some(pin)),
             PinAnswer::Wrong { delay } => self.guessed_wrong(now, Question::Pin(claim), delay),
             PinAnswer::LockedOut => self.locked_out(now),
             PinAnswer::Unavailable => self.check_unavailable(now),
@@ -174,8 +174,8 @@ impl Journey {
         self.once_answered(now, next);
     }
 
-    fn admit(&mut self, now: Instant, claim: Claim, host_pin: Option<HostPin>) {
-        self.take_limits(now, &claim.found);
+    /// Asks the CMS for entry.
+    pub(super) fn admit(&mut self, now: Instant, claim: Claim, host_pin: Option<HostPin>) {
         self.wish(Wish::Attend { code: claim.code, host_pin });
         let is_answered = self.is_answered();
         self.stage = Stage::Admitting {
@@ -218,6 +218,9 @@ impl Journey {
             | Standing::InWaitingRoom
             | Standing::ConnectedForNow(_)
             | Standing::Placed { .. } => {
+                if let Some(name) = self.name.take() {
+                    self.wish(Wish::KeepName(name));
+                }
                 self.once_answered(now, Next::Attend(standing));
             }
         }

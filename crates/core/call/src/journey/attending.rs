@@ -204,6 +204,7 @@ impl Journey {
             | Stage::Delaying { .. }
             | Stage::Answering { .. }
             | Stage::Asking { .. }
+            | Stage::Naming(_)
             | Stage::Admitting { .. }
             | Stage::Leaving { .. }
             | Stage::Over => None,

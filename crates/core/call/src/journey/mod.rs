@@ -1,6 +1,6 @@
-//! The conferencing journey: greeting → code → admission → (held, lobby, conference) → goodbye.
+//! The conferencing journey: greeting → code → (name) → admission → (held, lobby, conference) → goodbye.
 //!
-//! What happens before entry is in `arrival`, what happens after it in `attending`, what spans them in `limits`.
+//! What happens before entry is in `arrival` and `naming`, what happens after it in `attending`, what spans them in `limits`.
 //! Here are the doors and the goodbye.
 //!
 //! **Invariant:** nothing is played between a decision and the audio of the mix: whoever is placed joins first
@@ -14,6 +14,7 @@ mod commands;
 mod help;
 mod limits;
 mod menus;
+mod naming;
 mod news;
 mod roll_call;
 mod told;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use partyline_conference::{
-    CodeMatch, ConferenceCode, HostPin, LeaveReason, Refusal, RoomId, Standing, Timestamp,
+    CodeMatch, ConferenceCode, HostPin, LeaveReason, RecordedName, Refusal, RoomId, Standing, Timestamp,
 };
 
 use crate::Brain;
@@ -37,6 +38,7 @@ use crate::script::{Player, Script};
 use crate::wish::{Ending, Rejection, Wish};
 use attending::Attending;
 use limits::{CallLimit, RtpExpected};
+use naming::Naming;
 
 /// The caller's telephone needs a moment from the answer to its loudspeaker.
 const ANSWER_PAUSE: Duration = Duration::from_millis(300);
@@ -77,6 +79,8 @@ pub struct Journey {
     media: Media,
     /// Keys pressed while a code is looked up: callers who know the way key a PIN before they are asked.
     typed_ahead: String,
+    /// As it was said, until the CMS knows of the caller whose it is.
+    name: Option<RecordedName>,
     wrong: u32,
     silent: u32,
     /// Until a right code came.
@@ -102,6 +106,8 @@ enum Stage {
     Answering { then: Next },
     /// The caller is asked, and keys.
     Asking { question: Question, entry: Entry, deadline: Instant },
+    /// The caller says their name.
+    Naming(Box<Naming>),
     /// The CMS is asked for entry.
     Admitting { answer_at: Option<Instant>, tell_at: Option<Instant>, give_up_at: Instant },
     /// The caller waits or confers.
@@ -130,6 +136,7 @@ enum Question {
 #[derive(Debug)]
 enum Next {
     Ask { question: Question, lead: Option<Prompt> },
+    AskName { claim: Claim, host_pin: Option<HostPin> },
     Attend(Standing),
     SayGoodbye { ending: Ending, words: Vec<Prompt> },
 }
@@ -157,6 +164,7 @@ impl Journey {
             stage: Stage::Over,
             media: Media::Unanswered,
             typed_ahead: String::new(),
+            name: None,
             wrong: 0,
             silent: 0,
             entry_deadline: Some(now + patience.entry_max),
@@ -229,6 +237,7 @@ impl Journey {
     fn proceed(&mut self, now: Instant, next: Next) {
         match next {
             Next::Ask { question, lead } => self.ask(now, question, lead),
+            Next::AskName { claim, host_pin } => self.ask_name(now, claim, host_pin),
             Next::Attend(standing) => self.attend(now, standing),
             Next::SayGoodbye { ending, words } => self.say_goodbye(now, ending, words),
         }
@@ -294,6 +303,7 @@ impl Journey {
             | Stage::Delaying { .. }
             | Stage::Answering { .. }
             | Stage::Asking { .. }
+            | Stage::Naming(_)
             | Stage::Leaving { .. }
             | Stage::Over => false,
         };
@@ -312,6 +322,7 @@ impl Journey {
             Stage::Checking { give_up_at, .. } | Stage::CheckingPin { give_up_at, .. } => Some(*give_up_at),
             Stage::Delaying { until, .. } => Some(*until),
             Stage::Asking { deadline, .. } => Some(*deadline),
+            Stage::Naming(naming) => Some(naming.deadline()),
             Stage::Admitting { answer_at, tell_at, give_up_at } => {
                 [*answer_at, *tell_at, Some(*give_up_at)].into_iter().flatten().min()
             }
@@ -354,6 +365,7 @@ impl Brain for Journey {
                 self.waiting_read(now, number, entries);
                 self.after_answer(now);
             }
+            Fact::NameRecorded { take, name } => self.name_recorded(now, take, name),
             Fact::SpokeWhileMuted => self.spoke_while_muted(now),
             Fact::Standing(standing) => self.standing(now, standing),
             Fact::Joined { mix, epoch } => self.joined(mix, epoch),
@@ -399,6 +411,7 @@ impl Journey {
     fn key(&mut self, now: Instant, key: char) {
         match &self.stage {
             Stage::Asking { .. } => self.key_of_answer(now, key),
+            Stage::Naming(_) => self.key_of_name(now, key),
             Stage::Attending(_) => self.key_of_command(now, key),
             Stage::Checking { .. } | Stage::CheckingPin { .. } | Stage::Delaying { .. } => {
                 if self.typed_ahead.len() < Entry::KEYS_MAX {
@@ -424,6 +437,7 @@ impl Journey {
                 self.hang_up(ending);
             }
             Stage::Attending(_) => self.speech_over(now),
+            Stage::Naming(_) => self.naming_play_ended(now),
             Stage::Checking { .. }
             | Stage::CheckingPin { .. }
             | Stage::Delaying { .. }
@@ -439,6 +453,7 @@ impl Journey {
             Stage::Checking { .. } | Stage::CheckingPin { .. } => self.check_unavailable(now),
             Stage::Delaying { .. } => self.delay_over(now),
             Stage::Asking { .. } => self.no_key(now),
+            Stage::Naming(_) => self.naming_timed_out(now),
             Stage::Admitting { .. } => self.admission_waits(now),
             Stage::Attending(_) => self.attending_timed_out(now),
             Stage::Leaving { ending, .. } => {
@@ -465,6 +480,7 @@ impl Journey {
             | Stage::Delaying { .. }
             | Stage::Answering { .. }
             | Stage::Asking { .. }
+            | Stage::Naming(_)
             | Stage::Leaving { .. }
             | Stage::Over => {}
         }

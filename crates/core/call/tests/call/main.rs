@@ -8,6 +8,7 @@ mod keys;
 mod ladders;
 mod maps;
 mod menus;
+mod names;
 mod news;
 mod prompts;
 mod world;

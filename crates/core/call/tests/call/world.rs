@@ -7,9 +7,9 @@ use partyline_call::{
     Arrival, AskNumber, Brain, CodeAnswer, Cue, Fact, Journey, Language, LineTest, Patience, PlayNumber, Wish,
 };
 use partyline_conference::{
-    AccountId, AttendanceId, CodeMatch, Command, CommandAnswer, ConfereeId, ConfereeState, ConferenceCode,
-    ConferenceId, Controls, Epoch, LeaveReason, MixId, MixKind, MixView, MixerId, Mute, Order, Role, RoomId,
-    RoomVersion, RosterEntry, Standing, WaitingEntry,
+    AccountId, Announce, AttendanceId, CodeMatch, Command, CommandAnswer, ConfereeId, ConfereeState,
+    ConferenceCode, ConferenceId, Controls, Epoch, LeaveReason, MixId, MixKind, MixView, MixerId, Mute,
+    Order, Role, RoomId, RoomVersion, RosterEntry, Standing, WaitingEntry,
 };
 
 pub(crate) struct World {
@@ -267,6 +267,7 @@ pub(crate) fn found() -> CodeMatch {
         role: Role::Participant,
         pin_needed: false,
         is_locked: false,
+        announce: Announce::default(),
         no_rtp_max: Duration::from_secs(60),
         wait_max: Duration::from_secs(1800),
         call_max: None,

@@ -11,6 +11,7 @@ use partyline_conference::{
 
 pub use super::commands::{CommandOrder, command_answer, command_reply};
 use super::commands::{announce, floor};
+pub use super::names::NameToKeep;
 use super::{
     ATTEMPTS_MAX, CALL_BYTES_MAX, DISPLAY_BYTES_MAX, NUMBER_BYTES_MAX, ParseError, SOURCE_BYTES_MAX,
     TICKET_BYTES_MAX, bounded, cut, present, read,

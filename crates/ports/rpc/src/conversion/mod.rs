@@ -7,6 +7,7 @@ mod commands;
 pub mod conferencing;
 pub mod leases;
 pub mod mixing;
+mod names;
 
 use std::str::FromStr;
 

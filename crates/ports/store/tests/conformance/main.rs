@@ -79,6 +79,8 @@ mod sqlite {
         records {
             a_conference_is_on_record_with_every_entry_and_exit
             how_a_call_sounded_is_on_record_with_its_conferee
+            a_name_is_kept_with_its_caller_and_heard_by_the_roster
+            names_go_with_the_records_of_their_conference_and_not_before
             conferences_are_listed_by_room_and_life
             a_reported_try_is_recorded_once
             leftovers_of_a_killed_run_are_ended_and_told

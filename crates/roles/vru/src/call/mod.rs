@@ -10,6 +10,7 @@ mod checks;
 mod commands;
 mod line_test;
 mod mix_link;
+mod names;
 mod quality;
 mod service;
 mod wishes;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use partyline_call::{Brain, CodeAnswer, Fact, Journey, KeySource, Keys, LineTest, PlayNumber};
+use partyline_call::{Brain, CodeAnswer, Fact, Journey, KeySource, Keys, LineTest, PlayNumber, TakeNumber};
 use partyline_conference::{AttendanceId, CallQuality, LeaveReason};
 use partyline_engine::{Engine, LegControl, LegEvent};
 use partyline_rpc::conferencing::{JoinedMix, MixTicket};
@@ -41,6 +42,7 @@ use crate::guard::Guard;
 use crate::library::PromptLibrary;
 use crate::locator::Locator;
 use crate::media;
+use crate::names::Names;
 use crate::proxies::{Mixers, Proxies};
 use crate::sip::{Addressing, NewCall, SipAddress, SipCommands, leave_reason};
 use crate::sources::Sources;
@@ -62,6 +64,7 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) store: Arc<dyn StoreReader>,
     pub(crate) library: PromptLibrary,
+    pub(crate) names: Names,
     pub(crate) proxies: Proxies,
     pub(crate) mixers: Mixers,
     pub(crate) guard: Mutex<Guard>,
@@ -131,6 +134,8 @@ struct Call {
     has_media: bool,
     keys: Keys,
     last_pound: Option<Instant>,
+    /// The take of the caller's name that is being recorded.
+    recording: Option<TakeNumber>,
     attendance: Option<Attendance>,
     ticket: Option<MixTicket>,
     link: MixLink,
@@ -205,6 +210,7 @@ impl Call {
             has_media: false,
             keys: Keys::default(),
             last_pound: None,
+            recording: None,
             attendance: None,
             ticket: None,
             link,
@@ -429,6 +435,10 @@ impl Call {
             LegEvent::Key(key) => self.key_pressed(key, KeySource::TelephoneEvent),
             LegEvent::Tone(key) => self.key_pressed(key, KeySource::Tone),
             LegEvent::PlayEnded(play) => Some(Fact::PlayEnded(PlayNumber(play.0))),
+            LegEvent::Recorded(recording) => {
+                self.recorded(recording);
+                None
+            }
             LegEvent::Quiet(quiet_for) => Some(Fact::Quiet(quiet_for)),
             LegEvent::FirstMixedAudio => {
                 if let Some(pressed) = self.last_pound.take() {

@@ -1,10 +1,11 @@
 //! What becomes of each wish.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use partyline_call::{Ending, Fact, Rejection, Wish};
 use partyline_conference::{CallerIdentity, ConfereeId, LeaveReason, MixView, Refusal};
-use partyline_engine::{OpenLegError, PlayId};
+use partyline_engine::{LegControl, OpenLegError, PlayId};
 use partyline_rpc::LegName;
 use partyline_rpc::generated::linetest::RunHello;
 use partyline_rpc::mixing::LocalLeg;
@@ -13,6 +14,7 @@ use tracing::{info, warn};
 
 use super::attendance::{Attendance, Attendee};
 use super::line_test::TestStream;
+use super::names::program;
 use super::{Call, TestLink};
 use crate::clock::now;
 use crate::media;
@@ -35,15 +37,16 @@ impl Call {
             Wish::Reject(rejection) => self.reject(rejection).await,
             Wish::HangUp(ending) => self.hang_up(ending).await,
             Wish::Play(play, script) => {
+                let program = program(Arc::clone(&self.shared), self.service.language, &script).await;
                 if let Some((leg, _)) = &self.leg {
-                    leg.play(PlayId(play.0), self.shared.library.program(self.service.language, &script));
+                    leg.play(PlayId(play.0), program);
                 }
             }
-            Wish::StopPlaying => {
-                if let Some((leg, _)) = &self.leg {
-                    leg.stop();
-                }
-            }
+            Wish::StopPlaying => self.with_leg(LegControl::stop),
+            Wish::RecordName(take) => self.record_name(take),
+            Wish::EndRecording => self.end_recording(),
+            Wish::PlayName(play, name) => self.play_name(play, &name),
+            Wish::KeepName(name) => self.keep_name(name),
             Wish::LookUpCode { code, only_room } => self.look_up(code, only_room),
             Wish::VerifyPin { room, pin } => self.verify(room, pin),
             Wish::ReportRefusal { refusal, room } => self.report(refusal, room),
@@ -72,21 +75,19 @@ impl Call {
             Wish::Command { number, room, command } => self.command(number, room, command),
             Wish::ReadRoster { number, conference } => self.read_roster(number, conference),
             Wish::ReadWaiting { number, room } => self.read_waiting(number, room),
-            Wish::SetVolume(volume) => {
-                if let Some((leg, _)) = &self.leg {
-                    leg.set_volume(volume.db());
-                }
-            }
+            Wish::SetVolume(volume) => self.with_leg(|leg| leg.set_volume(volume.db())),
             Wish::Left(reason) => self.left(reason).await,
             Wish::StartLineTest => self.start_line_test(),
-            Wish::SetEcho(echoes) => {
-                if let Some((leg, _)) = &self.leg {
-                    leg.set_echo(echoes);
-                }
-            }
+            Wish::SetEcho(echoes) => self.with_leg(|leg| leg.set_echo(echoes)),
             Wish::StepDone { number, is_measured } => self.step_done(number, is_measured).await,
         }
         None
+    }
+
+    fn with_leg(&self, command: impl FnOnce(&LegControl)) {
+        if let Some((leg, _)) = &self.leg {
+            command(leg);
+        }
     }
 
     /// Opens a leg and answers; media may be known at once, or come with the ACK.

@@ -1,5 +1,6 @@
 //! A test call: an operator has a number called, a tone or the greeting played, and is told what became of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,7 +139,7 @@ impl Dialler {
             TestSound::Prompt => {
                 let cues = vec![Cue::Say(Prompt::Greeting), Cue::Pause(Duration::from_secs(1))];
                 let script = Script { cues, repeats: true };
-                self.shared.library.program(self.shared.config.language, &script)
+                self.shared.library.program(self.shared.config.language, &script, &HashMap::new())
             }
         }
     }
@@ -178,6 +179,7 @@ impl Dialler {
                         LegEvent::FirstPacket
                         | LegEvent::PlayEnded(_)
                         | LegEvent::Quiet(_)
+                        | LegEvent::Recorded(_)
                         | LegEvent::FirstMixedAudio
                         | LegEvent::SpokeUnheard
                         | LegEvent::MixClosed(_),

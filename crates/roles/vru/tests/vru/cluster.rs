@@ -174,6 +174,13 @@ impl Conferencing for Roles {
         Err(Status::unimplemented("no commands here"))
     }
 
+    async fn keep_name(
+        &self,
+        _: Request<wire::KeepNameRequest>,
+    ) -> Result<Response<wire::KeepNameReply>, Status> {
+        Err(Status::unimplemented("no names here"))
+    }
+
     async fn report_attempts(
         &self,
         request: Request<wire::ReportAttemptsRequest>,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use partyline_conference::{
-    AccountId, CodeMatch, ConferenceCode, ConferenceId, EventSequence, HostPin, Role, RoomId, RoomName,
-    RosterEntry, ServiceName, Timestamp, WaitingEntry,
+    AccountId, Announce, CodeMatch, ConfereeId, ConferenceCode, ConferenceId, EventSequence, HostPin,
+    RecordedName, Role, RoomId, RoomName, RosterEntry, ServiceName, Timestamp, WaitingEntry,
 };
 use partyline_store::{
     ConferenceFilter, ConferenceRecord, EventPage, InterfaceServerLease, MixerLease, RoomSummary, StoreError,
@@ -47,6 +47,7 @@ impl StoreReader for Codes {
             role: Role::Participant,
             pin_needed: false,
             is_locked: false,
+            announce: Announce::default(),
             no_rtp_max: Duration::from_secs(60),
             wait_max: Duration::from_secs(1800),
             call_max: None,
@@ -73,6 +74,10 @@ impl StoreReader for Codes {
 
     async fn roster(&self, _: ConferenceId) -> Result<Vec<RosterEntry>, StoreError> {
         Ok(Vec::new())
+    }
+
+    async fn recorded_name(&self, _: ConfereeId) -> Result<Option<RecordedName>, StoreError> {
+        Ok(None)
     }
 
     async fn waiting(&self, _: RoomId) -> Result<Vec<WaitingEntry>, StoreError> {
