@@ -114,14 +114,17 @@ impl ReferenceRoom {
     #[must_use]
     pub fn waiting_room(&self) -> Vec<WaitingEntry> {
         let waiting = self.waiting().into_iter().filter(|caller| caller.kind == WaitingKind::WaitingRoom);
-        waiting
+        let mut entries: Vec<WaitingEntry> = waiting
             .filter_map(|caller| self.attendances().get(&caller.attendance))
             .map(|row| WaitingEntry {
                 attendance: row.id,
                 arrived_at: row.arrived_at,
                 caller_number: row.caller.number.clone(),
             })
-            .collect()
+            .collect();
+        // Of two who came in one instant the identifier says who is first.
+        entries.sort_by_key(|entry| (entry.arrived_at, entry.attendance));
+        entries
     }
 
     fn has_others(&self, than: AttendanceId, there: ConferenceId) -> bool {
