@@ -148,47 +148,11 @@ fn a_trunk_that_takes_what_another_has_is_refused_with_both_names() {
 
 #[test]
 fn every_setting_of_a_room_can_be_given_when_it_is_made() {
-    let room = Setup::new().json(&[
-        "room",
-        "create",
-        "board",
-        "--host-code",
-        "0042",
-        "--participant-code",
-        "123456789",
-        "--host-pin",
-        "4711",
-        "--entry",
-        "start",
-        "--class",
-        "large",
-        "--announce",
-        "silence",
-        "--max-conferees",
-        "7",
-        "--host-leaves",
-        "end",
-        "--lock",
-        "all",
-        "--music",
-        "off",
-        "--wait-max",
-        "90s",
-        "--conference-max",
-        "2h",
-        "--call-max",
-        "none",
-        "--unmute-oneself",
-        "on",
-        "--deleted-stay-out",
-        "on",
-        "--waiting-room",
-        "on",
-        "--roll-call",
-        "on",
-        "--no-rtp-max",
-        "30s",
-    ]);
+    let words = "room create board --host-code 0042 --participant-code 123456789 --host-pin 4711 --entry start \
+        --class large --announce silence --max-conferees 7 --host-leaves end --lock all --music off --wait-max 90s \
+        --conference-max 2h --call-max none --unmute-oneself on --deleted-stay-out on --waiting-room on \
+        --roll-call on --no-rtp-max 30s";
+    let room = Setup::new().json(&words.split_whitespace().collect::<Vec<_>>());
     for (key, value) in [
         ("host_code", Value::from("0042")),
         ("participant_code", "123456789".into()),
