@@ -104,7 +104,7 @@ impl Leg {
             match socket.recv(&mut buffer) {
                 Ok(octets) => match &mut self.secrecy {
                     None => self.ear.take(now, &buffer[..octets]),
-                    Some(secrecy) => match secrecy.receiver.unprotect(&mut buffer[..octets]) {
+                    Some(secrecy) => match secrecy.open(&mut buffer[..octets]) {
                         Ok(octets) => self.ear.take(now, &buffer[..octets]),
                         Err(_) => self.ear.refuse(),
                     },
