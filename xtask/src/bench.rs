@@ -1,9 +1,10 @@
 //! `cargo xtask bench`: the figures of docs/benchmarks.md, against a release build on this machine.
 //!
 //! Each figure is printed with the command that gives it again. Most are read, and compared with another of the same run;
-//! flood, storm and memory say themselves whether they are what is wanted.
+//! keypad, flood, storm and memory say themselves whether they are what is wanted.
 
 mod flood;
+pub(crate) mod keypad;
 pub(crate) mod server;
 mod sip;
 mod sipp;
@@ -18,12 +19,12 @@ use crate::run;
 use server::BenchServer;
 
 /// All that can be measured.
-const WHAT: [&str; 7] = ["start", "load", "entry", "sip", "sip-memory", "flood", "storm"];
+const WHAT: [&str; 8] = ["start", "load", "entry", "keypad", "sip", "sip-memory", "flood", "storm"];
 
 /// What to measure.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only these: start, load, entry, sip, sip-memory, flood, storm.
+    /// Only these: start, load, entry, keypad, sip, sip-memory, flood, storm.
     #[arg(long = "only", value_delimiter = ',', value_parser = WHAT)]
     only: Vec<String>,
     /// Participants of the load.
@@ -52,6 +53,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if wants("entry") {
         entry(arguments)?;
+    }
+    if wants("keypad") {
+        keypad::run()?;
     }
     if wants("sip") {
         sip::calls(arguments.runs)?;

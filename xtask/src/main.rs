@@ -47,8 +47,11 @@ enum Task {
     Fuzz(fuzz::Arguments),
     /// Measures the figures of docs/benchmarks.md against a release build.
     Bench(bench::Arguments),
-    /// Calls a release server again and again for a long time, and looks for what it forgets to give back.
+    /// Uses a release server for a long time, and looks for what it forgets to give back.
     Soak {
+        /// How it is used.
+        #[arg(default_value = "load")]
+        how: soak::Use,
         /// How long.
         #[arg(long, default_value_t = 60)]
         minutes: u32,
@@ -70,7 +73,7 @@ fn main() -> anyhow::Result<()> {
         Task::Sim { seeds } => tests::simulate(seeds),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
-        Task::Soak { minutes } => soak::run(minutes),
+        Task::Soak { how, minutes } => soak::run(how, minutes),
         Task::Prompts { all } => prompts::run(all),
     }
 }

@@ -9,6 +9,7 @@ use toml::Value;
 
 use crate::config::values::{PortRange, Text};
 use crate::config::{FlagValue, Inputs};
+use crate::orders::Order;
 use crate::rooms::{CreateRoom, SetRoom};
 
 const AFTER_HELP: &str = "\
@@ -63,7 +64,7 @@ pub(crate) enum Command {
     /// Makes, lists and changes rooms, beside a running server or without one
     #[command(subcommand)]
     Room(RoomCommand),
-    /// Lists conferences, live and past, beside a running server or without one
+    /// Lists conferences, live and past, beside a running server or without one; commands live ones
     #[command(subcommand)]
     Conference(ConferenceCommand),
     /// Makes, lists and changes trunks: peers and providers that calls come in from and go out through
@@ -186,6 +187,8 @@ pub(crate) enum ConferenceCommand {
         /// The conference's unique identifier (26 characters), or the name of a room with a live one
         conference: String,
     },
+    #[command(flatten)]
+    Order(Order),
 }
 
 /// Trunks.
@@ -376,6 +379,8 @@ mod tests {
             "room list",
             "room create x",
             "conference list",
+            "conference mute x 3",
+            "conference floor x lecture",
             "trunk list",
             "trunk call 600",
             "trunk create x sources=192.0.2.1",

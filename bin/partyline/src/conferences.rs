@@ -48,15 +48,28 @@ pub(crate) async fn list(
 
 /// `conference show`.
 pub(crate) async fn show(store: &dyn StoreReader, which: &str) -> anyhow::Result<Answer> {
+    let conference = find(store, which).await?;
+    Ok(Answer::new(text(&conference), json(&conference)))
+}
+
+/// The live conference of this identifier, or of the room of this name.
+pub(crate) async fn live(store: &dyn StoreReader, which: &str) -> anyhow::Result<ConferenceRecord> {
+    let found = find(store, which).await?;
+    if let Some(at) = found.ended_at {
+        bail!("the conference {} has ended ({})", found.id, rfc3339(at));
+    }
+    Ok(found)
+}
+
+async fn find(store: &dyn StoreReader, which: &str) -> anyhow::Result<ConferenceRecord> {
     let id = match which.parse::<ConferenceId>() {
         Ok(id) => id,
         Err(_) => live_in_room(store, which).await?,
     };
     let found = store.conference(id).await?;
-    let conference = found.with_context(|| {
+    found.with_context(|| {
         format!("there is no conference {id}; `partyline conference list` shows those there are")
-    })?;
-    Ok(Answer::new(text(&conference), json(&conference)))
+    })
 }
 
 async fn live_in_room(store: &dyn StoreReader, name: &str) -> anyhow::Result<ConferenceId> {

@@ -12,6 +12,7 @@ mod data_dir;
 mod database;
 mod doctor;
 mod moment;
+mod orders;
 mod prompts;
 mod roles;
 mod rooms;
@@ -116,6 +117,7 @@ fn answer(cli: &Cli, loaded: &Loaded, environment: &[(String, String)]) -> anyho
         Command::Sip(SipCommand::Sources { limit }) => Ok(sip::sources(&data_dir()?, *limit)?),
         Command::Role(command) => Ok(roles::command(&data_dir()?, command, cli.everywhere.json)?),
         Command::Doctor(_) => in_runtime(async { Ok(doctor::examine(&loaded.config).await) }),
+        Command::Conference(ConferenceCommand::Order(order)) => Ok(orders::command(&data_dir()?, order)?),
         Command::Conference(command) => {
             in_runtime(with_store(loaded, async |store| conference(store, command).await))
         }
@@ -190,6 +192,7 @@ async fn conference(store: &SqliteStore, command: &ConferenceCommand) -> anyhow:
             conferences::list(store, *live, room.as_deref(), *limit).await
         }
         ConferenceCommand::Show { conference } => conferences::show(store, conference).await,
+        ConferenceCommand::Order(_) => unreachable!("a running server is asked"),
     }
 }
 

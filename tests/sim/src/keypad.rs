@@ -1,13 +1,15 @@
 //! Callers of one room who press keys at random, each with a real journey, against the real rules on a store in memory.
 //!
-//! Nothing breaks here but answers that get lost: what is looked for is a key that does what it may not, or a state
-//! that no key leaves. At the end all leave every menu by keys, unmute each other by keys, and go by keys.
+//! What is looked for is a key that does what it may not, or a state that no key leaves. Answers get lost; in half of the
+//! runs streams break, and interface servers, mixers and VRUs die and come back. Who has gone calls again. Once all is
+//! calm they leave every menu by keys, unmute each other by keys, and go by keys.
 //!
 //! **Invariant:** a run is a function of its seed.
 
 mod callers;
 mod desk;
 mod fingers;
+mod troubles;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -23,17 +25,28 @@ use crate::calls::room_id;
 use crate::chance::Chance;
 use crate::world::{class, draw_room};
 use callers::Caller;
+use troubles::Trouble;
 
-/// Until then keys are pressed at random.
-const RANDOM_UNTIL: Duration = Duration::from_secs(90);
-/// What was begun by then is over: answers, delays after wrong codes.
-const BACK_AT: Duration = Duration::from_secs(100);
+/// Keys are pressed at random for so long in a short run, and in a long one.
+const SHORT: Duration = Duration::from_secs(90);
+const HOUR: Duration = Duration::from_secs(3_600);
+/// What was begun when the random keys end is over: answers, delays after wrong codes.
+const BACK_AFTER: Duration = Duration::from_secs(10);
 /// All menus have been left by keys.
-const UNMUTE_AT: Duration = Duration::from_secs(118);
-/// Nobody is muted any more.
-const LEAVE_AT: Duration = Duration::from_secs(240);
-/// All have gone.
-const GONE_AT: Duration = Duration::from_secs(280);
+const UNMUTE_AFTER: Duration = Duration::from_secs(28);
+/// For keys of one who unmutes to have had their effect.
+const UNMUTE_EVERY: Duration = Duration::from_secs(7);
+/// More tries to unmute one after the other than there can be conferees, each of whom may take two.
+const UNMUTES_MAX: u32 = 45;
+/// From the keys that leave to the last call's end.
+const GONE_AFTER: Duration = Duration::from_secs(40);
+/// Most callers at once in a short run, and how many there are in a long one.
+const SHORT_CALLERS: usize = 10;
+const HOUR_CALLERS: usize = 20;
+/// Where mixers are.
+const MIXERS: [&str; 2] = ["m", "n"];
+/// Where callers call.
+const VRUS: [&str; 2] = ["vru", "vru-b"];
 
 /// What a run came to. The same for the same seed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,6 +65,10 @@ pub struct KeysReport {
     pub muted: u64,
     /// Callers who left by keys in the end.
     pub left: u64,
+    /// Calls that were made.
+    pub calls: u64,
+    /// Streams that broke, and servers, mixers and VRUs that died.
+    pub troubles: u64,
 }
 
 impl std::ops::AddAssign<&Self> for KeysReport {
@@ -63,6 +80,8 @@ impl std::ops::AddAssign<&Self> for KeysReport {
         self.promoted += other.promoted;
         self.muted += other.muted;
         self.left += other.left;
+        self.calls += other.calls;
+        self.troubles += other.troubles;
     }
 }
 
@@ -85,6 +104,9 @@ enum Step {
     /// A caller presses something at random, and will again.
     Fidget(usize),
     Sweep,
+    Trouble(Trouble),
+    /// All leave their menus.
+    Back,
     /// Somebody who is muted is helped out of it by keys; so many have been.
     Unmute(u32),
     Leave,
@@ -99,7 +121,12 @@ struct Keypads {
     now: Duration,
     store: ReferenceStore,
     room: RoomId,
-    mixer: MixerId,
+    /// When keys are no longer pressed at random.
+    random_until: Duration,
+    /// When each of [`MIXERS`] died.
+    mixers_died: [Option<Duration>; MIXERS.len()],
+    /// No interface server decides until then.
+    desk_back_at: Option<Duration>,
     callers: Vec<Caller>,
     /// Whether participants know the host's code.
     is_code_known: bool,
@@ -109,14 +136,33 @@ struct Keypads {
     failure: Option<String>,
 }
 
+/// The identifier of one of [`MIXERS`].
+fn mixer_id(mixer: usize) -> MixerId {
+    MixerId::new(MIXERS[mixer]).expect("a plain name")
+}
+
 /// Runs the callers of a seed to their end.
 ///
 /// # Errors
 /// What should not be, at the first time that it is.
 pub fn run_keys(seed: u64) -> Result<KeysReport, String> {
-    let mut world = Keypads::draw(seed);
+    let mut chance = Chance::new(seed);
+    let (callers, has_troubles) = (2 + chance.index(SHORT_CALLERS - 1), chance.percent(50));
+    run_callers(Keypads::draw(chance, SHORT, callers, has_troubles))
+}
+
+/// Runs an hour of twenty callers, who call again when they have gone, through troubles of every kind.
+///
+/// # Errors
+/// What should not be, at the first time that it is.
+pub fn run_keys_for_an_hour(seed: u64) -> Result<KeysReport, String> {
+    run_callers(Keypads::draw(Chance::new(seed), HOUR, HOUR_CALLERS, true))
+}
+
+fn run_callers(mut world: Keypads) -> Result<KeysReport, String> {
+    let gone_at = world.leave_at() + GONE_AFTER;
     while let Some(((at, _), step)) = world.steps.pop_first() {
-        if at >= GONE_AT {
+        if at >= gone_at {
             break;
         }
         world.now = at;
@@ -133,8 +179,7 @@ pub fn run_keys(seed: u64) -> Result<KeysReport, String> {
 }
 
 impl Keypads {
-    fn draw(seed: u64) -> Self {
-        let mut chance = Chance::new(seed);
+    fn draw(mut chance: Chance, random_until: Duration, callers: usize, has_troubles: bool) -> Self {
         let room = Room {
             unmute_oneself: chance.percent(30),
             deleted_stay_out: chance.percent(50),
@@ -147,15 +192,10 @@ impl Keypads {
             ..draw_room(&mut chance, 0)
         };
         let mut store = ReferenceStore::new(None);
-        let mixer = MixerId::new("m").expect("a plain name");
-        store.put_mixer(MixerLoad { id: mixer.clone(), class: class(), seats_max: 500, reserved: 0 });
+        for mixer in 0..MIXERS.len() {
+            store.put_mixer(MixerLoad { id: mixer_id(mixer), class: class(), seats_max: 500, reserved: 0 });
+        }
         store.put_room(room);
-        let callers: Vec<_> = (0..2 + chance.index(9))
-            .map(|nth| {
-                let role = if nth == 0 || chance.percent(15) { Role::Host } else { Role::Participant };
-                Caller::new(AttendanceId::from_bits(chance.bits()), role)
-            })
-            .collect();
         let mut world = Self {
             chance,
             steps: BTreeMap::new(),
@@ -164,26 +204,48 @@ impl Keypads {
             now: Duration::ZERO,
             store,
             room: room_id(0),
-            mixer,
+            random_until,
+            mixers_died: [None; MIXERS.len()],
+            desk_back_at: None,
             is_code_known: false,
-            hosts: callers
-                .iter()
-                .filter(|caller| caller.role == Role::Host)
-                .map(|caller| caller.attendance)
-                .collect(),
-            callers,
+            hosts: BTreeSet::new(),
+            callers: Vec::new(),
             report: KeysReport::default(),
             failure: None,
         };
         world.is_code_known = world.chance.percent(40);
-        for caller in 0..world.callers.len() {
+        for nth in 0..callers {
+            let role =
+                if nth == 0 || world.chance.percent(15) { Role::Host } else { Role::Participant };
             let at = world.chance.between_ms(0, 20_000);
-            world.at(at, Step::Dial(caller));
-            world.at(at + Duration::from_secs(2), Step::Fidget(caller));
+            world.expect(role, at);
         }
         world.at(Duration::ZERO, Step::Sweep);
-        world.schedule_end();
+        if has_troubles {
+            world.schedule_troubles();
+        }
+        world.at(random_until + BACK_AFTER, Step::Back);
+        world.at(random_until + UNMUTE_AFTER, Step::Unmute(0));
+        world.at(world.leave_at(), Step::Leave);
         world
+    }
+
+    /// Nobody is muted any more.
+    fn leave_at(&self) -> Duration {
+        self.random_until + UNMUTE_AFTER + UNMUTE_EVERY * (UNMUTES_MAX + 1)
+    }
+
+    /// Somebody will call at a time, as whom they dial the code for.
+    fn expect(&mut self, role: Role, at: Duration) {
+        let attendance = AttendanceId::from_bits(self.chance.bits());
+        let vru = self.chance.index(VRUS.len());
+        if role == Role::Host {
+            self.hosts.insert(attendance);
+        }
+        self.callers.push(Caller::new(attendance, role, vru));
+        let caller = self.callers.len() - 1;
+        self.at(at, Step::Dial(caller));
+        self.at(at + Duration::from_secs(2), Step::Fidget(caller));
     }
 
     fn at(&mut self, at: Duration, step: Step) {
@@ -197,6 +259,7 @@ impl Keypads {
     }
 
     fn happen(&mut self, step: Step) {
+        let Some(step) = self.unless_out(step) else { return };
         match step {
             Step::Dial(caller) => self.dial(caller),
             Step::Tell(caller, fact) => self.tell(caller, fact),
@@ -207,6 +270,8 @@ impl Keypads {
             Step::Joined(caller, mix, epoch) => self.joined(caller, mix, epoch),
             Step::Fidget(caller) => self.fidget(caller),
             Step::Sweep => self.sweep(),
+            Step::Trouble(trouble) => self.trouble(trouble),
+            Step::Back => self.leave_menus(),
             Step::Unmute(times) => self.unmute(times),
             Step::Leave => self.leave(),
         }

@@ -33,6 +33,6 @@ mod vru;
 mod world;
 
 pub use exchange::Exchange;
-pub use keypad::{KeysReport, run_keys};
+pub use keypad::{KeysReport, run_keys, run_keys_for_an_hour};
 pub use telephony::{CallsReport, run_calls};
 pub use world::{Report, run};

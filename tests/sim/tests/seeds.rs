@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::env;
 
-use partyline_sim::{KeysReport, run, run_calls, run_keys};
+use partyline_sim::{KeysReport, run, run_calls, run_keys, run_keys_for_an_hour};
 
 /// Seeds in CI.
 const SEEDS: u64 = 200;
@@ -54,9 +54,27 @@ fn whatever_keys_are_pressed_nobody_gets_a_power_or_gets_stuck() {
     assert_none_failed(&failures);
     if seeds().len() > 1 {
         eprintln!("{sum:?}");
-        let KeysReport { keys, done, refused, forged, promoted, muted, left } = sum;
-        assert!([keys, done, refused, forged, promoted, muted, left].iter().all(|count| *count > 0));
+        let KeysReport { keys, done, refused, forged, promoted, muted, left, calls, troubles } = sum;
+        let counts = [keys, done, refused, forged, promoted, muted, left, calls, troubles];
+        assert!(counts.iter().all(|count| *count > 0));
     }
+}
+
+/// Three hours are enough here: the short runs are many.
+#[test]
+fn after_an_hour_of_twenty_callers_and_every_trouble_nothing_is_left_and_nobody_stuck() {
+    let hours: Vec<u64> = if env::var_os("PARTYLINE_SIM_SEED").is_some() { seeds() } else { vec![1, 2, 3] };
+    let mut failures = Vec::new();
+    for seed in hours {
+        match run_keys_for_an_hour(seed) {
+            Ok(report) => {
+                eprintln!("{report:?}");
+                assert!(report.calls > 50 && report.keys > 5_000 && report.done > 100, "{report:?}");
+            }
+            Err(why) => failures.push((seed, why)),
+        }
+    }
+    assert_none_failed(&failures);
 }
 
 /// What calls over a bad network have to come to now and then, or the runs are not worth much.

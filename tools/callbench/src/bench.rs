@@ -15,14 +15,15 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::caller::Caller;
-use crate::ear::Ear;
+use crate::ear::{Awaited, Ear};
 use crate::error::BenchError;
+use crate::keys::Damage;
 use crate::leg::{Leg, LegKey};
 use crate::media::{Command as MediaCommand, Media, TickReport};
 use crate::mouth::Mouth;
 use crate::plan::{CallPlan, transport_of};
 use crate::progress::Progress;
-use crate::signalling::{Command, Signalling};
+use crate::signalling::{Command, Habits, Signalling};
 
 /// Commands to the signalling task that may wait.
 const COMMANDS_MAX: usize = 4_096;
@@ -120,8 +121,12 @@ impl Bench {
         };
         self.open_leg(key, socket, &plan)?;
         let (progress, watched) = watch::channel(Progress::Calling);
-        let command =
-            Command::Call { outgoing: Box::new(outgoing), leg: key, progress, sends_ack: plan.sends_ack };
+        let habits = Habits {
+            sends_ack: plan.sends_ack,
+            key_body: plan.key_way.body(),
+            doubles_keys: plan.damage == Damage::Doubled,
+        };
+        let command = Command::Call { outgoing: Box::new(outgoing), leg: key, progress, habits };
         self.commands.try_send(command).map_err(|_| BenchError::Unresponsive)?;
         Ok(Caller::new(
             plan.from_user,
@@ -134,11 +139,12 @@ impl Bench {
     }
 
     fn open_leg(&self, key: LegKey, socket: UdpSocket, plan: &CallPlan) -> Result<(), BenchError> {
-        let mut mouth = Mouth::new(plan.source.clone(), plan.level_dbov);
+        let mut mouth = Mouth::with_keys(plan.source.clone(), plan.level_dbov, plan.key_way);
         mouth.press(&plan.digits, (plan.digits_after.as_millis() / 20) as u32);
         let mut ear = Ear::new(plan.memory);
-        ear.watch(plan.listens_for.clone());
-        let leg = Leg::new(key, socket, mouth, ear, plan.sends_rtp);
+        ear.watch(Awaited::Tones(plan.listens_for.clone()));
+        let signalling = self.commands.downgrade();
+        let leg = Leg::new(key, socket, (mouth, ear), plan.sends_rtp, plan.damage, signalling);
         if self.media.tell(MediaCommand::Open(Box::new(leg))) {
             Ok(())
         } else {

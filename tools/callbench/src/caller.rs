@@ -9,7 +9,7 @@ use partyline_sip::endpoint::CallEnd;
 use partyline_sip::sdp::Direction;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::ear::PacketReport;
+use crate::ear::{Awaited, PacketReport};
 use crate::error::WaitError;
 use crate::leg::{LegKey, Look};
 use crate::media::{Command as MediaCommand, Media};
@@ -184,10 +184,25 @@ impl Caller {
 
     /// Takes note of the moment from which one of these tones is heard: see [`Self::heard_at`].
     pub fn listen_for(&self, tones: &[f32]) {
-        self.media.tell(MediaCommand::Watch(self.leg, tones.to_vec()));
+        self.media.tell(MediaCommand::Watch(self.leg, Awaited::Tones(tones.to_vec())));
     }
 
-    /// When one of the tones listened for was first heard, to a millisecond.
+    /// Takes note of the moment from which this tone is heard no more: see [`Self::heard_at`].
+    pub fn listen_for_end(&self, hz: f32) {
+        self.media.tell(MediaCommand::Watch(self.leg, Awaited::EndOf(hz)));
+    }
+
+    /// Takes note of the moment from which anything is heard: see [`Self::heard_at`].
+    pub fn listen_for_sound(&self) {
+        self.media.tell(MediaCommand::Watch(self.leg, Awaited::Sound));
+    }
+
+    /// The longest gap between packets is that from now on.
+    pub fn forget_gap(&self) {
+        self.media.tell(MediaCommand::ForgetGap(self.leg));
+    }
+
+    /// When what is listened for was first so, to a millisecond.
     pub async fn heard_at(&self) -> Option<Instant> {
         self.look(Duration::ZERO).await.watched_at
     }

@@ -7,7 +7,7 @@ use partyline_codec::{Codec, Decoder, Encoder};
 use partyline_rtp::{Arrival, Packet, Reception, RtpTime, is_rtcp};
 use serde::Serialize;
 
-use crate::meter::{RATE_HZ, tonal_share};
+use crate::meter::{RATE_HZ, frame_tone_dbov, tonal_share};
 
 /// The longest packet at 8 kHz: 120 ms.
 const PACKET_SAMPLES: usize = 960;
@@ -44,11 +44,44 @@ pub struct PacketReport {
     pub sent: u64,
 }
 
-/// What is waited for: the tones, and when they began.
+/// What an ear may wait for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Awaited {
+    /// One of these tones.
+    Tones(Vec<f32>),
+    /// The end of this one.
+    EndOf(f32),
+    /// Any sound.
+    Sound,
+}
+
+impl Awaited {
+    /// Packets in a row that show it; the first of them is the moment. More than one, so that a vowel is not taken for
+    /// a tone, nor a hole for its end.
+    const fn packets(&self) -> u32 {
+        match self {
+            Self::Tones(_) | Self::Sound => 2,
+            Self::EndOf(_) => 5,
+        }
+    }
+
+    fn is_in(&self, samples: &[i16], level_dbov: f32) -> bool {
+        match self {
+            Self::Tones(tones) => {
+                level_dbov > TONE_MIN_DBOV && tonal_share(samples, RATE_HZ, tones) > TONAL_SHARE_MIN
+            }
+            Self::EndOf(hz) => frame_tone_dbov(samples, RATE_HZ, *hz) < TONE_MIN_DBOV,
+            Self::Sound => level_dbov > SOUND_MIN_DBOV,
+        }
+    }
+}
+
+/// What is waited for, and when it began.
 #[derive(Debug)]
 struct Watch {
-    tones: Vec<f32>,
-    candidate: Option<Instant>,
+    awaited: Awaited,
+    /// Since when, and in how many packets.
+    candidate: Option<(Instant, u32)>,
     found: Option<Instant>,
 }
 
@@ -148,8 +181,14 @@ impl Ear {
         if self.codec == Codec::Pcma { SILENT.1 } else { SILENT.0 }
     }
 
-    pub(crate) fn watch(&mut self, tones: Vec<f32>) {
-        self.watch = (!tones.is_empty()).then_some(Watch { tones, candidate: None, found: None });
+    pub(crate) fn watch(&mut self, awaited: Awaited) {
+        let is_nothing = matches!(&awaited, Awaited::Tones(tones) if tones.is_empty());
+        self.watch = (!is_nothing).then_some(Watch { awaited, candidate: None, found: None });
+    }
+
+    /// The longest gap is that from now on.
+    pub(crate) const fn forget_gap(&mut self) {
+        self.longest_gap = Duration::ZERO;
     }
 
     /// Whether the leg should be looked at more often, so that the moment is told well.
@@ -218,7 +257,7 @@ impl Ear {
             self.first_sound = Some(now);
         }
         if self.is_watching() {
-            self.look_for_tones(now, octets);
+            self.look(now, octets);
         }
     }
 
@@ -252,21 +291,20 @@ impl Ear {
         self.written += 1;
     }
 
-    fn look_for_tones(&mut self, now: Instant, octets: &[u8]) {
+    fn look(&mut self, now: Instant, octets: &[u8]) {
         let (law, level_dbov) = (self.law(), self.level_dbov(octets));
         let Some(watch) = &mut self.watch else {
             return;
         };
         let mut samples = [0; PACKET_SAMPLES];
         let count = Decoder::new(law).decode(octets, &mut samples);
-        let is_tonal = level_dbov > TONE_MIN_DBOV
-            && tonal_share(&samples[..count], 8_000, &watch.tones) > TONAL_SHARE_MIN;
-        // Two in a row, so that a vowel is not taken for a tone; the first one is the moment.
-        match (is_tonal, watch.candidate) {
-            (true, Some(since)) => watch.found = Some(since),
-            (true, None) => watch.candidate = Some(now),
-            (false, _) => watch.candidate = None,
+        if !watch.awaited.is_in(&samples[..count], level_dbov) {
+            watch.candidate = None;
+            return;
         }
+        let (since, packets) = watch.candidate.map_or((now, 1), |(since, packets)| (since, packets + 1));
+        watch.candidate = Some((since, packets));
+        watch.found = (packets >= watch.awaited.packets()).then_some(since);
     }
 
     /// The last sound, up to now: what has stopped coming is silence.
@@ -340,12 +378,12 @@ mod tests {
     #[test]
     fn the_moment_of_a_tone_is_its_first_packet() {
         let (mut ear, start) = (Ear::new(Duration::from_secs(1)), Instant::now());
-        ear.watch(vec![900.0, 1500.0]);
+        ear.watch(Awaited::Tones(vec![900.0, 1500.0]));
         let middle = play(&mut ear, start, &datagrams(Source::Tone(444.0), 10), &[]);
         assert_eq!(ear.watched_at(), None);
         assert!(ear.is_watching());
         let mut ear = Ear::new(Duration::from_secs(1));
-        ear.watch(vec![900.0, 1500.0]);
+        ear.watch(Awaited::Tones(vec![900.0, 1500.0]));
         play(&mut ear, start, &datagrams(Source::Silence, 10), &[]);
         let tone = datagrams(Source::Tone(1500.0), 10);
         let silent = datagrams(Source::Silence, 1);
@@ -354,6 +392,45 @@ mod tests {
         play(&mut ear, middle, &tone, &[]);
         assert_eq!(ear.watched_at(), Some(middle + Duration::from_millis(20)));
         assert!(!ear.is_watching());
+    }
+
+    #[test]
+    fn the_moment_of_a_tones_end_is_the_first_packet_without_it_and_a_hole_is_no_end() {
+        let (mut ear, start) = (Ear::new(Duration::from_secs(1)), Instant::now());
+        ear.watch(Awaited::EndOf(1500.0));
+        let mut mouth = Mouth::new(Source::Tone(1500.0), -15.0);
+        let mut said = Vec::new();
+        for nth in 0..60 {
+            // A hole of 80 ms, and then the end.
+            if nth == 20 || nth == 40 {
+                mouth.say(Source::Silence);
+            } else if nth == 24 {
+                mouth.say(Source::Tone(1500.0));
+            }
+            let mut buffer = [0; 512];
+            let octets = mouth.packet(start, &mut buffer);
+            said.push(buffer[..octets].to_vec());
+        }
+        play(&mut ear, start, &said, &[]);
+        assert_eq!(ear.watched_at(), Some(start + Duration::from_millis(20 * 40)));
+    }
+
+    #[test]
+    fn the_moment_of_any_sound_is_its_first_packet() {
+        let (mut ear, start) = (Ear::new(Duration::from_secs(1)), Instant::now());
+        let mut mouth = Mouth::new(Source::Silence, -15.0);
+        ear.watch(Awaited::Sound);
+        let mut said = Vec::new();
+        for nth in 0..20 {
+            if nth == 10 {
+                mouth.say(Source::Tone(333.0));
+            }
+            let mut buffer = [0; 512];
+            let octets = mouth.packet(start, &mut buffer);
+            said.push(buffer[..octets].to_vec());
+        }
+        play(&mut ear, start, &said, &[]);
+        assert_eq!(ear.watched_at(), Some(start + Duration::from_millis(20 * 10)));
     }
 
     #[test]

@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use partyline_codec::{Codec, OpusSettings};
 use partyline_sip::sdp::Agreement;
+use tokio::sync::mpsc;
 
 use crate::ear::{Ear, PacketReport};
+use crate::keys::{BadWay, Damage, Fate};
 use crate::mouth::{Mouth, PACKET_OCTETS_MAX};
 use crate::secrecy::Secrecy;
+use crate::signalling::Command;
 
 /// The most of one socket's datagrams that are read at a time.
 const BURST_MAX: usize = 64;
@@ -43,11 +46,23 @@ pub(crate) struct Leg {
     ear: Ear,
     secrecy: Option<Secrecy>,
     sent: u64,
+    bad_way: BadWay,
+    /// A packet that goes after the next one.
+    held_back: Vec<u8>,
+    /// Whom keys are given to that signalling has to tell. It must not keep signalling up.
+    signalling: mpsc::WeakSender<Command>,
 }
 
 impl Leg {
     /// A leg on a bound, non-blocking socket, which does nothing until [`Self::connect`].
-    pub(crate) fn new(key: LegKey, socket: UdpSocket, mouth: Mouth, ear: Ear, sends_rtp: bool) -> Self {
+    pub(crate) fn new(
+        key: LegKey,
+        socket: UdpSocket,
+        (mouth, ear): (Mouth, Ear),
+        sends_rtp: bool,
+        damage: Damage,
+        signalling: mpsc::WeakSender<Command>,
+    ) -> Self {
         Self {
             key,
             socket: Some(socket),
@@ -58,6 +73,9 @@ impl Leg {
             ear,
             secrecy: None,
             sent: 0,
+            bad_way: BadWay::new(damage),
+            held_back: Vec::new(),
+            signalling,
         }
     }
 
@@ -124,10 +142,35 @@ impl Leg {
         };
         let mut buffer = [0; PACKET_OCTETS_MAX];
         let plain = self.mouth.packet(now, &mut buffer);
+        if let (Some(key), Some(signalling)) = (self.mouth.take_told(), self.signalling.upgrade()) {
+            // Where signalling is so far behind, the key is lost, and whoever waits for what it does says so.
+            let _ = signalling.try_send(Command::Press { leg: self.key, key });
+        }
+        let fate = self.mouth.place().map_or(Fate::Once, |place| self.bad_way.fate(place));
         let protected =
             self.secrecy.as_mut().map_or(Ok(plain), |secrecy| secrecy.sender.protect(&mut buffer, plain));
         let octets = protected.expect("a buffer holds a 20 ms packet and its tag");
-        self.sent += u64::from(socket.send(&buffer[..octets]).is_ok());
+        let packet = &buffer[..octets];
+        let mut send = |packet: &[u8]| self.sent += u64::from(socket.send(packet).is_ok());
+        match fate {
+            Fate::Lost => {}
+            Fate::Once => send(packet),
+            Fate::Twice => {
+                send(packet);
+                send(packet);
+            }
+            Fate::Later => {
+                // Two in a row: the first one has been late enough.
+                if !self.held_back.is_empty() {
+                    send(&std::mem::take(&mut self.held_back));
+                }
+                self.held_back = packet.to_vec();
+                return;
+            }
+        }
+        if !self.held_back.is_empty() {
+            send(&std::mem::take(&mut self.held_back));
+        }
     }
 
     pub(crate) fn look(&self, now: Instant, window: Duration) -> Look {

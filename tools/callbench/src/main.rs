@@ -1,5 +1,7 @@
 //! `callbench`: calls a conference from outside, alone or by the hundred, and says what it heard.
 
+mod keypad_commands;
+
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -9,10 +11,12 @@ use anyhow::{Context, bail};
 use callbench::load::{LoadPlan, read_rooms};
 use callbench::storm::StormPlan;
 use callbench::{
-    Answerer, Bench, BenchConfig, CallPlan, Caller, Codec, MediaSecurity, ProcessMeter, Trust, meter,
+    Answerer, Bench, BenchConfig, CallPlan, Caller, Codec, KeyWay, MediaSecurity, ProcessMeter, Trust, meter,
     read_sound, write_sound,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use keypad_commands::KeypadCommand;
 
 /// Gives memory back when a storm is over: the system's own allocator keeps what its blocks are strewn over.
 #[global_allocator]
@@ -52,6 +56,9 @@ enum What {
     ///
     /// callbench storm --target sip:127.0.0.1:5060 --rooms rooms.txt --callers 200 --rate 25 --dial 12345678 --server-pid 4711
     Storm(StormArguments),
+    /// Press keys, and measure what comes of it
+    #[command(subcommand)]
+    Keypad(KeypadCommand),
     /// Answer every call at once, without media, and tell what that costs
     ///
     /// Each line on standard input is answered by the figures of that moment as a line of JSON; the end of it ends the program.
@@ -79,6 +86,9 @@ struct CallArguments {
     /// More keys to press, as SECONDS=KEYS after the answer; may be given again
     #[arg(long, value_name = "SECONDS=KEYS", value_parser = keys)]
     keys: Vec<(Duration, String)>,
+    /// How keys are told: events (RFC 4733), info-relay, info (SIP INFO) or tones (in the sound)
+    #[arg(long, value_name = "WAY", default_value = "events")]
+    key_way: KeyWay,
     /// WAV file to play after the code, once
     #[arg(long, value_name = "FILE")]
     play: Option<PathBuf>,
@@ -247,6 +257,7 @@ async fn main() -> anyhow::Result<()> {
         What::Call(arguments) => call(bench, arguments).await,
         What::Load(arguments) => load(bench, arguments).await,
         What::Storm(arguments) => storm(bench, arguments).await,
+        What::Keypad(command) => keypad_commands::run(bench, command).await,
         What::Answer(arguments) => answer(&arguments),
     }
 }
@@ -258,7 +269,7 @@ async fn call(config: BenchConfig, arguments: CallArguments) -> anyhow::Result<(
     let target =
         arguments.transport.map_or(arguments.target.clone(), |how| how.applied_to(&arguments.target));
     let mut plan = CallPlan::new(target).from_user(arguments.from.clone()).memory(memory);
-    plan = plan.security(arguments.srtp);
+    plan = plan.security(arguments.srtp).key_way(arguments.key_way);
     if let Some(code) = &arguments.code {
         plan = plan.digits(format!("{}#", code.trim_end_matches('#')));
     }

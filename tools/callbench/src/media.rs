@@ -13,6 +13,7 @@ use partyline_udp::{MediaClock, raise_this_thread};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
+use crate::ear::Awaited;
 use crate::leg::{Leg, LegKey, Look};
 use crate::plan::Source;
 
@@ -32,7 +33,9 @@ pub(crate) enum Command {
     Connect(LegKey, Box<Agreement>),
     Press { leg: LegKey, keys: String, after: Duration },
     Say(LegKey, Source),
-    Watch(LegKey, Vec<f32>),
+    Watch(LegKey, Awaited),
+    /// The longest gap is that from now on.
+    ForgetGap(LegKey),
     Look { leg: LegKey, window: Duration, reply: oneshot::Sender<Look> },
     Close(LegKey),
     Remove(LegKey),
@@ -180,7 +183,8 @@ impl MediaThread {
                 self.with(leg, |leg| leg.mouth().press(&keys, pause_frames));
             }
             Command::Say(leg, source) => self.with(leg, |leg| leg.mouth().say(source)),
-            Command::Watch(leg, tones) => self.with(leg, |leg| leg.ear().watch(tones)),
+            Command::Watch(leg, awaited) => self.with(leg, |leg| leg.ear().watch(awaited)),
+            Command::ForgetGap(leg) => self.with(leg, |leg| leg.ear().forget_gap()),
             Command::Look { leg, window, reply } => self.with(leg, |leg| {
                 let _ = reply.send(leg.look(Instant::now(), window));
             }),

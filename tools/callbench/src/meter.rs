@@ -51,6 +51,12 @@ pub(crate) fn tonal_share(samples: &[i16], rate_hz: u32, tones: &[f32]) -> f32 {
     (tonal / all).min(1.0)
 }
 
+/// The level of one frequency in a short piece, in dBov, coarsely: neighbours are not told apart.
+#[must_use]
+pub(crate) fn frame_tone_dbov(samples: &[i16], rate_hz: u32, hz: f32) -> f32 {
+    dbov(power(samples.iter().map(|&sample| f32::from(sample)), samples.len(), rate_hz, hz))
+}
+
 /// The mean square of the sine at this frequency, full scale being 1 (Goertzel's recursion, in double precision
 /// because it runs over tens of thousands of samples).
 fn power(samples: impl Iterator<Item = f32>, count: usize, rate_hz: u32, hz: f32) -> f32 {

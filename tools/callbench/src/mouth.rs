@@ -8,6 +8,7 @@ use partyline_audio::Resampler;
 use partyline_codec::{Codec, Encoder, OpusSettings};
 use partyline_rtp::{Header, KeyPress, RtpTime, SeqNo, Ssrc};
 
+use crate::keys::{ENDS, KeyTone, KeyWay, Place};
 use crate::meter::RATE_HZ;
 use crate::plan::Source;
 
@@ -18,6 +19,8 @@ pub(crate) const PACKET_OCTETS_MAX: usize = 512;
 /// A key is down for 80 ms and up for 60: quick, but no quicker than phones that dial by themselves.
 const KEY_FRAMES: u16 = 4;
 const PAUSE_FRAMES: u32 = 3;
+/// By INFO a key follows the one before after as long as it would be down and up.
+const INFO_FRAMES: u32 = KEY_FRAMES as u32 + PAUSE_FRAMES;
 /// Keys that may wait.
 const KEYS_MAX: usize = 256;
 
@@ -65,15 +68,30 @@ pub(crate) struct Mouth {
     ssrc: Ssrc,
     sequence: SeqNo,
     timestamp: RtpTime,
+    way: KeyWay,
     keys: VecDeque<char>,
     key: Option<KeyPress>,
+    key_tone: Option<KeyTone>,
+    /// A key that signalling has to tell.
+    told: Option<char>,
+    /// Where in a key the packet is that was made last; `None` for one of sound.
+    place: Option<Place>,
+    packet_of_key: usize,
+    ends_of_key: u8,
     pause_frames: u32,
     last_key_at: Option<Instant>,
     is_first: bool,
 }
 
 impl Mouth {
+    /// A mouth that tells keys as telephone-events.
+    #[cfg(test)]
     pub(crate) fn new(source: Source, level_dbov: f32) -> Self {
+        Self::with_keys(source, level_dbov, KeyWay::Events)
+    }
+
+    /// A mouth that tells keys in this way.
+    pub(crate) fn with_keys(source: Source, level_dbov: f32, way: KeyWay) -> Self {
         let mut mouth = Self {
             codec: Codec::Pcmu,
             encoder: Encoder::new(Codec::Pcmu),
@@ -85,8 +103,14 @@ impl Mouth {
             ssrc: Ssrc(rand::random()),
             sequence: SeqNo(rand::random()),
             timestamp: RtpTime(rand::random()),
+            way,
             keys: VecDeque::new(),
             key: None,
+            key_tone: None,
+            told: None,
+            place: None,
+            packet_of_key: 0,
+            ends_of_key: 0,
             pause_frames: 0,
             last_key_at: None,
             is_first: true,
@@ -132,7 +156,17 @@ impl Mouth {
 
     /// Whether every key has been sent to its end.
     pub(crate) fn has_pressed_all(&self) -> bool {
-        self.keys.is_empty() && self.key.is_none()
+        self.keys.is_empty() && self.key.is_none() && self.key_tone.is_none()
+    }
+
+    /// A key that is to be told by signalling, once.
+    pub(crate) const fn take_told(&mut self) -> Option<char> {
+        self.told.take()
+    }
+
+    /// Where in a key the packet is that was made last; `None` for one of sound.
+    pub(crate) const fn place(&self) -> Option<Place> {
+        self.place
     }
 
     /// Makes the packet of this 20 ms; its octets.
@@ -157,29 +191,59 @@ impl Mouth {
     }
 
     fn key_packet(&mut self, now: Instant, header: Header, buffer: &mut [u8]) -> Option<usize> {
-        let payload_type = self.event_payload_type?;
-        if self.key.is_none() {
+        self.place = None;
+        let event_payload_type = match (self.way, self.event_payload_type) {
+            (KeyWay::Events, None) => return None,
+            (KeyWay::Events, agreed) => agreed,
+            (KeyWay::InfoRelay | KeyWay::Info | KeyWay::Tones, _) => None,
+        };
+        if self.key.is_none() && self.key_tone.is_none() {
             if self.pause_frames > 0 {
                 self.pause_frames -= 1;
                 return None;
             }
-            let key = self.keys.pop_front()?;
-            let frame_ticks = self.codec.frame_ticks() as u16;
-            self.key = KeyPress::new(key, header.timestamp, KEY_FRAMES * frame_ticks, frame_ticks);
-            self.last_key_at = Some(now);
+            self.begin_key(now, header.timestamp, self.keys.front().copied()?);
         }
+        let payload_type = event_payload_type?;
         let Some(event) = self.key.as_mut().and_then(Iterator::next) else {
             self.key = None;
             self.pause_frames = PAUSE_FRAMES;
             return None;
         };
+        self.packet_of_key += 1;
+        self.ends_of_key += u8::from(event.payload.is_end);
+        self.place = Some(Place { nth: self.packet_of_key - 1, end: self.ends_of_key.min(ENDS) });
         let header = Header { marker: event.marker, payload_type, timestamp: event.timestamp, ..header };
         header.write(&event.payload.to_bytes(), buffer)
     }
 
+    fn begin_key(&mut self, now: Instant, timestamp: RtpTime, key: char) {
+        self.keys.pop_front();
+        self.last_key_at = Some(now);
+        match self.way {
+            KeyWay::Events => {
+                let frame_ticks = self.codec.frame_ticks() as u16;
+                self.key = KeyPress::new(key, timestamp, KEY_FRAMES * frame_ticks, frame_ticks);
+                (self.packet_of_key, self.ends_of_key) = (0, 0);
+            }
+            KeyWay::InfoRelay | KeyWay::Info => {
+                self.told = Some(key);
+                self.pause_frames = INFO_FRAMES - 1;
+            }
+            KeyWay::Tones => self.key_tone = KeyTone::new(key, KEY_FRAMES),
+        }
+    }
+
     fn voice(&mut self, payload: &mut [u8]) -> usize {
         let mut samples = [0; FRAME];
+        let is_key = self.key_tone.as_mut().map(|tone| tone.fill(&mut samples));
+        if is_key == Some(false) {
+            self.key_tone = None;
+            self.pause_frames = PAUSE_FRAMES;
+        }
         match &mut self.voice {
+            // A key is all that is heard of the telephone while it is down.
+            _ if is_key == Some(true) => {}
             Voice::Silence => {}
             Voice::Tone(oscillator) => oscillator.fill(&mut samples),
             Voice::Sound { samples: sound, at } => {
@@ -258,6 +322,49 @@ mod tests {
         assert_eq!(keys, "1123#");
         assert!(mouth.has_pressed_all());
         assert!(mouth.last_key_at().is_some());
+    }
+
+    #[test]
+    fn each_packet_of_a_key_knows_its_place() {
+        let mut mouth = Mouth::new(Source::Silence, -15.0);
+        mouth.set_codec(Codec::Pcmu, &OpusSettings::default(), 0, Some(101));
+        mouth.press("12", 0);
+        let mut places = Vec::new();
+        for _ in 0..20 {
+            packets(&mut mouth, 1);
+            places.extend(mouth.place().map(|place| (place.nth, place.end)));
+        }
+        let key = [(0, 0), (1, 0), (2, 0), (3, 1), (4, 2), (5, 3)];
+        assert_eq!(places, [key, key].concat());
+    }
+
+    #[test]
+    fn keys_for_signalling_are_told_one_by_one_and_sound_goes_on() {
+        let mut mouth = Mouth::with_keys(Source::Silence, -15.0, KeyWay::Info);
+        mouth.press("*6", 0);
+        let mut told = Vec::new();
+        for frame in 0..20 {
+            assert_eq!(packets(&mut mouth, 1)[0].len(), 172);
+            told.extend(mouth.take_told().map(|key| (frame, key)));
+        }
+        assert_eq!(told, [(0, '*'), (7, '6')]);
+        assert!(mouth.has_pressed_all());
+    }
+
+    #[test]
+    fn keys_as_tones_are_heard_as_such_one_by_one() {
+        let mut mouth = Mouth::with_keys(Source::Silence, -15.0, KeyWay::Tones);
+        mouth.set_codec(Codec::Pcmu, &OpusSettings::default(), 0, None);
+        mouth.press("159D*0#", 2);
+        let (mut decoder, mut detector) = (Decoder::new(Codec::Pcmu), partyline_audio::KeyDetector::new());
+        let mut keys = String::new();
+        for datagram in packets(&mut mouth, 80) {
+            let mut samples = [0; FRAME];
+            decoder.decode(Packet::parse(&datagram).unwrap().payload, &mut samples);
+            keys.extend(detector.hear(&samples));
+        }
+        assert_eq!(keys, "159D*0#");
+        assert!(mouth.has_pressed_all());
     }
 
     #[test]

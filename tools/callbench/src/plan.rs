@@ -7,6 +7,8 @@ use partyline_codec::Codec;
 use partyline_sip::endpoint::TransportKind;
 use partyline_sip::sdp::MediaSecurity;
 
+use crate::keys::{Damage, KeyWay};
+
 /// A call to make. Built up from [`CallPlan::new`]; every step has a default.
 #[derive(Debug, Clone)]
 pub struct CallPlan {
@@ -17,6 +19,8 @@ pub struct CallPlan {
     pub(crate) level_dbov: f32,
     pub(crate) digits: String,
     pub(crate) digits_after: Duration,
+    pub(crate) key_way: KeyWay,
+    pub(crate) damage: Damage,
     pub(crate) codecs: Vec<Codec>,
     pub(crate) memory: Duration,
     pub(crate) listens_for: Vec<f32>,
@@ -63,6 +67,8 @@ impl CallPlan {
             level_dbov: -15.0,
             digits: String::new(),
             digits_after: Duration::from_millis(300),
+            key_way: KeyWay::Events,
+            damage: Damage::None,
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             memory: Duration::from_secs(10),
             listens_for: Vec::new(),
@@ -109,7 +115,7 @@ impl CallPlan {
         self
     }
 
-    /// Presses these keys after the answer, as telephone-events.
+    /// Presses these keys after the answer, as telephone-events unless [`Self::key_way`] says otherwise.
     #[must_use]
     pub fn digits(mut self, digits: impl Into<String>) -> Self {
         self.digits = digits.into();
@@ -120,6 +126,20 @@ impl CallPlan {
     #[must_use]
     pub const fn digits_after(mut self, after: Duration) -> Self {
         self.digits_after = after;
+        self
+    }
+
+    /// Presses keys in this way, throughout the call.
+    #[must_use]
+    pub const fn key_way(mut self, way: KeyWay) -> Self {
+        self.key_way = way;
+        self
+    }
+
+    /// Lets this happen to what tells keys, on its way.
+    #[must_use]
+    pub const fn damage(mut self, damage: Damage) -> Self {
+        self.damage = damage;
         self
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use partyline_sip::endpoint::{
-    Because, CallEnd, CallEvent, CallKey, ConnectionId, Endpoint, OutgoingCall, Output, TransportKind,
+    Because, CallEnd, CallEvent, CallKey, ConnectionId, Endpoint, KeyBody, OutgoingCall, Output, TransportKind,
 };
 use partyline_sip::sdp::{Agreement, Capabilities, Direction};
 use partyline_tls::Trust;
@@ -33,9 +33,14 @@ pub(crate) enum Command {
         outgoing: Box<OutgoingCall>,
         leg: LegKey,
         progress: watch::Sender<Progress>,
-        sends_ack: bool,
+        habits: Habits,
     },
     HangUp(LegKey),
+    /// Press a key by INFO, where the call tells keys so.
+    Press {
+        leg: LegKey,
+        key: char,
+    },
     /// Change which way media flows; `done` is told what the other side agreed to, and dropped where it can't be asked.
     Change {
         leg: LegKey,
@@ -44,6 +49,16 @@ pub(crate) enum Command {
     },
     /// Hang up all calls, and end with the last of them.
     Stop,
+}
+
+/// How a caller's telephone signals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Habits {
+    pub(crate) sends_ack: bool,
+    /// How INFO carries keys.
+    pub(crate) key_body: Option<KeyBody>,
+    /// Whether each INFO goes out twice.
+    pub(crate) doubles_keys: bool,
 }
 
 /// Which way a caller wants media to flow.
@@ -70,12 +85,15 @@ pub(crate) struct Signalling {
     by_leg: HashMap<LegKey, CallKey>,
     /// From users whose ACKs are held back.
     never_acking: HashSet<String>,
+    /// From users whose INFOs go out twice.
+    doubling: HashSet<String>,
 }
 
 struct Call {
     leg: LegKey,
     progress: watch::Sender<Progress>,
     capabilities: Capabilities,
+    key_body: Option<KeyBody>,
     flow: Flow,
     changing: Option<oneshot::Sender<Direction>>,
 }
@@ -112,6 +130,7 @@ impl Signalling {
             calls: HashMap::new(),
             by_leg: HashMap::new(),
             never_acking: HashSet::new(),
+            doubling: HashSet::new(),
         })
     }
 
@@ -146,15 +165,19 @@ impl Signalling {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Call { outgoing, leg, progress, sends_ack } => {
-                if !sends_ack {
+            Command::Call { outgoing, leg, progress, habits } => {
+                if !habits.sends_ack {
                     self.never_acking.insert(outgoing.from_user.clone());
+                }
+                if habits.doubles_keys {
+                    self.doubling.insert(outgoing.from_user.clone());
                 }
                 match self.endpoint.call(Instant::now(), &outgoing) {
                     Ok(key) => {
                         self.by_leg.insert(leg, key);
-                        let capabilities = outgoing.capabilities;
-                        let call = Call { leg, progress, capabilities, flow: Flow::BothWays, changing: None };
+                        let (capabilities, key_body) = (outgoing.capabilities, habits.key_body);
+                        let (flow, changing) = (Flow::BothWays, None);
+                        let call = Call { leg, progress, capabilities, key_body, flow, changing };
                         self.calls.insert(key, call);
                     }
                     Err(_) => {
@@ -167,8 +190,17 @@ impl Signalling {
                     self.hang_up(key);
                 }
             }
+            Command::Press { leg, key } => self.press(leg, key),
             Command::Change { leg, flow, done } => self.change(leg, flow, done),
             Command::Stop => self.hang_up_all(),
+        }
+    }
+
+    fn press(&mut self, leg: LegKey, key: char) {
+        let Some(call) = self.by_leg.get(&leg).copied() else { return };
+        if let Some(body) = self.calls.get(&call).and_then(|call| call.key_body) {
+            // A call that ends meanwhile takes no keys.
+            let _ = self.endpoint.press(Instant::now(), call, key, body);
         }
     }
 
@@ -240,6 +272,9 @@ impl Signalling {
                     if !self.is_held_back(&bytes) {
                         // What a full socket drops is sent again by SIP's own timers.
                         let _ = self.udp.send_to(&bytes, remote).await;
+                        if is_of(&bytes, b"INFO ", &self.doubling) {
+                            let _ = self.udp.send_to(&bytes, remote).await;
+                        }
                     }
                 }
                 Output::SendStream { connection, bytes } => self.send_stream(connection, bytes),
@@ -262,12 +297,7 @@ impl Signalling {
     }
 
     fn is_held_back(&self, bytes: &[u8]) -> bool {
-        if self.never_acking.is_empty() || !bytes.starts_with(b"ACK ") {
-            return false;
-        }
-        let text = String::from_utf8_lossy(bytes);
-        let from = text.lines().find(|line| line.starts_with("From:")).unwrap_or("");
-        self.never_acking.iter().any(|user| from.contains(&format!("sip:{user}@")))
+        is_of(bytes, b"ACK ", &self.never_acking)
     }
 
     fn handle_event(&mut self, key: CallKey, event: CallEvent) {
@@ -308,6 +338,16 @@ impl Signalling {
             CallEvent::Incoming(_) | CallEvent::Confirmed(_) | CallEvent::Key(_) => {}
         }
     }
+}
+
+/// Whether a message is a request of this method, from one of these users.
+fn is_of(bytes: &[u8], method: &[u8], users: &HashSet<String>) -> bool {
+    if users.is_empty() || !bytes.starts_with(method) {
+        return false;
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let from = text.lines().find(|line| line.starts_with("From:")).unwrap_or("");
+    users.iter().any(|user| from.contains(&format!("sip:{user}@")))
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

@@ -91,6 +91,27 @@ impl BenchServer {
         line.trim().parse().ok()
     }
 
+    /// A metric over all its labels; 0 where nothing was counted yet.
+    #[expect(clippy::unused_self, reason = "it is this server that listens there")]
+    pub(crate) fn metric_sum(&self, name: &str) -> anyhow::Result<f64> {
+        let metrics = ask("/metrics")?;
+        let of_it = metrics.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            rest.starts_with([' ', '{']).then(|| rest.rsplit(' ').next()?.parse::<f64>().ok())?
+        });
+        Ok(of_it.sum())
+    }
+
+    /// Where it keeps what it knows.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
+    /// Its database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.join("data/partyline.db")
+    }
+
     /// Makes rooms; a file with a `HOST:PARTICIPANT` pair of codes on each line.
     pub(crate) fn rooms(&self, count: u32) -> anyhow::Result<PathBuf> {
         self.rooms_of("bench", count, &[])
@@ -98,12 +119,14 @@ impl BenchServer {
 
     /// Makes rooms of a name, with more settings; a file as that of [`Self::rooms`].
     pub(crate) fn rooms_of(&self, name: &str, count: u32, settings: &[&str]) -> anyhow::Result<PathBuf> {
+        let usual = [("--entry", "start"), ("--announce", "silence")];
         let mut codes = String::new();
         for nth in 0..count {
             let output = Command::new(binary("partyline"))
                 .args(["room", "create", &format!("{name}-{nth}")])
-                .args(["--entry", "start", "--announce", "silence", "--json"])
+                .args(usual.iter().filter(|(flag, _)| !settings.contains(flag)).flat_map(|(flag, value)| [flag, value]))
                 .args(settings)
+                .arg("--json")
                 .arg("--data-dir")
                 .arg(self.folder.join("data"))
                 .output()?;

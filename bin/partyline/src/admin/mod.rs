@@ -1,7 +1,7 @@
 //! The admin socket: one JSON line asks a running server, one JSON line answers; what takes long is told of in lines before.
 //!
 //! It is a Unix socket in the data directory, for the owner of the server only. It carries what the
-//! database can't tell or do: the process's roles.
+//! database can't tell or do: the process's roles, calls, commands to conferences.
 
 mod client;
 mod server;
@@ -13,6 +13,7 @@ pub(crate) use client::{AskError, ask, ask_and_hear};
 pub(crate) use server::{AdminSocket, Answers};
 
 use crate::moment;
+use crate::orders::Order;
 
 /// The longest request; the largest real one is a number to call.
 const REQUEST_BYTES_MAX: u64 = 4096;
@@ -35,6 +36,8 @@ pub(crate) enum Request {
     Trunks,
     /// Who was turned away at its VRUs; the worst so many of each.
     Sources { limit: u32 },
+    /// A command to a live conference.
+    Order { order: Order },
     /// A test call; what is heard of it is told as it comes. Who asked and goes away ends it.
     TrunkCall { number: String, trunk: Option<String>, from: Option<String>, prompt: bool, seconds: u32 },
 }

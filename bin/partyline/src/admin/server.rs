@@ -143,6 +143,7 @@ mod tests {
                 | Request::RoleLog { .. }
                 | Request::Trunks
                 | Request::Sources { .. }
+                | Request::Order { .. }
                 | Request::TrunkCall { .. }) => Response::Done(json!(other)),
             })
             .await

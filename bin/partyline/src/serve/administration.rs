@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use super::orders;
 use super::role_set::{RoleError, RoleSet};
 use super::trunk_calls::{self, Wanted};
 use crate::admin::{Answers, Request, Response};
@@ -39,6 +40,7 @@ impl Administration {
             Request::RoleLog { name, limit } => self.roles.log(&name, limit as usize).await.map_err(told),
             Request::Trunks => Ok(self.roles.trunks().await),
             Request::Sources { limit } => Ok(self.roles.sources(limit as usize).await),
+            Request::Order { order } => orders::carry_out(&self.roles, &order).await,
             Request::TrunkCall { number, trunk, from, prompt, seconds } => {
                 let dialler = self.roles.dialler().await.ok_or("no VRU runs")?;
                 let wanted = Wanted { number, trunk, from, prompt, seconds };

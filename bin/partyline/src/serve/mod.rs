@@ -7,6 +7,7 @@ mod administration;
 mod engine_metrics;
 mod error;
 mod housekeeping;
+mod orders;
 mod readiness;
 mod role_set;
 mod running;

@@ -25,6 +25,11 @@ const KNOWN_MAX: std::time::Duration = std::time::Duration::from_secs(2);
 /// The one proxy's name.
 const PROXY: &str = "proxy";
 
+/// Where requests to interface servers go.
+pub(super) fn proxy() -> Address {
+    Address::memory(PROXY)
+}
+
 /// What a role is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Recipe {
@@ -95,7 +100,7 @@ impl Recipe {
     ) -> Result<Running, StartError> {
         let network = parts.network.clone();
         let address = Address::memory(name);
-        let proxies = vec![Address::memory(PROXY)];
+        let proxies = vec![proxy()];
         let failed = |error: anyhow::Error| StartError::role(name, error);
         match self {
             Self::Cms(id) => {

@@ -230,6 +230,15 @@ pub struct Registration {
     pub keeps_alive: bool,
 }
 
+/// The two forms in which INFO carries a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyBody {
+    /// `application/dtmf-relay`: the key and how long it was down.
+    Relay,
+    /// `application/dtmf`: the key and nothing else.
+    Plain,
+}
+
 /// What happens to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallEvent {

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use partyline_call::{Arrival, Brain, CodeAnswer, Fact, Journey, Patience, Wish};
 use partyline_conference::{
     AttendanceId, CallerIdentity, CommandId, ConferenceCode, Epoch, Generation, Intent, LeaveReason, MixId,
-    Role, Standing, VruId,
+    MixerId, Role, Standing, VruId,
 };
 
-use super::{Keypads, Step};
+use super::{Keypads, Step, VRUS};
 use crate::calls::{code_match, selected};
 
 /// One caller, and their call at the VRU.
@@ -21,13 +21,19 @@ pub(super) struct Caller {
     pub(super) is_over: bool,
     told: Option<Standing>,
     woken_at: Option<Instant>,
-    wanted: Option<(MixId, Epoch)>,
+    /// Which of the VRUs has the call.
+    pub(super) vru: usize,
+    pub(super) generation: Generation,
+    /// Where their VRU wants them to be, and on which mixer.
+    pub(super) wanted: Option<(MixId, Epoch, MixerId)>,
+    /// Whether they are there.
+    pub(super) is_joined: bool,
     /// What a call says to the CMS is in order.
     free_at: Duration,
 }
 
 impl Caller {
-    pub(super) const fn new(attendance: AttendanceId, role: Role) -> Self {
+    pub(super) fn new(attendance: AttendanceId, role: Role, vru: usize) -> Self {
         Self {
             attendance,
             role,
@@ -35,7 +41,10 @@ impl Caller {
             is_over: false,
             told: None,
             woken_at: None,
+            vru,
+            generation: Generation::default().next(),
             wanted: None,
+            is_joined: false,
             free_at: Duration::ZERO,
         }
     }
@@ -53,6 +62,7 @@ impl Keypads {
     pub(super) fn dial(&mut self, caller: usize) {
         let code = ConferenceCode::parse(code(self.callers[caller].role)).expect("a code");
         let arrival = Arrival::Code { code, host_pin: None };
+        self.report.calls += 1;
         self.callers[caller].journey = Some(Journey::new(self.instant(), Patience::default(), arrival));
         self.carry_out(caller);
     }
@@ -91,12 +101,18 @@ impl Keypads {
     }
 
     pub(super) fn joined(&mut self, caller: usize, mix: MixId, epoch: Epoch) {
-        let state = &self.callers[caller];
-        if state.is_over || state.wanted != Some((mix, epoch)) {
+        let state = &mut self.callers[caller];
+        let Some((wanted, of, mixer)) = state.wanted.clone() else { return };
+        if state.is_over || (wanted, of) != (mix, epoch) {
             return;
         }
-        let attendance = state.attendance;
-        self.say(caller, Intent::Joined { attendance, generation: generation(), mix, epoch });
+        if self.is_dead(&mixer) {
+            return self.tell(caller, Fact::JoinFailed { mix, epoch });
+        }
+        let state = &mut self.callers[caller];
+        state.is_joined = true;
+        let (attendance, generation) = (state.attendance, state.generation);
+        self.say(caller, Intent::Joined { attendance, generation, mix, epoch });
         self.tell(caller, Fact::Joined { mix, epoch });
     }
 
@@ -110,7 +126,7 @@ impl Keypads {
             return;
         };
         if journey.is_over() {
-            self.callers[caller].is_over = true;
+            self.over(caller);
         } else if let Some(due) = journey.poll_timeout() {
             let due = due.max(now);
             self.callers[caller].woken_at = Some(due);
@@ -138,27 +154,52 @@ impl Keypads {
                 self.soon(1, 20, Step::Tell(caller, Fact::CodeChecked(answer)));
             }
             Wish::Attend { .. } => {
-                let identity =
-                    CallerIdentity { number: format!("55501{caller:02}"), ..CallerIdentity::default() };
-                let vru = VruId::new("vru").expect("a plain name");
-                let role = self.callers[caller].role;
-                let generation = generation();
-                self.say(caller, Intent::Attend { attendance, generation, vru, role, caller: identity });
+                let identity = identity(caller);
+                self.attend(caller, identity);
             }
-            Wish::AttendAgain => {
-                self.callers[caller].told = None;
-                self.soon(1, 20, Step::See(caller));
-            }
+            Wish::AttendAgain => self.attend_again(caller),
             Wish::JoinMix { mix, .. } => {
-                self.callers[caller].wanted = Some((mix.mix, mix.epoch));
+                self.callers[caller].is_joined = false;
+                self.callers[caller].wanted = Some((mix.mix, mix.epoch, mix.mixer));
                 self.soon(1, 60, Step::Joined(caller, mix.mix, mix.epoch));
             }
-            Wish::LeaveMix => self.callers[caller].wanted = None,
-            Wish::Left(reason) => {
-                self.say(caller, Intent::Left { attendance, generation: generation(), reason })
+            Wish::LeaveMix => {
+                self.callers[caller].wanted = None;
+                self.callers[caller].is_joined = false;
             }
-            Wish::HangUp(_) | Wish::Reject(_) => self.callers[caller].is_over = true,
+            Wish::Left(reason) => {
+                let generation = self.callers[caller].generation;
+                self.say(caller, Intent::Left { attendance, generation, reason });
+            }
+            Wish::HangUp(_) | Wish::Reject(_) => self.over(caller),
             wish => self.ask(caller, wish),
+        }
+    }
+
+    fn attend(&mut self, caller: usize, identity: CallerIdentity) {
+        let state = &self.callers[caller];
+        let (attendance, generation, role) = (state.attendance, state.generation, state.role);
+        let vru = VruId::new(VRUS[state.vru]).expect("a plain name");
+        self.say(caller, Intent::Attend { attendance, generation, vru, role, caller: identity });
+    }
+
+    /// The caller's stream is gone: their VRU attends again, and is told anew what holds.
+    pub(super) fn attend_again(&mut self, caller: usize) {
+        let state = &mut self.callers[caller];
+        state.told = None;
+        state.generation = state.generation.next();
+        self.attend(caller, identity(caller));
+        self.soon(20, 60, Step::See(caller));
+    }
+
+    /// The call is over. Who has gone calls again, as long as keys are pressed at random.
+    pub(super) fn over(&mut self, caller: usize) {
+        if std::mem::replace(&mut self.callers[caller].is_over, true) {
+            return;
+        }
+        let at = self.now + self.chance.between_ms(1_000, 30_000);
+        if at + Duration::from_secs(5) < self.random_until {
+            self.expect(self.callers[caller].role, at);
         }
     }
 
@@ -199,7 +240,6 @@ impl Keypads {
     }
 }
 
-/// Calls are attended once.
-fn generation() -> Generation {
-    Generation::default().next()
+fn identity(caller: usize) -> CallerIdentity {
+    CallerIdentity { number: format!("5550{caller:04}"), ..CallerIdentity::default() }
 }

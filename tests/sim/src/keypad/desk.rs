@@ -126,7 +126,7 @@ impl Keypads {
     pub(super) fn decide(&mut self, intent: Intent) {
         let intents = [intent];
         let (named, now) = (self.store.named(&intents), self.timestamp());
-        let live = [self.mixer.clone()];
+        let live = self.live_mixers();
         let snapshot = self.store.snapshot(self.room, now, &named, &live).expect("the room is there");
         let fresh = FreshIds {
             conference: ConferenceId::from_bits(self.chance.bits()),
@@ -145,7 +145,9 @@ impl Keypads {
         }
         self.check_hosts();
         for caller in 0..self.callers.len() {
-            self.soon(1, 60, Step::See(caller));
+            if !self.callers[caller].is_over {
+                self.soon(1, 60, Step::See(caller));
+            }
         }
     }
 
@@ -163,6 +165,9 @@ impl Keypads {
 
     pub(super) fn sweep(&mut self) {
         let now = self.timestamp();
+        for intent in self.due() {
+            self.decide(intent);
+        }
         if self.store.room(self.room).is_some_and(|room| room.is_due(now)) {
             self.decide(Intent::Tick);
         }

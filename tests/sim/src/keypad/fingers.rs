@@ -7,12 +7,7 @@ use partyline_conference::reference::ReferenceRoom;
 use partyline_conference::{Attendance, AttendanceState, ConfereeState, Order, Role};
 
 use super::callers::code;
-use super::{BACK_AT, GONE_AT, Keypads, LEAVE_AT, RANDOM_UNTIL, Step, UNMUTE_AT};
-
-/// More tries to unmute one after the other than there can be conferees.
-const UNMUTES_MAX: u32 = 15;
-/// For keys of one who unmutes to have had their effect.
-const UNMUTE_EVERY: Duration = Duration::from_secs(7);
+use super::{Keypads, Step, UNMUTE_EVERY, UNMUTES_MAX};
 
 /// Who is heard by nobody, and where they are in the order of entry.
 fn muted(room: &ReferenceRoom) -> impl Iterator<Item = (&Attendance, Order)> {
@@ -52,7 +47,7 @@ impl Keypads {
         let keys = self.draw_keys();
         let last = self.press(caller, self.now, &keys);
         let next = last + self.chance.between_ms(50, 3_000);
-        if next < RANDOM_UNTIL {
+        if next < self.random_until {
             self.at(next, Step::Fidget(caller));
         }
     }
@@ -88,14 +83,15 @@ impl Keypads {
     }
 
     /// What all do once the random keys are over.
-    pub(super) fn schedule_end(&mut self) {
+    pub(super) fn leave_menus(&mut self) {
         for caller in 0..self.callers.len() {
+            if self.callers[caller].is_over {
+                continue;
+            }
             // Back, as often as menus are deep; and `#`, which ends what is keyed. Long before a menu ends by itself.
-            self.press(caller, BACK_AT, "***");
-            self.press(caller, BACK_AT + Duration::from_millis(5_200), "#");
+            self.press(caller, self.now, "***");
+            self.press(caller, self.now + Duration::from_millis(5_200), "#");
         }
-        self.at(UNMUTE_AT, Step::Unmute(0));
-        self.at(LEAVE_AT, Step::Leave);
     }
 
     /// The next one who is muted is heard again by keys: their own, or those of a host, or of one who becomes it.
@@ -144,6 +140,5 @@ impl Keypads {
             self.report.left += 1;
             self.press(caller, self.now, "#9#");
         }
-        debug_assert!(self.now < GONE_AT);
     }
 }

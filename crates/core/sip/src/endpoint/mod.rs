@@ -10,6 +10,7 @@ mod early;
 mod effort;
 mod ending;
 mod incoming;
+mod informing;
 mod itinerary;
 mod notifying;
 mod outgoing;
@@ -41,7 +42,7 @@ use subscriptions::Subscriptions;
 use crate::auth::{Challenge, Credentials, Keyring};
 pub use crate::interface::{
     Admission, Arrival, Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, Diversion,
-    EndpointConfig, EndpointCounters, EventBody, FurtherHost, HistoryEntry, IncomingCall, Listen, Notice,
+    EndpointConfig, EndpointCounters, EventBody, FurtherHost, HistoryEntry, IncomingCall, KeyBody, Listen, Notice,
     OutgoingCall, Output, Reason, Refer, ReferTarget, Referral, Refusals, Registration, RegistrationEvent,
     RegistrationKey, Replaces, Subscribe, SubscriptionEnd, SubscriptionEvent, SubscriptionKey,
     SubscriptionRequest, Target, Termination, TransportKind,
@@ -77,7 +78,7 @@ enum User {
     Subscribe(SubscriptionKey),
     /// What a subscriber is told.
     Notify(SubscriptionKey),
-    /// Nobody waits: CANCEL, the BYE of a superfluous fork.
+    /// Nobody waits: CANCEL, the BYE of a superfluous fork, a key.
     Nobody,
 }
 

@@ -1,0 +1,110 @@
+//! Commands of operators to live conferences, given to an interface server through the proxy: the way of a host's keys,
+//! without anybody in the conference who commands.
+
+use std::time::Duration;
+
+use partyline_conference::{
+    Command, CommandAnswer, CommandId, CommandRefusal, ConfereeId, ConferenceId,
+};
+use partyline_rpc::conferencing::{CommandOrder, command_answer};
+use partyline_rpc::generated::conferencing::CommandRequest;
+use partyline_store::StoreReader;
+use serde_json::{Value, json};
+
+use super::role_set::RoleSet;
+use super::running;
+use crate::conferences;
+use crate::orders::Order;
+
+/// How often a command is sent: an interface server may be gone, and the next takes over. A repeat changes nothing.
+const TRIES: u32 = 3;
+/// Between two of them.
+const PAUSE: Duration = Duration::from_millis(200);
+/// How long one may take.
+const ANSWER_MAX: Duration = Duration::from_secs(3);
+
+/// Carries a command out, or says why not.
+pub(super) async fn carry_out(roles: &RoleSet, order: &Order) -> Result<Value, String> {
+    let store = &*roles.parts().store;
+    let live = conferences::live(store, order.conference()).await.map_err(|error| format!("{error:#}"))?;
+    let command = command(store, live.id, order).await?;
+    let what = command.word().as_str();
+    let id = CommandId::from_bits(rand::random());
+    tracing::info!(command = %id, conference = %live.id, what, "an operator's command");
+    let answer = ask(roles, &CommandOrder { id, room: live.room, by: None, command }).await?;
+    let mut json = json!({
+        "outcome": "done",
+        "command": id.to_string(),
+        "conference": live.id.to_string(),
+        "what": what,
+    });
+    if let Err(refusal) = answer {
+        json["outcome"] = json!("refused");
+        json["refusal"] = json!(refusal.as_str());
+        json["why"] = json!(why(refusal));
+    }
+    Ok(json)
+}
+
+async fn ask(roles: &RoleSet, order: &CommandOrder) -> Result<CommandAnswer, String> {
+    let channel = roles.parts().network.channel(&running::proxy());
+    let mut last = String::new();
+    for tried in 0..TRIES {
+        if tried > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
+        let mut client = partyline_rpc::clients::conferencing(channel.clone());
+        match tokio::time::timeout(ANSWER_MAX, client.command(CommandRequest::from(order.clone()))).await {
+            Ok(Ok(reply)) => return command_answer(reply.get_ref()).map_err(|error| error.to_string()),
+            Ok(Err(status)) => last = status.message().to_owned(),
+            Err(_) => last = "no answer in time".to_owned(),
+        }
+    }
+    Err(format!("no interface server decides: {last}; `partyline role list` shows what runs"))
+}
+
+async fn command(store: &dyn StoreReader, conference: ConferenceId, order: &Order) -> Result<Command, String> {
+    Ok(match order {
+        Order::Lock(_) => Command::SetLock { locked: true },
+        Order::Unlock(_) => Command::SetLock { locked: false },
+        Order::End(_) => Command::End,
+        Order::Floor { floor, .. } => Command::SetFloor { floor: (*floor).into() },
+        Order::Announce { manner, .. } => Command::SetAnnounce { announce: (*manner).into() },
+        Order::Mute(one) => {
+            Command::SetMuted { conferee: conferee(store, conference, one.order).await?, muted: true }
+        }
+        Order::Unmute(one) => {
+            Command::SetMuted { conferee: conferee(store, conference, one.order).await?, muted: false }
+        }
+        Order::LowerHand(one) => {
+            Command::LowerHand { conferee: conferee(store, conference, one.order).await? }
+        }
+        Order::Delete(one) => Command::Delete { conferee: conferee(store, conference, one.order).await? },
+    })
+}
+
+/// The identifier, fixed at entry, of whoever has this order of entry.
+async fn conferee(
+    store: &dyn StoreReader,
+    conference: ConferenceId,
+    order: u32,
+) -> Result<ConfereeId, String> {
+    let roster = store.roster(conference).await.map_err(|error| error.to_string())?;
+    let found = roster.iter().find(|entry| entry.order.0 == order);
+    found.map(|entry| entry.conferee).ok_or_else(|| {
+        format!("nobody of order of entry {order} is in the conference {conference}; `partyline conference show {conference}` lists who is")
+    })
+}
+
+/// A refusal, for people.
+const fn why(refusal: CommandRefusal) -> &'static str {
+    match refusal {
+        CommandRefusal::NotAllowed => "that is for callers in the conference alone",
+        CommandRefusal::NoConference => "the conference is over",
+        CommandRefusal::NotThere => "they are not in the conference any more",
+        CommandRefusal::Floor => "they may not speak as the conference is now",
+        CommandRefusal::WrongCode => "the code is wrong",
+        CommandRefusal::TooLong => "the conference may not last that long",
+        CommandRefusal::Full => "there is no seat for them",
+    }
+}
