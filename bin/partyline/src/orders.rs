@@ -159,9 +159,7 @@ fn text(order: &Order, json: &Value) -> String {
         Order::Floor { floor: FloorWord::Open, .. } => "Everybody may speak".to_owned(),
         Order::Floor { floor: FloorWord::Muted, .. } => "All are muted, and may unmute themselves".to_owned(),
         Order::Floor { floor: FloorWord::Lecture, .. } => "Only hosts may speak".to_owned(),
-        Order::Announce { manner: AnnounceWord::Name, .. } => {
-            "Entries and exits are told by name".to_owned()
-        }
+        Order::Announce { manner: AnnounceWord::Name, .. } => "Entries and exits are told by name".to_owned(),
         Order::Announce { manner: AnnounceWord::Tone, .. } => {
             "Entries and exits are told by a tone".to_owned()
         }

@@ -15,7 +15,8 @@ fn order_of(meeting: &Meeting, number: &str) -> String {
 }
 
 fn commands_at_the_proxy(meeting: &Meeting) -> usize {
-    let rpcs = meeting.server().rpcs("cms-1").unwrap().into_iter().chain(meeting.server().rpcs("cms-2").unwrap());
+    let rpcs =
+        meeting.server().rpcs("cms-1").unwrap().into_iter().chain(meeting.server().rpcs("cms-2").unwrap());
     rpcs.filter(|path| path.ends_with("Conferencing/Command")).count()
 }
 

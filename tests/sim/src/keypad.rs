@@ -215,8 +215,7 @@ impl Keypads {
         };
         world.is_code_known = world.chance.percent(40);
         for nth in 0..callers {
-            let role =
-                if nth == 0 || world.chance.percent(15) { Role::Host } else { Role::Participant };
+            let role = if nth == 0 || world.chance.percent(15) { Role::Host } else { Role::Participant };
             let at = world.chance.between_ms(0, 20_000);
             world.expect(role, at);
         }

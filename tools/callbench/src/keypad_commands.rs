@@ -82,7 +82,8 @@ pub(crate) async fn run(config: BenchConfig, command: KeypadCommand) -> anyhow::
             let room = read_rooms(&wherever.rooms)?.swap_remove(0);
             let every = Duration::from_millis(every.max(200));
             let target = wherever.target.clone();
-            let report = BrowsePlan { target, room, conferees: conferees as usize, every }.run(config).await?;
+            let report =
+                BrowsePlan { target, room, conferees: conferees as usize, every }.run(config).await?;
             wherever.tell(&report)?;
             if report.is_void || !report.reached_last {
                 bail!("the roll call was not browsed to its end, or the bench was late");

@@ -31,12 +31,20 @@ const COMMANDS_MAX: usize = 8_192;
 pub(crate) enum Command {
     Open(Box<Leg>),
     Connect(LegKey, Box<Agreement>),
-    Press { leg: LegKey, keys: String, after: Duration },
+    Press {
+        leg: LegKey,
+        keys: String,
+        after: Duration,
+    },
     Say(LegKey, Source),
     Watch(LegKey, Awaited),
     /// The longest gap is that from now on.
     ForgetGap(LegKey),
-    Look { leg: LegKey, window: Duration, reply: oneshot::Sender<Look> },
+    Look {
+        leg: LegKey,
+        window: Duration,
+        reply: oneshot::Sender<Look>,
+    },
     Close(LegKey),
     Remove(LegKey),
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use partyline_sip::endpoint::{
-    Because, CallEnd, CallEvent, CallKey, ConnectionId, Endpoint, KeyBody, OutgoingCall, Output, TransportKind,
+    Because, CallEnd, CallEvent, CallKey, ConnectionId, Endpoint, KeyBody, OutgoingCall, Output,
+    TransportKind,
 };
 use partyline_sip::sdp::{Agreement, Capabilities, Direction};
 use partyline_tls::Trust;

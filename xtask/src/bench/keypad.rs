@@ -51,7 +51,8 @@ fn browse() -> anyhow::Result<()> {
         ["lost", "host_lost", "witness_holes", "host_holes"].into_iter().all(none)
     })?;
     let gap = |name: &str| report[name].as_f64().unwrap_or(f64::INFINITY);
-    let longest = ["longest_gap_ms", "witness_gap_ms", "host_gap_ms"].into_iter().map(gap).fold(0.0, f64::max);
+    let longest =
+        ["longest_gap_ms", "witness_gap_ms", "host_gap_ms"].into_iter().map(gap).fold(0.0, f64::max);
     judge(&format!("no gap over {GAP_MAX_MS:.0} ms: {longest:.0} ms"), longest <= GAP_MAX_MS)
 }
 
@@ -67,6 +68,10 @@ pub(crate) fn callbench(
     let mut bench = run::command(&server::binary("callbench").display().to_string(), &arguments);
     let output = bench.arg(rooms).args(more).output().context("callbench could not be started")?;
     serde_json::from_slice(&output.stdout).with_context(|| {
-        format!("callbench: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+        format!(
+            "callbench: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )
     })
 }

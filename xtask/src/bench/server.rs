@@ -124,7 +124,12 @@ impl BenchServer {
         for nth in 0..count {
             let output = Command::new(binary("partyline"))
                 .args(["room", "create", &format!("{name}-{nth}")])
-                .args(usual.iter().filter(|(flag, _)| !settings.contains(flag)).flat_map(|(flag, value)| [flag, value]))
+                .args(
+                    usual
+                        .iter()
+                        .filter(|(flag, _)| !settings.contains(flag))
+                        .flat_map(|(flag, value)| [flag, value]),
+                )
                 .args(settings)
                 .arg("--json")
                 .arg("--data-dir")

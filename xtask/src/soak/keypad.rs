@@ -68,7 +68,10 @@ pub(super) fn run(lasting: Duration) -> anyhow::Result<()> {
         let resident = server.resident()?;
         run::say(&format!("round {round}, {seconds} s: {report}, resident {:.1} MB", resident as f64 / 1e6));
         let baseline = *baseline.get_or_insert(resident);
-        ensure!(resident <= baseline + GROWTH_MAX, "{resident} octets resident, {baseline} after the first round");
+        ensure!(
+            resident <= baseline + GROWTH_MAX,
+            "{resident} octets resident, {baseline} after the first round"
+        );
         if Instant::now() >= until {
             break;
         }

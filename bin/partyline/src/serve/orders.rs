@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use partyline_conference::{
-    Command, CommandAnswer, CommandId, CommandRefusal, ConfereeId, ConferenceId,
-};
+use partyline_conference::{Command, CommandAnswer, CommandId, CommandRefusal, ConfereeId, ConferenceId};
 use partyline_rpc::conferencing::{CommandOrder, command_answer};
 use partyline_rpc::generated::conferencing::CommandRequest;
 use partyline_store::StoreReader;
@@ -63,7 +61,11 @@ async fn ask(roles: &RoleSet, order: &CommandOrder) -> Result<CommandAnswer, Str
     Err(format!("no interface server decides: {last}; `partyline role list` shows what runs"))
 }
 
-async fn command(store: &dyn StoreReader, conference: ConferenceId, order: &Order) -> Result<Command, String> {
+async fn command(
+    store: &dyn StoreReader,
+    conference: ConferenceId,
+    order: &Order,
+) -> Result<Command, String> {
     Ok(match order {
         Order::Lock(_) => Command::SetLock { locked: true },
         Order::Unlock(_) => Command::SetLock { locked: false },

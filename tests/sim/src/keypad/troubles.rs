@@ -59,7 +59,8 @@ impl Keypads {
             Trouble::StreamBreaks => self.stream_breaks(),
             Trouble::DeskOut => {
                 // A moment of its own, so that what waited goes before what comes then.
-                let back = self.now + self.chance.between_ms(300, 8_000) + Duration::from_nanos(self.scheduled);
+                let back =
+                    self.now + self.chance.between_ms(300, 8_000) + Duration::from_nanos(self.scheduled);
                 self.desk_back_at = Some(self.desk_back_at.map_or(back, |before| before.max(back)));
             }
             Trouble::MixerDies(mixer) => self.mixer_dies(mixer),
@@ -159,8 +160,7 @@ impl Keypads {
         let Some(room) = self.store.room(self.room) else { return Vec::new() };
         let carriers = room.conference().map(|live| &live.mix).into_iter().chain(room.lobby());
         let lost = carriers.filter(|mix| self.has_lost_lease(&mix.mixer));
-        let mut due: Vec<Intent> =
-            lost.map(|mix| Intent::MixerLost { mixer: mix.mixer.clone() }).collect();
+        let mut due: Vec<Intent> = lost.map(|mix| Intent::MixerLost { mixer: mix.mixer.clone() }).collect();
         let ends = room.conference().and_then(|live| live.deadline);
         if ends.is_some_and(|ends| ends.why == ConferenceEnd::NoMixer) {
             due.push(Intent::MixerCame);

@@ -272,7 +272,11 @@ impl fmt::Display for EffectReport {
         writeln!(f, "INVITE to refusal when locked: {}", self.refusal)?;
         writeln!(f, "delete, at another:           {}", self.delete)?;
         writeln!(f, "delete told to the deleted:   {}", self.delete_told)?;
-        writeln!(f, "those who listen: longest gap {:.0} ms, {} packets lost", self.longest_gap_ms, self.lost)?;
+        writeln!(
+            f,
+            "those who listen: longest gap {:.0} ms, {} packets lost",
+            self.longest_gap_ms, self.lost
+        )?;
         for missed in &self.missed {
             writeln!(f, "  did not come: {missed}")?;
         }

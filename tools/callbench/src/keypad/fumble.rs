@@ -23,9 +23,52 @@ use crate::progress::Progress;
 
 /// What somebody might press on purpose: every key of the usual map, whole menus, and slips.
 const PHRASES: &[&str] = &[
-    "*0", "*1", "*15550199#", "*2", "*3", "*31", "*32", "*33", "*364*", "*366#", "*37", "*38", "*4", "*41", "*42",
-    "*44", "*46", "*402#1", "*403#1", "*404#99", "*49", "*46699", "*4*", "*5", "#5", "*6", "#6", "*7", "#7", "*8",
-    "*81234#", "*9", "*91", "*99", "*96", "*#", "**", "#99*", "#991", "*", "#", "6", "1", "9", "***", "##",
+    "*0",
+    "*1",
+    "*15550199#",
+    "*2",
+    "*3",
+    "*31",
+    "*32",
+    "*33",
+    "*364*",
+    "*366#",
+    "*37",
+    "*38",
+    "*4",
+    "*41",
+    "*42",
+    "*44",
+    "*46",
+    "*402#1",
+    "*403#1",
+    "*404#99",
+    "*49",
+    "*46699",
+    "*4*",
+    "*5",
+    "#5",
+    "*6",
+    "#6",
+    "*7",
+    "#7",
+    "*8",
+    "*81234#",
+    "*9",
+    "*91",
+    "*99",
+    "*96",
+    "*#",
+    "**",
+    "#99*",
+    "#991",
+    "*",
+    "#",
+    "6",
+    "1",
+    "9",
+    "***",
+    "##",
 ];
 /// Pressed seldom: it ends the conference for all.
 const END: &str = "#992";
@@ -217,7 +260,8 @@ impl Fumbler {
         let wrong = self.percent(5);
         self.has_right_code = !wrong;
         let user = if dialled && !wrong { code.clone() } else { "conference".to_owned() };
-        let mut plan = CallPlan::new(uri(&self.plan.target, &user)).from_user(from).key_way(way).damage(damage);
+        let mut plan =
+            CallPlan::new(uri(&self.plan.target, &user)).from_user(from).key_way(way).damage(damage);
         plan = plan.memory(Duration::from_secs(1));
         if way == KeyWay::Tones {
             plan = plan.without_events();

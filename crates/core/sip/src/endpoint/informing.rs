@@ -31,16 +31,17 @@ impl Endpoint {
         let dialog = open.dialog.clone();
         let path = self.way_to(now, &dialog).ok_or(CallError::WrongState)?;
         let (content_type, text) = match body {
-            KeyBody::Relay => {
-                ("application/dtmf-relay", format!("Signal={key}\r\nDuration={KEY_MS}\r\n"))
-            }
+            KeyBody::Relay => ("application/dtmf-relay", format!("Signal={key}\r\nDuration={KEY_MS}\r\n")),
             KeyBody::Plain => ("application/dtmf", key.to_string()),
         };
         let branch = self.tokens.branch();
         let mut writer = dialog.request(Method::Info, dialog.local_cseq, &self.via(&path, &branch));
         writer.header("User-Agent", &[self.config.user_agent.as_bytes()]);
         let request = writer.end(Some((content_type, text.as_bytes())));
-        self.ask(now, ClientOpening { branch: &branch, method: Method::Info, path, request, user: User::Nobody });
+        self.ask(
+            now,
+            ClientOpening { branch: &branch, method: Method::Info, path, request, user: User::Nobody },
+        );
         Ok(())
     }
 }

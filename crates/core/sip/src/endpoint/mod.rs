@@ -42,10 +42,10 @@ use subscriptions::Subscriptions;
 use crate::auth::{Challenge, Credentials, Keyring};
 pub use crate::interface::{
     Admission, Arrival, Because, CallEnd, CallError, CallEvent, CallKey, ConnectionId, Diversion,
-    EndpointConfig, EndpointCounters, EventBody, FurtherHost, HistoryEntry, IncomingCall, KeyBody, Listen, Notice,
-    OutgoingCall, Output, Reason, Refer, ReferTarget, Referral, Refusals, Registration, RegistrationEvent,
-    RegistrationKey, Replaces, Subscribe, SubscriptionEnd, SubscriptionEvent, SubscriptionKey,
-    SubscriptionRequest, Target, Termination, TransportKind,
+    EndpointConfig, EndpointCounters, EventBody, FurtherHost, HistoryEntry, IncomingCall, KeyBody, Listen,
+    Notice, OutgoingCall, Output, Reason, Refer, ReferTarget, Referral, Refusals, Registration,
+    RegistrationEvent, RegistrationKey, Replaces, Subscribe, SubscriptionEnd, SubscriptionEvent,
+    SubscriptionKey, SubscriptionRequest, Target, Termination, TransportKind,
 };
 use crate::locate::Located;
 use crate::message::Frame;
