@@ -7,9 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use partyline_trunk::DialNumber;
 use toml::Value;
 
+use crate::admin::Order;
 use crate::config::values::{PortRange, Text};
 use crate::config::{FlagValue, Inputs};
-use crate::orders::Order;
 use crate::rooms::{CreateRoom, SetRoom};
 
 const AFTER_HELP: &str = "\

@@ -18,14 +18,14 @@ use crate::caller::Caller;
 use crate::ear::{Awaited, Ear};
 use crate::error::BenchError;
 use crate::keys::Damage;
-use crate::leg::{Leg, LegKey};
+use crate::leg::{KeyToTell, Leg, LegKey};
 use crate::media::{Command as MediaCommand, Media, TickReport};
 use crate::mouth::Mouth;
 use crate::plan::{CallPlan, transport_of};
 use crate::progress::Progress;
 use crate::signalling::{Command, Habits, Signalling};
 
-/// Commands to the signalling task that may wait.
+/// Commands, and keys, to the signalling task that may wait.
 const COMMANDS_MAX: usize = 4_096;
 /// How long [`Bench::stop`] waits for the goodbyes.
 const GOODBYE_MAX: Duration = Duration::from_secs(3);
@@ -64,6 +64,7 @@ impl BenchConfig {
 pub struct Bench {
     config: BenchConfig,
     commands: mpsc::Sender<Command>,
+    keys: mpsc::Sender<KeyToTell>,
     media: Media,
     next_leg: Arc<AtomicU64>,
     task: Option<JoinHandle<()>>,
@@ -79,6 +80,7 @@ impl Bench {
         let udp = tokio::net::UdpSocket::bind((config.local, 0)).await?;
         let media = Media::start(config.raises_priority)?;
         let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
+        let (keys, keys_receiver) = mpsc::channel(COMMANDS_MAX);
         let listens = vec![
             listen(TransportKind::Udp, udp.local_addr()?),
             listen(TransportKind::Tcp, listener.local_addr()?),
@@ -95,10 +97,16 @@ impl Bench {
             seed: rand::random(),
             ..EndpointConfig::default()
         });
-        let signalling =
-            Signalling::new(endpoint, udp, listener, receiver, media.clone(), config.trust.clone())?;
+        let signalling = Signalling::new(
+            endpoint,
+            udp,
+            listener,
+            (receiver, keys_receiver),
+            media.clone(),
+            config.trust.clone(),
+        )?;
         let task = tokio::spawn(signalling.run());
-        Ok(Self { config, commands, media, next_leg: Arc::new(AtomicU64::new(1)), task: Some(task) })
+        Ok(Self { config, commands, keys, media, next_leg: Arc::new(AtomicU64::new(1)), task: Some(task) })
     }
 
     /// Sends an INVITE. What becomes of it, the caller tells.
@@ -143,8 +151,7 @@ impl Bench {
         mouth.press(&plan.digits, (plan.digits_after.as_millis() / 20) as u32);
         let mut ear = Ear::new(plan.memory);
         ear.watch(Awaited::Tones(plan.listens_for.clone()));
-        let signalling = self.commands.downgrade();
-        let leg = Leg::new(key, socket, (mouth, ear), plan.sends_rtp, plan.damage, signalling);
+        let leg = Leg::new(key, socket, (mouth, ear), plan.sends_rtp, plan.damage, self.keys.clone());
         if self.media.tell(MediaCommand::Open(Box::new(leg))) {
             Ok(())
         } else {

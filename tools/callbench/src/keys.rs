@@ -6,8 +6,6 @@ use partyline_sip::endpoint::KeyBody;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::mouth::{FRAME, Oscillator};
-
 /// How a telephone tells its keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum KeyWay {
@@ -132,7 +130,7 @@ impl BadWay {
             Damage::LastEndsLost if place.end > 1 => Fate::Lost,
             Damage::FirstLost(_) | Damage::OnlyLastEnd | Damage::LastEndsLost => Fate::Once,
             Damage::Doubled => Fate::Twice,
-            Damage::Reordered if place.nth % 2 == 0 && !place.is_last() => Fate::Later,
+            Damage::Reordered if place.nth.is_multiple_of(2) && !place.is_last() => Fate::Later,
             Damage::Reordered => Fate::Once,
             Damage::Random { .. } => match self.random.random_range(0..10) {
                 0..4 => Fate::Lost,
@@ -145,44 +143,6 @@ impl BadWay {
         self.got_through |= fate != Fate::Lost;
         fate
     }
-}
-
-/// Each of the two frequencies of a key.
-const TONE_DBOV: f32 = -15.0;
-
-/// A key as a tone of its two frequencies.
-#[derive(Debug, Clone)]
-pub(crate) struct KeyTone {
-    low: Oscillator,
-    high: Oscillator,
-    frames_left: u16,
-}
-
-impl KeyTone {
-    /// A key, for so many frames; `None` if it is no key.
-    pub(crate) fn new(key: char, frames: u16) -> Option<Self> {
-        let (low, high) = frequencies(key)?;
-        let oscillator = |hz| Oscillator::new(hz, TONE_DBOV);
-        Some(Self { low: oscillator(low), high: oscillator(high), frames_left: frames })
-    }
-
-    /// The next frame; whether there was one.
-    pub(crate) fn fill(&mut self, samples: &mut [i16; FRAME]) -> bool {
-        let Some(left) = self.frames_left.checked_sub(1) else { return false };
-        self.frames_left = left;
-        let mut high = [0; FRAME];
-        self.low.fill(samples);
-        self.high.fill(&mut high);
-        samples.iter_mut().zip(high).for_each(|(sum, sample)| *sum = sum.saturating_add(sample));
-        true
-    }
-}
-
-/// The two frequencies of a key ([ITU-T Q.23]).
-fn frequencies(key: char) -> Option<(f32, f32)> {
-    let keys = ["123A", "456B", "789C", "*0#D"];
-    let (row, column) = keys.iter().enumerate().find_map(|(row, keys)| Some((row, keys.find(key)?)))?;
-    Some(([697.0, 770.0, 852.0, 941.0][row], [1209.0, 1336.0, 1477.0, 1633.0][column]))
 }
 
 #[cfg(test)]
@@ -234,13 +194,5 @@ mod tests {
             assert_eq!(way.word().parse(), Ok(way));
         }
         assert!("rtp".parse::<KeyWay>().is_err());
-    }
-
-    #[test]
-    fn a_tone_is_as_long_as_was_asked_for() {
-        let mut samples = [0; FRAME];
-        let mut tone = KeyTone::new('5', 4).unwrap();
-        assert_eq!((0..10).filter(|_| tone.fill(&mut samples)).count(), 4);
-        assert!(KeyTone::new('x', 4).is_none());
     }
 }

@@ -11,7 +11,6 @@ use crate::ear::{Ear, PacketReport};
 use crate::keys::{BadWay, Damage, Fate};
 use crate::mouth::{Mouth, PACKET_OCTETS_MAX};
 use crate::secrecy::Secrecy;
-use crate::signalling::Command;
 
 /// The most of one socket's datagrams that are read at a time.
 const BURST_MAX: usize = 64;
@@ -19,6 +18,13 @@ const BURST_MAX: usize = 64;
 /// Names a leg within a bench; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct LegKey(pub(crate) u64);
+
+/// A key that is pressed by INFO.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyToTell {
+    pub(crate) leg: LegKey,
+    pub(crate) key: char,
+}
 
 /// What a leg knows when asked.
 #[derive(Debug, Clone, Default)]
@@ -49,8 +55,8 @@ pub(crate) struct Leg {
     bad_way: BadWay,
     /// A packet that goes after the next one.
     held_back: Vec<u8>,
-    /// Whom keys are given to that signalling has to tell. It must not keep signalling up.
-    signalling: mpsc::WeakSender<Command>,
+    /// Whom keys are given to that signalling has to tell.
+    signalling: mpsc::Sender<KeyToTell>,
 }
 
 impl Leg {
@@ -61,7 +67,7 @@ impl Leg {
         (mouth, ear): (Mouth, Ear),
         sends_rtp: bool,
         damage: Damage,
-        signalling: mpsc::WeakSender<Command>,
+        signalling: mpsc::Sender<KeyToTell>,
     ) -> Self {
         Self {
             key,
@@ -142,9 +148,9 @@ impl Leg {
         };
         let mut buffer = [0; PACKET_OCTETS_MAX];
         let plain = self.mouth.packet(now, &mut buffer);
-        if let (Some(key), Some(signalling)) = (self.mouth.take_told(), self.signalling.upgrade()) {
+        if let Some(key) = self.mouth.take_told() {
             // Where signalling is so far behind, the key is lost, and whoever waits for what it does says so.
-            let _ = signalling.try_send(Command::Press { leg: self.key, key });
+            let _ = self.signalling.try_send(KeyToTell { leg: self.key, key });
         }
         let fate = self.mouth.place().map_or(Fate::Once, |place| self.bad_way.fate(place));
         let protected =

@@ -24,6 +24,7 @@ mod secrecy;
 mod signalling;
 mod sound_file;
 pub mod storm;
+mod tone;
 
 pub use answerer::{Answerer, AnswererFigures};
 pub use bench::{Bench, BenchConfig};

@@ -1,19 +1,17 @@
 //! What a caller sends: a packet every 20 ms of tone, sound, silence or a key.
 
 use std::collections::VecDeque;
-use std::f64::consts::TAU;
 use std::time::Instant;
 
 use partyline_audio::Resampler;
 use partyline_codec::{Codec, Encoder, OpusSettings};
 use partyline_rtp::{Header, KeyPress, RtpTime, SeqNo, Ssrc};
 
-use crate::keys::{ENDS, KeyTone, KeyWay, Place};
+use crate::keys::{ENDS, KeyWay, Place};
 use crate::meter::RATE_HZ;
 use crate::plan::Source;
+use crate::tone::{FRAME, KeyTone, Oscillator};
 
-/// Samples of a packet before they are coded: everything is said at 8 kHz.
-pub(crate) const FRAME: usize = 160;
 /// Octets of the largest packet, with room for what protects it.
 pub(crate) const PACKET_OCTETS_MAX: usize = 512;
 /// A key is down for 80 ms and up for 60: quick, but no quicker than phones that dial by themselves.
@@ -23,29 +21,6 @@ const PAUSE_FRAMES: u32 = 3;
 const INFO_FRAMES: u32 = KEY_FRAMES as u32 + PAUSE_FRAMES;
 /// Keys that may wait.
 const KEYS_MAX: usize = 256;
-
-/// A sine, step by step.
-#[derive(Debug, Clone)]
-pub(crate) struct Oscillator {
-    turn: f64,
-    step: f64,
-    peak: f64,
-}
-
-impl Oscillator {
-    pub(crate) fn new(hz: f32, level_dbov: f32) -> Self {
-        let peak = 32_768.0 * 2f64.sqrt() * 10f64.powf(f64::from(level_dbov) / 20.0);
-        Self { turn: 0.0, step: TAU * f64::from(hz) / 8000.0, peak: peak.min(32_767.0) }
-    }
-
-    pub(crate) fn fill(&mut self, samples: &mut [i16]) {
-        for sample in samples {
-            *sample = (self.peak * self.turn.sin()) as i16;
-            self.turn += self.step;
-        }
-        self.turn %= TAU;
-    }
-}
 
 /// What is said now.
 #[derive(Debug)]

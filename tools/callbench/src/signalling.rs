@@ -14,7 +14,7 @@ use partyline_tls::Trust;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::leg::LegKey;
+use crate::leg::{KeyToTell, LegKey};
 use crate::media::{Command as MediaCommand, Media};
 use crate::progress::Progress;
 
@@ -37,11 +37,7 @@ pub(crate) enum Command {
         habits: Habits,
     },
     HangUp(LegKey),
-    /// Press a key by INFO, where the call tells keys so.
-    Press {
-        leg: LegKey,
-        key: char,
-    },
+
     /// Change which way media flows; `done` is told what the other side agreed to, and dropped where it can't be asked.
     Change {
         leg: LegKey,
@@ -81,6 +77,7 @@ pub(crate) struct Signalling {
     streams: Streams,
     stream_events: mpsc::Receiver<StreamEvent>,
     commands: mpsc::Receiver<Command>,
+    keys: mpsc::Receiver<KeyToTell>,
     media: Media,
     calls: HashMap<CallKey, Call>,
     by_leg: HashMap<LegKey, CallKey>,
@@ -114,7 +111,7 @@ impl Signalling {
         endpoint: Endpoint,
         udp: UdpSocket,
         listener: TcpListener,
-        commands: mpsc::Receiver<Command>,
+        (commands, keys): (mpsc::Receiver<Command>, mpsc::Receiver<KeyToTell>),
         media: Media,
         trust: Trust,
     ) -> std::io::Result<Self> {
@@ -127,6 +124,7 @@ impl Signalling {
             streams,
             stream_events,
             commands,
+            keys,
             media,
             calls: HashMap::new(),
             by_leg: HashMap::new(),
@@ -149,6 +147,7 @@ impl Signalling {
                     }
                     Some(command) => self.obey(command),
                 },
+                Some(pressed) = self.keys.recv() => self.press(pressed),
                 ready = self.udp.readable() => if ready.is_ok() { self.read_datagrams(&mut buffer) },
                 Ok((stream, remote)) = self.listener.accept() => {
                     let connection = self.streams.accepted(stream);
@@ -191,13 +190,12 @@ impl Signalling {
                     self.hang_up(key);
                 }
             }
-            Command::Press { leg, key } => self.press(leg, key),
             Command::Change { leg, flow, done } => self.change(leg, flow, done),
             Command::Stop => self.hang_up_all(),
         }
     }
 
-    fn press(&mut self, leg: LegKey, key: char) {
+    fn press(&mut self, KeyToTell { leg, key }: KeyToTell) {
         let Some(call) = self.by_leg.get(&leg).copied() else { return };
         if let Some(body) = self.calls.get(&call).and_then(|call| call.key_body) {
             // A call that ends meanwhile takes no keys.

@@ -4,16 +4,19 @@
 //! database can't tell or do: the process's roles, calls, commands to conferences.
 
 mod client;
+mod order;
 mod server;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use client::{AskError, ask, ask_and_hear};
+pub(crate) use order::{AnnounceWord, FloorWord, Order};
+#[cfg(test)]
+pub(crate) use order::{Meant, One};
 pub(crate) use server::{AdminSocket, Answers};
 
 use crate::moment;
-use crate::orders::Order;
 
 /// The longest request; the largest real one is a number to call.
 const REQUEST_BYTES_MAX: u64 = 4096;

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::role_set::RoleSet;
 use super::running;
+use crate::admin::Order;
 use crate::conferences;
-use crate::orders::Order;
 
 /// How often a command is sent: an interface server may be gone, and the next takes over. A repeat changes nothing.
 const TRIES: u32 = 3;

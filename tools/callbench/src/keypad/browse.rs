@@ -264,7 +264,7 @@ impl fmt::Display for BrowseReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mouth::Oscillator;
+    use crate::tone::Oscillator;
 
     #[test]
     fn a_hole_is_a_frame_without_the_talker() {

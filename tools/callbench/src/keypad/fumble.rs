@@ -220,7 +220,10 @@ impl Fumbler {
         let caller = self.bench.call(plan).await?;
         match tokio::time::timeout(ANSWER_MAX, caller.wait_answered()).await {
             Ok(Ok(_)) => self.report.answered += 1,
-            Ok(Err(_)) | Err(_) => return self.never_up(&caller).await,
+            Ok(Err(_)) | Err(_) => {
+                self.never_up(&caller);
+                return Ok(());
+            }
         }
         let stay = Duration::from_millis(self.random.random_range(2_000..60_000));
         let leave_at = (Instant::now() + stay).min(until);
@@ -290,14 +293,13 @@ impl Fumbler {
     }
 
     /// No answer: refused, or nothing at all.
-    async fn never_up(&mut self, caller: &Caller) -> Result<(), KeypadError> {
+    fn never_up(&mut self, caller: &Caller) {
         match caller.ended() {
             Some(crate::CallEnd::Refused { status }) => *self.report.refused.entry(status).or_default() += 1,
             Some(end) => self.report.strange.push(format!("no answer: {end:?}")),
             None => self.report.unanswered += 1,
         }
         caller.hang_up();
-        Ok(())
     }
 
     async fn leave(&mut self, caller: &Caller) {

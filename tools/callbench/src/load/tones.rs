@@ -45,7 +45,7 @@ pub(super) fn judge(heard: &[i16], tones: &[f32], expected: &[usize]) -> Mishear
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mouth::Oscillator;
+    use crate::tone::Oscillator;
 
     fn mix(tones: &[f32]) -> Vec<i16> {
         let mut sum = vec![0i16; 8_000];
