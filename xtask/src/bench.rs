@@ -39,11 +39,16 @@ pub(crate) struct Arguments {
     /// Runs of each; the median is told.
     #[arg(long, default_value_t = 3)]
     runs: usize,
+    /// Takes the release build that is there.
+    #[arg(long)]
+    as_built: bool,
 }
 
 /// Measures.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    run::run("cargo", &["build", "--release", "--package", "partyline", "--package", "callbench"])?;
+    if !arguments.as_built {
+        run::run("cargo", &["build", "--release", "--package", "partyline", "--package", "callbench"])?;
+    }
     let wants = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
     if wants("start") {
         start(arguments)?;

@@ -55,6 +55,9 @@ enum Task {
         /// How long.
         #[arg(long, default_value_t = 60)]
         minutes: u32,
+        /// Takes the release build that is there.
+        #[arg(long)]
+        as_built: bool,
     },
     /// Makes the audio of prompts/en.toml with a Debian text-to-speech voice, and the hold music.
     Prompts {
@@ -73,7 +76,7 @@ fn main() -> anyhow::Result<()> {
         Task::Sim { seeds } => tests::simulate(seeds),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
-        Task::Soak { how, minutes } => soak::run(how, minutes),
+        Task::Soak { how, minutes, as_built } => soak::run(how, minutes, as_built),
         Task::Prompts { all } => prompts::run(all),
     }
 }

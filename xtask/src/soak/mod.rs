@@ -24,8 +24,10 @@ pub(crate) enum Use {
 }
 
 /// Uses a server for so long; ends with an error at the first thing that is left behind.
-pub(crate) fn run(how: Use, minutes: u32) -> anyhow::Result<()> {
-    run::run("cargo", &["build", "--release", "--package", "partyline", "--package", "callbench"])?;
+pub(crate) fn run(how: Use, minutes: u32, as_built: bool) -> anyhow::Result<()> {
+    if !as_built {
+        run::run("cargo", &["build", "--release", "--package", "partyline", "--package", "callbench"])?;
+    }
     let lasting = Duration::from_secs(u64::from(minutes) * 60);
     match how {
         Use::Load => load::run(lasting),

@@ -76,6 +76,8 @@ const END: &str = "#992";
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 /// After the keys that leave the call is over by then.
 const LEAVE_MAX: Duration = Duration::from_secs(10);
+/// A key that nothing follows for so long is given up by the server: 4 s, and what it takes to get there.
+const ALONE: Duration = Duration::from_millis(4_800);
 /// How often a caller looks whether they are still connected.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -311,11 +313,10 @@ impl Fumbler {
             caller.hang_up();
             return;
         }
-        // Out of every menu and entry, and out of the conference. Digits that wait for more are given up first.
-        tokio::time::sleep(Duration::from_secs(6)).await;
-        for keys in ["*", "*", "*", "#9#"] {
+        // Out of every menu and entry, each key by itself, and out of the conference.
+        for keys in ["", "*", "*", "*", "#9#"] {
             caller.send_digits(keys);
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            tokio::time::sleep(ALONE).await;
         }
         let until = Instant::now() + LEAVE_MAX;
         while Instant::now() < until {
