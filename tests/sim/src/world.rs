@@ -224,5 +224,8 @@ pub(crate) fn draw_room(chance: &mut Chance, nth: usize) -> Room {
         deleted_stay_out: false,
         waiting_room: false,
         roll_call: false,
+        dial_out: false,
+        dial_out_prefixes: Vec::new(),
+        operator: None,
     }
 }

@@ -51,6 +51,9 @@ pub(crate) fn default_room(name: RoomName) -> Room {
         deleted_stay_out: false,
         waiting_room: false,
         roll_call: false,
+        dial_out: false,
+        dial_out_prefixes: Vec::new(),
+        operator: None,
     }
 }
 

@@ -29,6 +29,8 @@ pub enum WaitingKind {
     Lobby,
     /// Hears music until a host admits them, whether or not a conference is live.
     WaitingRoom,
+    /// Was called, and talks in private with who had them called.
+    Aside,
 }
 
 /// Why an attendance ended, or a conferee left.
@@ -62,11 +64,13 @@ pub enum LeaveReason {
     Dropped,
     /// A host did not let them in from the waiting room.
     TurnedAway,
+    /// Was called from within a conference, and let go.
+    LetGo,
 }
 
 impl LeaveReason {
     /// Every reason, in the order of their words in the store.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::HungUp,
         Self::Keys,
         Self::Deleted,
@@ -81,6 +85,7 @@ impl LeaveReason {
         Self::CallFailed,
         Self::Dropped,
         Self::TurnedAway,
+        Self::LetGo,
     ];
 
     /// The word used in the store, the protocol and the console.
@@ -101,6 +106,7 @@ impl LeaveReason {
             Self::CallFailed => "call_failed",
             Self::Dropped => "dropped",
             Self::TurnedAway => "turned_away",
+            Self::LetGo => "let_go",
         }
     }
 
@@ -171,6 +177,7 @@ impl Attendance {
     #[must_use]
     pub fn is_missed(&self, wait_max: Duration) -> bool {
         match self.state {
+            AttendanceState::Waiting(WaitingKind::Aside) => false,
             AttendanceState::Waiting(_) => {
                 self.deadline.is_some_and(|deadline| deadline < self.arrived_at.after(wait_max))
             }

@@ -1,7 +1,9 @@
 //! Commands: unary requests with an absolute target, never "toggle".
 
 use crate::code::{ConferenceCode, HostPin};
+use crate::dialling::DialTarget;
 use crate::ids::{AttendanceId, ConfereeId};
+use crate::outdial::OutdialEnd;
 use crate::room::Announce;
 use crate::time::Timestamp;
 use crate::voice::Floor;
@@ -83,6 +85,25 @@ pub enum Command {
         /// The PIN keyed, where the room asks for one.
         pin: Option<HostPin>,
     },
+    /// Somebody called in by a host. The callee's attendance will have the bits of the command's identifier.
+    DialOut {
+        /// Whom.
+        to: DialTarget,
+    },
+    /// The operator called: into the conference by a host, to talk in private by a participant.
+    CallOperator,
+    /// Who was called, and talks in private with the commander, brought into the conference.
+    JoinCallee {
+        /// Who.
+        callee: AttendanceId,
+    },
+    /// Who was called by the commander let go, or called no longer.
+    DropCallee {
+        /// Who.
+        callee: AttendanceId,
+        /// Why: what became of the call, or [`OutdialEnd::Dropped`].
+        why: OutdialEnd,
+    },
 }
 
 impl Command {
@@ -95,7 +116,10 @@ impl Command {
             Self::SetMuted { conferee, .. } | Self::LowerHand { conferee } | Self::Delete { conferee } => {
                 CommandNote { conferee: Some(*conferee), ..note }
             }
-            Self::Admit { attendance } | Self::TurnAway { attendance } => {
+            Self::Admit { attendance }
+            | Self::TurnAway { attendance }
+            | Self::JoinCallee { callee: attendance }
+            | Self::DropCallee { callee: attendance, .. } => {
                 CommandNote { caller: Some(*attendance), ..note }
             }
             Self::ExtendTo { until } => CommandNote { until: Some(*until), ..note },
@@ -107,7 +131,9 @@ impl Command {
             | Self::SetAnnounce { .. }
             | Self::SetMusic { .. }
             | Self::SetContinue { .. }
-            | Self::BecomeHost { .. } => note,
+            | Self::BecomeHost { .. }
+            | Self::DialOut { .. }
+            | Self::CallOperator => note,
         }
     }
 
@@ -139,6 +165,10 @@ impl Command {
             Self::Admit { .. } => CommandWord::Admit,
             Self::TurnAway { .. } => CommandWord::TurnAway,
             Self::BecomeHost { .. } => CommandWord::BecomeHost,
+            Self::DialOut { .. } => CommandWord::DialOut,
+            Self::CallOperator => CommandWord::CallOperator,
+            Self::JoinCallee { .. } => CommandWord::JoinCallee,
+            Self::DropCallee { .. } => CommandWord::DropCallee,
         }
     }
 }
@@ -215,6 +245,14 @@ command_words! {
     TurnAway = "turn_away"
     /// A participant made a host.
     BecomeHost = "become_host"
+    /// Somebody called in.
+    DialOut = "dial_out"
+    /// The operator called.
+    CallOperator = "call_operator"
+    /// Who was called brought in.
+    JoinCallee = "join_callee"
+    /// Who was called let go.
+    DropCallee = "drop_callee"
 }
 
 /// A command as it goes on record.
@@ -224,7 +262,7 @@ pub struct CommandNote {
     pub word: CommandWord,
     /// The conferee that it was about.
     pub conferee: Option<ConfereeId>,
-    /// The caller in the waiting room that it was about.
+    /// The caller in the waiting room, or the callee, that it was about.
     pub caller: Option<AttendanceId>,
     /// The time that it wanted.
     pub until: Option<Timestamp>,
@@ -247,11 +285,27 @@ pub enum CommandRefusal {
     TooLong,
     /// There is no seat for whom it would let in.
     Full,
+    /// Nobody is called from this room, or there is no operator.
+    NotOffered,
+    /// This number may not be called.
+    NumberDenied,
+    /// This is an emergency number: nobody is called in from there.
+    Emergency,
+    /// Only hosts who have shown a PIN may.
+    NotVerified,
+    /// As many are called as may be.
+    TooManyCalled,
+    /// The account has called for as long as it may today.
+    TimeSpent,
+    /// The commander has somebody called already.
+    CallsAlready,
+    /// The callee has not answered yet.
+    NotAnswered,
 }
 
 impl CommandRefusal {
     /// Every refusal.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 15] = [
         Self::NotAllowed,
         Self::NoConference,
         Self::NotThere,
@@ -259,6 +313,14 @@ impl CommandRefusal {
         Self::WrongCode,
         Self::TooLong,
         Self::Full,
+        Self::NotOffered,
+        Self::NumberDenied,
+        Self::Emergency,
+        Self::NotVerified,
+        Self::TooManyCalled,
+        Self::TimeSpent,
+        Self::CallsAlready,
+        Self::NotAnswered,
     ];
 
     /// The word used in the store, the protocol and the console.
@@ -272,6 +334,14 @@ impl CommandRefusal {
             Self::WrongCode => "wrong_code",
             Self::TooLong => "too_long",
             Self::Full => "full",
+            Self::NotOffered => "not_offered",
+            Self::NumberDenied => "number_denied",
+            Self::Emergency => "emergency",
+            Self::NotVerified => "not_verified",
+            Self::TooManyCalled => "too_many_called",
+            Self::TimeSpent => "time_spent",
+            Self::CallsAlready => "calls_already",
+            Self::NotAnswered => "not_answered",
         }
     }
 

@@ -4,10 +4,12 @@ use crate::attendance::{AttendanceState, CallerIdentity, LeaveReason, WaitingKin
 use crate::code::Role;
 use crate::command::CommandAnswer;
 use crate::conference::{ConferenceEnd, Deadline, Manner, MixKind, Past};
+use crate::dialling::DialTarget;
 use crate::event::EventKind;
 use crate::ids::{
     AttendanceId, CommandId, ConfereeId, ConferenceId, Epoch, Generation, MixId, MixerId, Order, VruId,
 };
+use crate::outdial::{OutdialEnd, OutdialKind};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::voice::{Floor, Voice};
@@ -250,6 +252,46 @@ pub enum Change {
         conference: ConferenceId,
         /// The settings.
         manner: Manner,
+    },
+    /// An outdial begins: somebody is to be called.
+    StartOutdial {
+        /// The attendance that the callee will have.
+        callee: AttendanceId,
+        /// The conference.
+        conference: ConferenceId,
+        /// Who has them called.
+        asker: AttendanceId,
+        /// Whom it calls.
+        kind: OutdialKind,
+        /// Where.
+        to: DialTarget,
+        /// When it ends by itself.
+        until: Timestamp,
+    },
+    /// A callee has answered, and talks in private with who had them called: in a mix of their own.
+    OpenSide {
+        /// The callee.
+        callee: AttendanceId,
+        /// Their mix.
+        mix: MixId,
+        /// The mixer.
+        mixer: MixerId,
+        /// When the outdial ends by itself.
+        until: Timestamp,
+    },
+    /// A callee is in the conference; a talk in private is over, its reservation goes with it.
+    JoinOutdial {
+        /// The callee.
+        callee: AttendanceId,
+        /// When the outdial ends by itself.
+        until: Timestamp,
+    },
+    /// An outdial is over; a mix of its own and its reservation go with it.
+    EndOutdial {
+        /// The callee.
+        callee: AttendanceId,
+        /// How.
+        why: OutdialEnd,
     },
     /// The conference's longest time is extended.
     Extend {

@@ -7,6 +7,7 @@ use crate::conference::ConferenceEnd;
 use crate::ids::{
     AttendanceId, ConfereeId, ConferenceId, Epoch, EventSequence, MixId, MixerId, Order, RoomId,
 };
+use crate::outdial::{OutdialEnd, OutdialKind};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 
@@ -118,6 +119,33 @@ pub enum EventKind {
         by: Option<AttendanceId>,
         /// What came of it.
         answer: CommandAnswer,
+    },
+    /// Somebody is called from within a conference.
+    OutdialStarted {
+        /// The conference.
+        conference: ConferenceId,
+        /// The attendance that the callee will have.
+        callee: AttendanceId,
+        /// Who has them called.
+        asker: AttendanceId,
+        /// Whom it calls.
+        kind: OutdialKind,
+    },
+    /// A callee has answered.
+    OutdialAnswered {
+        /// The conference.
+        conference: ConferenceId,
+        /// The callee.
+        callee: AttendanceId,
+    },
+    /// An outdial is over.
+    OutdialEnded {
+        /// The conference.
+        conference: ConferenceId,
+        /// The callee.
+        callee: AttendanceId,
+        /// How.
+        why: OutdialEnd,
     },
     /// A conference ended.
     ConferenceEnded {

@@ -23,6 +23,17 @@ pub enum Intent {
         /// Who calls.
         caller: CallerIdentity,
     },
+    /// Who was called from within a conference has answered, for the first time or again.
+    Answered {
+        /// The callee: names the outdial.
+        attendance: AttendanceId,
+        /// Counts the attends of this attendance.
+        generation: Generation,
+        /// The VRU that has the call.
+        vru: VruId,
+        /// Who was called.
+        caller: CallerIdentity,
+    },
     /// The caller's audio is up in this mix.
     Joined {
         /// The attendance.
@@ -88,6 +99,7 @@ impl Intent {
     pub fn attendances(&self) -> impl Iterator<Item = AttendanceId> {
         let [first, second] = match self {
             Self::Attend { attendance, .. }
+            | Self::Answered { attendance, .. }
             | Self::Joined { attendance, .. }
             | Self::Left { attendance, .. }
             | Self::VruLost { attendance } => [Some(*attendance), None],
@@ -104,6 +116,7 @@ impl Intent {
         match self {
             Self::Command { command, .. } => command.note().conferee,
             Self::Attend { .. }
+            | Self::Answered { .. }
             | Self::Joined { .. }
             | Self::Left { .. }
             | Self::VruLost { .. }
@@ -121,6 +134,7 @@ impl Intent {
         match self {
             Self::Command { id, .. } | Self::BecomeHost { id, .. } => Some(*id),
             Self::Attend { .. }
+            | Self::Answered { .. }
             | Self::Joined { .. }
             | Self::Left { .. }
             | Self::VruLost { .. }

@@ -13,11 +13,13 @@ pub mod code;
 pub mod command;
 pub mod conference;
 pub mod decision;
+pub mod dialling;
 pub mod event;
 pub mod ids;
 pub mod intent;
 pub mod lease;
 pub mod name;
+pub mod outdial;
 pub mod placement;
 pub mod quality;
 pub mod reference;
@@ -35,6 +37,9 @@ pub use code::{CodeError, CodeMatch, ConferenceCode, HostPin, Role};
 pub use command::{Command, CommandAnswer, CommandNote, CommandRefusal, CommandWord};
 pub use conference::{ConfereeState, ConferenceEnd, LiveConference, LiveMix, Manner, MixKind, Past};
 pub use decision::{Change, Decision};
+pub use dialling::{
+    DialHabits, DialOutRules, DialOutUse, DialTarget, DiallingHosts, NotDialled, NumberFault, NumberPrefix,
+};
 pub use event::{Event, EventKind};
 pub use ids::{
     AccountId, AttemptId, AttendanceId, CommandId, ConfereeId, ConferenceId, Epoch, EventSequence,
@@ -44,6 +49,7 @@ pub use ids::{
 pub use intent::{FreshIds, Intent};
 pub use lease::LeaseWatch;
 pub use name::RecordedName;
+pub use outdial::{AsideView, Outdial, OutdialEnd, OutdialKind, OutdialState};
 pub use placement::MixerLoad;
 pub use quality::{CallQuality, CodecLabel};
 pub use refusal::Refusal;

@@ -8,16 +8,19 @@
 //! **Invariant:** a commit is applied whole, on exactly the version that it was decided on, or not at all.
 
 mod apply;
+mod aside;
 mod control;
 mod room;
 mod views;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::account::AccountUse;
 use crate::attendance::{Attendance, AttendanceState};
 use crate::command::CommandAnswer;
 use crate::decision::Decision;
+use crate::dialling::DialOutUse;
 use crate::ids::{AttendanceId, CommandId, ConfereeId, MixerId, RoomId, RoomVersion};
 use crate::intent::Intent;
 use crate::placement::MixerLoad;
@@ -138,7 +141,10 @@ impl ReferenceStore {
     ) -> Option<RoomSnapshot> {
         let known = self.rooms.get(&room)?;
         let overdue = known.overdue(now, Self::OVERDUE_MAX);
-        let attendances = named.iter().chain(&overdue).filter_map(|id| self.attendance(*id));
+        let of_outdials: Vec<AttendanceId> =
+            known.outdials.iter().flat_map(|outdial| [outdial.asker, outdial.callee]).collect();
+        let attendances =
+            named.iter().chain(&overdue).chain(&of_outdials).filter_map(|id| self.attendance(*id));
         let mixers = live_mixers.iter().filter_map(|id| self.mixers.get(id));
         Some(RoomSnapshot {
             now,
@@ -157,6 +163,9 @@ impl ReferenceStore {
                 callers: self.callers_max.map_or(0, |_| self.callers()),
                 callers_max: self.callers_max,
             },
+            outdials: known.outdials.clone(),
+            dial_out: if known.room.dial_out { self.dial_out_use(now) } else { DialOutUse::default() },
+            dial_out_rules: Arc::default(),
         })
     }
 

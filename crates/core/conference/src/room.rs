@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::dialling::{DialTarget, NumberPrefix};
 use crate::ids::{AccountId, MixerClass, NameError, RoomId, RoomVersion};
 
 /// What happens to a participant who comes before any host.
@@ -138,6 +139,12 @@ pub struct Room {
     pub waiting_room: bool,
     /// Whether participants may hear who is in the conference, as hosts may.
     pub roll_call: bool,
+    /// Whether hosts may have others called in.
+    pub dial_out: bool,
+    /// What numbers that hosts call may begin with; empty leaves it to the settings.
+    pub dial_out_prefixes: Vec<NumberPrefix>,
+    /// The operator; `None` leaves it to the settings.
+    pub operator: Option<DialTarget>,
 }
 
 impl Room {

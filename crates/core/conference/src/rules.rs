@@ -17,18 +17,21 @@ mod leaving;
 mod lobby;
 mod lock;
 mod manner;
+mod outdial;
 mod placement;
 mod presence;
 mod time;
 mod waiting_room;
 
 pub use failover::NO_MIXER_MAX;
+pub use outdial::DIALLING_MAX;
 pub use placement::CHUNK;
 pub use presence::{ABSENCE_MAX, JOIN_MAX};
 
 use std::collections::BTreeMap;
 
 use crate::attendance::LeaveReason;
+use crate::code::Role;
 use crate::decision::Decision;
 use crate::ids::{AttendanceId, Generation};
 use crate::intent::{FreshIds, Intent};
@@ -83,6 +86,11 @@ fn decide_one(hand: &mut RoomInHand<'_>, intent: &Intent, gone: &Gone) {
                 Some(reason) => entry::attend_and_leave(hand, &hello, reason),
                 None => entry::attend(hand, &hello),
             }
+        }
+        Intent::Answered { attendance, generation, vru, caller } => {
+            let role = Role::Participant;
+            let hello = Hello { attendance: *attendance, generation: *generation, vru, role, caller };
+            outdial::answered(hand, &hello, gone.reason(*attendance, *generation));
         }
         Intent::Joined { attendance, generation, mix, epoch } => {
             presence::joined(hand, *attendance, *generation, (*mix, *epoch));

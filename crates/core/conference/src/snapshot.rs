@@ -1,11 +1,14 @@
 //! What a decision sees of the store: counts, never the roster.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::account::AccountUse;
 use crate::attendance::{Attendance, Waiting};
 use crate::conference::{LiveConference, LiveMix, Past};
+use crate::dialling::{DialOutRules, DialOutUse};
 use crate::ids::AttendanceId;
+use crate::outdial::Outdial;
 use crate::placement::MixerLoad;
 use crate::room::Room;
 use crate::time::Timestamp;
@@ -34,4 +37,10 @@ pub struct RoomSnapshot {
     pub mixers: Vec<MixerLoad>,
     /// How much of its limit the account uses.
     pub account: AccountUse,
+    /// The outdials of the live conference, oldest first; who had somebody called and who was are in `attendances`.
+    pub outdials: Vec<Outdial>,
+    /// How much the account dials out.
+    pub dial_out: DialOutUse,
+    /// What holds for dialling out; stores know none of it, who decides puts it here.
+    pub dial_out_rules: Arc<DialOutRules>,
 }

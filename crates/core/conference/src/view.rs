@@ -8,6 +8,7 @@ use crate::ids::{
     AttendanceId, ConfereeId, ConferenceId, Epoch, Generation, MixId, MixerId, Order, RoomId, RoomVersion,
     VruId,
 };
+use crate::outdial::AsideView;
 use crate::refusal::Refusal;
 use crate::room::Announce;
 use crate::time::Timestamp;
@@ -140,9 +141,13 @@ pub enum Standing {
         is_locked: bool,
         /// What else the caller's keys go by.
         controls: Controls,
-        /// The conference's mix.
+        /// The mix to be in: the conference's, or that of a talk in private.
         mix: MixView,
+        /// Whom the caller has called in and is not done with.
+        aside: Option<AsideView>,
     },
+    /// Was called from within a conference, and talks in private with who had them called.
+    Aside(MixView),
     /// Refused.
     Refused(Refusal),
     /// Gone: the VRU says why and hangs up.

@@ -193,6 +193,9 @@ mod tests {
             deleted_stay_out: false,
             waiting_room: false,
             roll_call: false,
+            dial_out: false,
+            dial_out_prefixes: Vec::new(),
+            operator: None,
         };
         let mix = LiveMix { mix: MixId::from_bits(5), mixer: mixer("m-1"), epoch: Epoch(1), reserved: 8 };
         RoomSnapshot {

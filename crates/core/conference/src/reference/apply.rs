@@ -48,6 +48,10 @@ impl ReferenceRoom {
             | Change::SetManner { .. }
             | Change::Extend { .. }
             | Change::Remember { .. } => self.control(version, change),
+            Change::StartOutdial { .. }
+            | Change::OpenSide { .. }
+            | Change::JoinOutdial { .. }
+            | Change::EndOutdial { .. } => self.aside(at, change),
             Change::CreateConference { conference, mix, mixer, deadline, .. } => {
                 self.create(at, (*conference, *mix), mixer, *deadline)
             }
@@ -283,7 +287,9 @@ impl ReferenceRoom {
             return Err(nonsense("not a move"));
         };
         let is_lobby = self.lobby.as_ref().is_some_and(|lobby| lobby.mix == *mix);
-        if is_lobby != (*kind == MixKind::Lobby) {
+        let is_side =
+            self.outdials.iter().any(|outdial| outdial.mix.as_ref().is_some_and(|side| side.mix == *mix));
+        if is_lobby != (*kind == MixKind::Lobby) || is_side != (*kind == MixKind::Side) {
             return Err(nonsense("a mix is moved as what it is not"));
         }
         let live = self.mix(*mix).ok_or(nonsense("a mix is moved that is not there"))?;
@@ -305,7 +311,8 @@ impl ReferenceRoom {
 
     fn mix(&mut self, mix: MixId) -> Option<&mut LiveMix> {
         let conference = self.conference.as_mut().map(|live| &mut live.mix);
-        conference.into_iter().chain(self.lobby.as_mut()).find(|live| live.mix == mix)
+        let sides = self.outdials.iter_mut().filter_map(|outdial| outdial.mix.as_mut());
+        conference.into_iter().chain(self.lobby.as_mut()).chain(sides).find(|live| live.mix == mix)
     }
 
     fn stop_waiting(&mut self, attendance: AttendanceId) {

@@ -51,7 +51,11 @@ impl ReferenceRoom {
             | Change::Reserve { .. }
             | Change::Move { .. }
             | Change::SetLock { .. }
-            | Change::SetDeadline { .. } => Err(nonsense("no change of a command")),
+            | Change::SetDeadline { .. }
+            | Change::StartOutdial { .. }
+            | Change::OpenSide { .. }
+            | Change::JoinOutdial { .. }
+            | Change::EndOutdial { .. } => Err(nonsense("no change of a command")),
         }
     }
 

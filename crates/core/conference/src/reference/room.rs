@@ -1,12 +1,14 @@
 //! One room of the reference store: what is in it, and what must never be.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::attendance::{Attendance, AttendanceState, Waiting, WaitingKind};
 use crate::code::Role;
 use crate::conference::{ConferenceEnd, LiveConference, LiveMix, Past};
 use crate::event::{Event, EventKind};
 use crate::ids::{AttendanceId, ConfereeId, ConferenceId, EventSequence, MixId, MixerId, Order, RoomVersion};
+use crate::outdial::{Outdial, OutdialEnd};
 use crate::room::Room;
 use crate::time::Timestamp;
 
@@ -27,6 +29,11 @@ pub struct ReferenceRoom {
     pub(super) past: BTreeMap<String, Past>,
     /// When each conferee's voice was last changed.
     pub(super) voices: BTreeMap<AttendanceId, RoomVersion>,
+    /// Those that are not over, oldest first.
+    pub(super) outdials: Vec<Outdial>,
+    pub(super) outdials_ended: Vec<(AttendanceId, OutdialEnd)>,
+    /// When each outdial that was answered began, and how long its callee was there.
+    pub(super) spent: Vec<(Timestamp, Duration)>,
     events: Vec<Event>,
 }
 
@@ -43,6 +50,9 @@ impl ReferenceRoom {
             mixes: BTreeSet::new(),
             past: BTreeMap::new(),
             voices: BTreeMap::new(),
+            outdials: Vec::new(),
+            outdials_ended: Vec::new(),
+            spent: Vec::new(),
             events: Vec::new(),
         }
     }
@@ -110,7 +120,8 @@ impl ReferenceRoom {
     pub fn is_due(&self, now: Timestamp) -> bool {
         let conference =
             self.conference.as_ref().and_then(|live| live.deadline).is_some_and(|end| end.at <= now);
-        conference || !self.overdue(now, 1).is_empty()
+        let outdial = self.outdials.iter().any(|outdial| outdial.until <= now);
+        conference || outdial || !self.overdue(now, 1).is_empty()
     }
 
     pub(super) fn overdue(&self, now: Timestamp, max: usize) -> Vec<AttendanceId> {
@@ -127,7 +138,8 @@ impl ReferenceRoom {
     }
 
     pub(super) fn live_mixes(&self) -> impl Iterator<Item = &LiveMix> {
-        self.conference.iter().map(|live| &live.mix).chain(&self.lobby)
+        let sides = self.outdials.iter().filter_map(|outdial| outdial.mix.as_ref());
+        self.conference.iter().map(|live| &live.mix).chain(&self.lobby).chain(sides)
     }
 
     fn seat(&self, row: &Attendance) -> Option<Order> {
@@ -154,7 +166,9 @@ impl ReferenceRoom {
         let talking = count(waiting.iter().filter(|caller| caller.kind == WaitingKind::Lobby));
         if let Some(live) = &self.conference {
             let seated = self.seated();
-            let waits = waiting.iter().any(|caller| caller.kind != WaitingKind::WaitingRoom);
+            let waits = waiting
+                .iter()
+                .any(|caller| !matches!(caller.kind, WaitingKind::WaitingRoom | WaitingKind::Aside));
             let is_host = |(_, id): &&(Order, AttendanceId)| self.attendances[id].role == Role::Host;
             let faults = [
                 (waits, "somebody waits beside a live conference and not in the waiting room"),
@@ -166,6 +180,9 @@ impl ReferenceRoom {
             if let Some((_, fault)) = faults.into_iter().find(|(is_so, _)| *is_so) {
                 return Some(fault);
             }
+        }
+        if let Some(fault) = self.fault_of_outdials() {
+            return Some(fault);
         }
         match &self.lobby {
             None if talking > 0 => Some("an early caller talks in no lobby"),

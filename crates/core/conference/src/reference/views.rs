@@ -38,6 +38,7 @@ impl ReferenceRoom {
             AttendanceState::Waiting(WaitingKind::Lobby) => {
                 Standing::ConnectedForNow(mix_view(self.lobby()?, MixKind::Lobby))
             }
+            AttendanceState::Waiting(WaitingKind::Aside) => Standing::Aside(self.side_of(row.id)?),
             AttendanceState::Seated { conference, conferee, order, state, voice } => {
                 let live = self.conference().filter(|live| live.id == conference)?;
                 Standing::Placed {
@@ -50,7 +51,11 @@ impl ReferenceRoom {
                     music: live.manner.music(&self.room),
                     is_locked: live.is_locked,
                     controls: self.controls(live, row.role, voice),
-                    mix: mix_view(&live.mix, MixKind::Conference),
+                    mix: match self.pending_of(row.id).and_then(|outdial| outdial.mix.as_ref()) {
+                        Some(side) => mix_view(side, MixKind::Side),
+                        None => mix_view(&live.mix, MixKind::Conference),
+                    },
+                    aside: self.aside_view(row.id),
                 }
             }
             AttendanceState::Refused(refusal) => Standing::Refused(refusal),
@@ -136,7 +141,7 @@ impl ReferenceRoom {
     }
 }
 
-fn mix_view(mix: &LiveMix, kind: MixKind) -> MixView {
+pub(super) fn mix_view(mix: &LiveMix, kind: MixKind) -> MixView {
     let address = mix.mixer.to_string();
     MixView { mix: mix.mix, kind, mixer: mix.mixer.clone(), address, epoch: mix.epoch }
 }

@@ -7,7 +7,7 @@ use crate::conference::ConferenceEnd;
 use crate::ids::{AttendanceId, CommandId, ConfereeId};
 
 use super::in_hand::RoomInHand;
-use super::{floor, leaving, manner, waiting_room};
+use super::{floor, leaving, manner, outdial, waiting_room};
 
 /// Who commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(super) fn command(hand: &mut RoomInHand<'_>, id: CommandId, by: Option<Atten
     if hand.has_answered(id) {
         return;
     }
-    let answer = commander(hand, by).and_then(|by| carry_out(hand, by, command));
+    let answer = commander(hand, by).and_then(|by| carry_out(hand, id, by, command));
     hand.answer(id, by, command.note(), answer);
 }
 
@@ -74,10 +74,12 @@ fn commander(hand: &RoomInHand<'_>, by: Option<AttendanceId>) -> Result<Commande
     Ok(Commander::Conferee(by, known.role))
 }
 
-fn carry_out(hand: &mut RoomInHand<'_>, by: Commander, command: &Command) -> CommandAnswer {
+fn carry_out(hand: &mut RoomInHand<'_>, id: CommandId, by: Commander, command: &Command) -> CommandAnswer {
     match command {
         Command::SetMuted { conferee, muted } => floor::set_muted(hand, by, *conferee, *muted),
         Command::SetHand { raised } => floor::set_hand(hand, by.conferee()?, *raised),
+        Command::CallOperator => outdial::call_operator(hand, id, by),
+        Command::DropCallee { callee, why } => outdial::drop_callee(hand, by, *callee, *why),
         // Only an interface server finds out whether a code is right.
         Command::BecomeHost { .. } => Err(CommandRefusal::WrongCode),
         Command::SetLock { .. }
@@ -91,14 +93,21 @@ fn carry_out(hand: &mut RoomInHand<'_>, by: Commander, command: &Command) -> Com
         | Command::SetContinue { .. }
         | Command::ExtendTo { .. }
         | Command::Admit { .. }
-        | Command::TurnAway { .. } => {
+        | Command::TurnAway { .. }
+        | Command::DialOut { .. }
+        | Command::JoinCallee { .. } => {
             by.host()?;
-            carry_out_for_host(hand, by, command)
+            carry_out_for_host(hand, id, by, command)
         }
     }
 }
 
-fn carry_out_for_host(hand: &mut RoomInHand<'_>, by: Commander, command: &Command) -> CommandAnswer {
+fn carry_out_for_host(
+    hand: &mut RoomInHand<'_>,
+    id: CommandId,
+    by: Commander,
+    command: &Command,
+) -> CommandAnswer {
     match command {
         Command::SetLock { locked } => {
             if hand.facts.conference.as_ref().is_some_and(|live| live.is_locked != *locked) {
@@ -135,9 +144,13 @@ fn carry_out_for_host(hand: &mut RoomInHand<'_>, by: Commander, command: &Comman
         Command::ExtendTo { until } => manner::extend(hand, *until),
         Command::Admit { attendance } => waiting_room::admit(hand, *attendance),
         Command::TurnAway { attendance } => waiting_room::turn_away(hand, *attendance),
-        Command::SetMuted { .. } | Command::SetHand { .. } | Command::BecomeHost { .. } => {
-            Err(CommandRefusal::NotAllowed)
-        }
+        Command::DialOut { to } => outdial::dial_out(hand, id, by, to),
+        Command::JoinCallee { callee } => outdial::join(hand, by, *callee),
+        Command::SetMuted { .. }
+        | Command::SetHand { .. }
+        | Command::BecomeHost { .. }
+        | Command::CallOperator
+        | Command::DropCallee { .. } => Err(CommandRefusal::NotAllowed),
     }
 }
 

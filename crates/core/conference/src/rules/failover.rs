@@ -9,7 +9,7 @@ use crate::ids::MixerId;
 use crate::snapshot::RoomSnapshot;
 
 use super::in_hand::RoomInHand;
-use super::{deadlines, lobby, placement, presence};
+use super::{deadlines, lobby, outdial, placement, presence};
 
 /// How long a conference without a mixer waits for one. Long enough for a mixer to be started anew, short enough that
 /// callers don't hang up before they hear why.
@@ -23,6 +23,7 @@ pub(super) fn mixer_lost(hand: &mut RoomInHand<'_>, mixer: &MixerId) {
         wait_for_one(hand);
     }
     lobby_lost(hand, mixer);
+    outdial::mixer_lost(hand, mixer);
 }
 
 /// A mixer that lives has no seat for what it was given. With none left to take it, there is nothing to wait for: a
@@ -33,6 +34,7 @@ pub(super) fn no_seat(hand: &mut RoomInHand<'_>, mixer: &MixerId) {
         hand.end_conference(ConferenceEnd::NoMixer, LeaveReason::NoMixer);
     }
     lobby_lost(hand, mixer);
+    outdial::mixer_lost(hand, mixer);
 }
 
 /// A conference that waits for a mixer looks again; the one that it was on may be back too.

@@ -19,6 +19,7 @@ use crate::voice::{Floor, Voice};
 
 use super::fresh::Draws;
 
+mod aside;
 mod control;
 
 /// What a VRU says when a caller attends.
@@ -330,7 +331,7 @@ impl<'a> RoomInHand<'a> {
         match kind {
             MixKind::Conference => self.facts.conference.as_mut().map(|live| &mut live.mix),
             MixKind::Lobby => self.facts.lobby.as_mut(),
-            // Side mixes live within a conference's reservation.
+            // There may be several; each goes by its outdial.
             MixKind::Side => None,
         }
     }

@@ -10,7 +10,7 @@ use crate::room::HostLeaves;
 use crate::time::Timestamp;
 
 use super::in_hand::RoomInHand;
-use super::{deadlines, lobby};
+use super::{deadlines, lobby, outdial};
 
 /// A VRU says that the caller has left. Said by an older generation's stream, it ends nothing.
 pub(super) fn left(
@@ -30,11 +30,13 @@ pub(super) fn leave(hand: &mut RoomInHand<'_>, attendance: AttendanceId, reason:
         return;
     };
     match known.state {
+        state if outdial::is_aside(state) => outdial::callee_leaves(hand, attendance, reason),
         AttendanceState::Waiting(_) => {
             hand.leave_waiting(attendance, reason);
             lobby::close_if_empty(hand);
         }
         AttendanceState::Seated { .. } => {
+            outdial::seat_is_left(hand, attendance);
             if let Some(role) = hand.leave_seat(attendance, reason) {
                 seat_is_free(hand, role);
             }

@@ -13,6 +13,9 @@ use super::in_hand::{Place, RoomInHand};
 /// while they are not.
 pub const CHUNK: u32 = 8;
 
+/// Seats of a talk in private.
+const SIDE_SEATS: u32 = 2;
+
 /// The reservation that covers `needed` seats: it starts with a chunk and doubles, up to the room's maximum.
 /// `None` where not even `needed` can be had of the `available` ones (those reserved already included).
 fn reservation(reserved: u32, needed: u32, room_max: u32, available: u32) -> Option<u32> {
@@ -72,6 +75,20 @@ pub(super) fn place_for_lobby(facts: &RoomSnapshot) -> Option<Place> {
     let mixer = least_loaded(&facts.mixers, &facts.room.class, 1)?;
     let seats = reservation(0, 1, facts.room.conferees_max, mixer.left())?;
     Some(Place { mixer: mixer.id.clone(), seats })
+}
+
+/// A place for two who talk in private: beside their conference where there is room, else on the least loaded mixer.
+pub(super) fn place_for_side(facts: &RoomSnapshot) -> Option<Place> {
+    let beside = facts.conference.as_ref().map(|live| &live.mix.mixer);
+    let fits = |mixer: &&MixerLoad| {
+        Some(&mixer.id) == beside && mixer.class == facts.room.class && mixer.left() >= SIDE_SEATS
+    };
+    let mixer = facts
+        .mixers
+        .iter()
+        .find(fits)
+        .or_else(|| least_loaded(&facts.mixers, &facts.room.class, SIDE_SEATS))?;
+    Some(Place { mixer: mixer.id.clone(), seats: SIDE_SEATS })
 }
 
 /// A place for a mix that lost its mixer: one that takes its whole reservation, else one that takes who is in it.

@@ -6,8 +6,8 @@ use crate::attendance::AttendanceState;
 use crate::conference::ConfereeState;
 use crate::ids::{AttendanceId, Epoch, Generation, MixId};
 
-use super::failover;
 use super::in_hand::RoomInHand;
+use super::{failover, outdial};
 
 /// Placed and not joined within this leaves as "never joined". Long enough for a VRU that had to attend again,
 /// short enough that a dead call does not keep the last seat.
@@ -26,10 +26,15 @@ pub(super) fn joined(
     let is_newest = hand.known(attendance).is_some_and(|known| known.generation == generation);
     let is_in_place =
         hand.facts.conference.as_ref().is_some_and(|live| (live.mix.mix, live.mix.epoch) == joined);
-    if !is_newest || !is_in_place {
+    let is_aside = hand.facts.outdials.iter().any(|outdial| {
+        outdial.asker == attendance && outdial.mix.as_ref().is_some_and(|mix| (mix.mix, mix.epoch) == joined)
+    });
+    if !is_newest || !(is_in_place || is_aside) {
         return;
     }
-    failover::is_carried(hand);
+    if is_in_place {
+        failover::is_carried(hand);
+    }
     match hand.seat_of(attendance) {
         // Who was thought lost and says this is there.
         Some(ConfereeState::Placed | ConfereeState::Absent) => hand.join(attendance),
@@ -40,6 +45,7 @@ pub(super) fn joined(
 /// The caller's VRU has lost its lease. A conferee is absent: order and role are kept, and the host-leaves policy
 /// waits until they leave. Who waits has nothing to keep but their place: their wait is cut short.
 pub(super) fn vru_lost(hand: &mut RoomInHand<'_>, attendance: AttendanceId) {
+    outdial::vru_lost(hand, attendance);
     let Some(known) = hand.known(attendance) else {
         return;
     };

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 
 use super::deadlines::wait_end;
 use super::in_hand::RoomInHand;
-use super::{failover, leaving};
+use super::{failover, leaving, outdial};
 
 /// Time has passed: the conference that is due ends, and whoever is overdue leaves.
 pub(super) fn tick(hand: &mut RoomInHand<'_>) {
@@ -21,6 +21,7 @@ pub(super) fn tick(hand: &mut RoomInHand<'_>) {
         let reason = if is_for_want { LeaveReason::NoMixer } else { LeaveReason::ConferenceEnded };
         hand.end_conference(deadline.why, reason);
     }
+    outdial::tick(hand);
     let overdue: Vec<AttendanceId> = std::mem::take(&mut hand.facts.overdue);
     for attendance in overdue {
         // An intent before this one may have put the deadline off.

@@ -78,6 +78,8 @@ fn a_participant_commands_nobody_but_themselves() {
         Command::ExtendTo { until: world.now },
         Command::Admit { attendance: waiting },
         Command::TurnAway { attendance: waiting },
+        Command::DialOut { to: partyline_conference::DialTarget::number("5551234").unwrap() },
+        Command::JoinCallee { callee: waiting },
         Command::SetLock { locked: true },
         Command::End,
     ] {

@@ -1,18 +1,19 @@
 //! Random callers at several interface servers, each with a view that may be old by the time it commits.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use partyline_conference::reference::{ReferenceError, ReferenceStore};
 use partyline_conference::room::{EntryPolicy, HostLeaves, LockScope};
 use partyline_conference::{
     Announce, AttendanceId, AttendanceState, Change, Command, CommandId, CommandWord, ConfereeId,
-    ConferenceId, Decision, EventKind, Floor, Generation, Intent, LeaveReason, MixerId, Role, Room,
-    RoomSnapshot, RoomVersion, Timestamp, Voice, rules,
+    ConferenceId, Decision, DialOutRules, DialTarget, EventKind, Floor, Generation, Intent, LeaveReason,
+    MixerId, OutdialEnd, Role, Room, RoomSnapshot, RoomVersion, Timestamp, Voice, rules,
 };
 use proptest::prelude::*;
 
-use crate::world::{Draw, ROOM, attend, attend_from, class, mixer, mixer_id, room};
+use crate::world::{Draw, ROOM, answered, attend, attend_from, class, mixer, mixer_id, room};
 
 const SERVERS: usize = 3;
 const MIXERS: [&str; 3] = ["m1", "m2", "m3"];
@@ -54,6 +55,11 @@ enum Step {
         what: usize,
         about: usize,
     },
+    /// Somebody who is called answers, joins their mix, is lost or hangs up.
+    Callee {
+        server: usize,
+        does: CalleeDoes,
+    },
     KeysCode {
         server: usize,
         by: usize,
@@ -75,6 +81,15 @@ enum Step {
     Commits {
         server: usize,
     },
+}
+
+/// What becomes of who is called.
+#[derive(Debug, Clone, Copy)]
+enum CalleeDoes {
+    Answers,
+    AnswersAndLeaves,
+    Leaves,
+    VruLost,
 }
 
 impl Step {
@@ -110,7 +125,12 @@ fn role() -> impl Strategy<Value = Role> {
 }
 
 /// Every command, about a conferee, somebody who waits, and a time.
-fn commands(conferee: ConfereeId, attendance: AttendanceId, until: Timestamp) -> [Command; 24] {
+fn commands(
+    conferee: ConfereeId,
+    attendance: AttendanceId,
+    until: Timestamp,
+    callee: AttendanceId,
+) -> [Command; COMMANDS] {
     [
         Command::SetLock { locked: true },
         Command::SetLock { locked: false },
@@ -136,6 +156,23 @@ fn commands(conferee: ConfereeId, attendance: AttendanceId, until: Timestamp) ->
         Command::Admit { attendance },
         Command::Admit { attendance },
         Command::TurnAway { attendance },
+        Command::DialOut { to: DialTarget::number("5551234").unwrap() },
+        Command::DialOut { to: DialTarget::number("5551234").unwrap() },
+        Command::CallOperator,
+        Command::JoinCallee { callee },
+        Command::JoinCallee { callee },
+        Command::DropCallee { callee, why: OutdialEnd::Busy },
+    ]
+}
+
+const COMMANDS: usize = 30;
+
+fn callee_does() -> impl Strategy<Value = CalleeDoes> {
+    prop_oneof![
+        6 => Just(CalleeDoes::Answers),
+        1 => Just(CalleeDoes::AnswersAndLeaves),
+        1 => Just(CalleeDoes::Leaves),
+        1 => Just(CalleeDoes::VruLost),
     ]
 }
 
@@ -151,10 +188,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (server.clone(), caller.clone()).prop_map(|(server, caller)| Step::VruLost { server, caller }),
         1 => (server.clone(), mixer.clone()).prop_map(|(server, mixer)| Step::MixerLost { server, mixer }),
         1 => mixer.prop_map(|mixer| Step::MixerBack { mixer }),
-        8 => (server.clone(), proptest::option::weighted(0.9, caller.clone()), 0..24usize, caller.clone())
+        8 => (server.clone(), proptest::option::weighted(0.9, caller.clone()), 0..COMMANDS, caller.clone())
             .prop_map(|(server, by, what, about)| Step::Commands { server, by, what, about }),
         1 => (server.clone(), caller, any::<bool>())
             .prop_map(|(server, by, is_right)| Step::KeysCode { server, by, is_right }),
+        6 => (server.clone(), callee_does()).prop_map(|(server, does)| Step::Callee { server, does }),
         2 => (server.clone(), seconds)
             .prop_map(|(server, seconds)| Step::Passes { server, time: Duration::from_secs(seconds) }),
         1 => (policy(), any::<bool>())
@@ -178,6 +216,7 @@ fn settings() -> impl Strategy<Value = Room> {
             unmute_oneself: may.0,
             deleted_stay_out: may.1,
             waiting_room: may.2,
+            dial_out: true,
             entry,
             host_leaves,
             lock,
@@ -272,9 +311,30 @@ impl Day {
                     self.queue(*server, Intent::VruLost { attendance });
                 }
             }
+            Step::Callee { server, does } => self.callee_does(*server, *does),
             Step::Decides { server } => self.decide(*server),
             Step::Commits { server } => self.commit(*server),
             other => self.take_from_outside(other),
+        }
+    }
+
+    /// Who is called now, of several whoever was called first.
+    fn somebody_called(&self) -> AttendanceId {
+        let outdials = self.store.room(ROOM).unwrap().outdials();
+        outdials.first().map_or(AttendanceId::from_bits(9999), |outdial| outdial.callee)
+    }
+
+    fn callee_does(&mut self, server: usize, does: CalleeDoes) {
+        let attendance = self.somebody_called();
+        let left = Intent::Left { attendance, generation: Generation(u64::MAX), reason: LeaveReason::HungUp };
+        match does {
+            CalleeDoes::Answers => self.queue(server, answered(attendance, 1)),
+            CalleeDoes::AnswersAndLeaves => {
+                self.queue(server, answered(attendance, 1));
+                self.queue(server, left);
+            }
+            CalleeDoes::Leaves => self.queue(server, left),
+            CalleeDoes::VruLost => self.queue(server, Intent::VruLost { attendance }),
         }
     }
 
@@ -301,7 +361,7 @@ impl Day {
                 };
                 let until = self.now.after(Duration::from_secs(900));
                 let id = self.draw.bits();
-                let command = commands(conferee, about, until)[*what].clone();
+                let command = commands(conferee, about, until, self.somebody_called())[*what].clone();
                 self.queue(*server, Intent::Command { id: CommandId::from_bits(id), by, command });
             }
             Step::KeysCode { server, by, is_right } => {
@@ -326,7 +386,10 @@ impl Day {
 
     fn snapshot(&self, intents: &[Intent]) -> RoomSnapshot {
         let named = self.store.named(intents);
-        self.store.snapshot(ROOM, self.now, &named, &self.live_mixers).unwrap()
+        let mut snapshot = self.store.snapshot(ROOM, self.now, &named, &self.live_mixers).unwrap();
+        let operator = Some(DialTarget::operator("sip:desk@example.org").unwrap());
+        snapshot.dial_out_rules = Arc::new(DialOutRules { operator, ..DialOutRules::default() });
+        snapshot
     }
 
     fn decide(&mut self, server: usize) {
@@ -413,13 +476,15 @@ impl Day {
         for (caller, ..) in &self.callers {
             assert!(self.store.attendance(*caller).is_some(), "a caller was told nothing");
         }
-        let hung_up: Vec<_> = self.callers.iter().map(|(id, ..)| *id).collect();
+        let mut hung_up: Vec<_> = self.callers.iter().map(|(id, ..)| *id).collect();
+        hung_up.extend(self.store.room(ROOM).unwrap().attendances().keys());
         for attendance in hung_up {
             let left =
                 Intent::Left { attendance, generation: Generation(u64::MAX), reason: LeaveReason::HungUp };
             self.queue(0, left);
         }
         self.settle();
+        assert!(self.store.room(ROOM).unwrap().outdials().is_empty(), "somebody is called for nobody");
         assert_eq!(self.store.callers(), 0);
         assert!(self.store.mixers().all(|mixer| mixer.reserved == 0), "seats stay reserved for nobody");
         self.check_events();
@@ -483,7 +548,10 @@ impl Day {
                     CommandWord::BecomeHost => {
                         hosts.insert(*by);
                     }
-                    CommandWord::RaiseHand | CommandWord::LowerOwnHand => {}
+                    CommandWord::RaiseHand
+                    | CommandWord::LowerOwnHand
+                    | CommandWord::CallOperator
+                    | CommandWord::DropCallee => {}
                     CommandWord::Mute | CommandWord::Unmute => {
                         let is_own = self.was_conferee(*by, command.conferee);
                         assert!(is_own || hosts.contains(by), "a participant mutes another");

@@ -1,14 +1,15 @@
 //! One room on the reference store, and callers who come and go.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use partyline_conference::reference::{ReferenceRoom, ReferenceStore};
 use partyline_conference::room::{Announce, EntryPolicy, HostLeaves, LockScope, Room, RoomName};
 use partyline_conference::{
     AccountId, AttendanceId, AttendanceState, CallerIdentity, Change, Command, CommandAnswer, CommandId,
-    ConfereeId, ConferenceId, Controls, Decision, EventKind, FreshIds, Generation, Intent, LeaveReason,
-    LiveConference, MixId, MixerClass, MixerId, MixerLoad, Mute, Order, Refusal, Role, RoomId, RoomVersion,
-    Standing, Timestamp, Voice, VruId, WaitingKind, rules,
+    ConfereeId, ConferenceId, Controls, Decision, DialOutRules, DialTarget, EventKind, FreshIds, Generation,
+    Intent, LeaveReason, LiveConference, MixId, MixerClass, MixerId, MixerLoad, Mute, Order, Refusal, Role,
+    RoomId, RoomVersion, Standing, Timestamp, Voice, VruId, WaitingKind, rules,
 };
 
 pub(crate) const ROOM: RoomId = RoomId::from_bits(1);
@@ -35,6 +36,9 @@ pub(crate) fn room() -> Room {
         deleted_stay_out: false,
         waiting_room: false,
         roll_call: false,
+        dial_out: false,
+        dial_out_prefixes: Vec::new(),
+        operator: None,
     }
 }
 
@@ -64,6 +68,16 @@ pub(crate) fn attend_from(number: &str, attendance: AttendanceId, generation: u6
     }
 }
 
+/// A callee answers.
+pub(crate) fn answered(callee: AttendanceId, generation: u64) -> Intent {
+    Intent::Answered {
+        attendance: callee,
+        generation: Generation(generation),
+        vru: VruId::new("vru-1").unwrap(),
+        caller: CallerIdentity { number: "5551234".to_owned(), ..CallerIdentity::default() },
+    }
+}
+
 /// Identifiers that no other draw has.
 #[derive(Debug, Default)]
 pub(crate) struct Draw(u128);
@@ -90,6 +104,8 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     pub(crate) live_mixers: Vec<MixerId>,
     pub(crate) last: Decision,
+    /// What holds for dialling out.
+    pub(crate) dial_out: DialOutRules,
     draw: Draw,
 }
 
@@ -115,6 +131,7 @@ impl World {
             now: Timestamp(0),
             live_mixers: Vec::new(),
             last: Decision::default(),
+            dial_out: DialOutRules::default(),
             draw: Draw::default(),
         }
     }
@@ -133,7 +150,8 @@ impl World {
     /// Decides and commits a batch; an empty decision needs no commit.
     pub(crate) fn decide(&mut self, intents: &[Intent]) {
         let named = self.store.named(intents);
-        let snapshot = self.store.snapshot(ROOM, self.now, &named, &self.live_mixers).unwrap();
+        let mut snapshot = self.store.snapshot(ROOM, self.now, &named, &self.live_mixers).unwrap();
+        snapshot.dial_out_rules = Arc::new(self.dial_out.clone());
         let fresh = self.draw.fresh(intents.len() + snapshot.waiting.len());
         self.last = rules::decide(&snapshot, intents, &fresh);
         if !self.last.is_empty() {
@@ -202,6 +220,29 @@ impl World {
         let id = CommandId::from_bits(self.draw.bits());
         self.decide(&[Intent::Command { id, by, command }]);
         self.store.answered_command(id).unwrap()
+    }
+
+    /// A command whose identifier is told besides.
+    pub(crate) fn commands_by_name(
+        &mut self,
+        by: AttendanceId,
+        command: Command,
+    ) -> (AttendanceId, CommandAnswer) {
+        let bits = self.draw.bits();
+        let id = CommandId::from_bits(bits);
+        self.decide(&[Intent::Command { id, by: Some(by), command }]);
+        (AttendanceId::from_bits(bits), self.store.answered_command(id).unwrap())
+    }
+
+    /// A host has a number called; the callee.
+    pub(crate) fn dials(&mut self, by: AttendanceId, number: &str) -> (AttendanceId, CommandAnswer) {
+        let to = DialTarget::number(number).unwrap();
+        self.commands_by_name(by, Command::DialOut { to })
+    }
+
+    /// The callee answers.
+    pub(crate) fn answers(&mut self, callee: AttendanceId) {
+        self.decide(&[answered(callee, 1)]);
     }
 
     /// Mutes or unmutes a caller.

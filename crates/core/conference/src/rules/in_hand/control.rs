@@ -7,6 +7,7 @@ use crate::conference::{ConferenceEnd, Deadline, Manner, Past};
 use crate::decision::Change;
 use crate::event::EventKind;
 use crate::ids::{AttendanceId, CommandId, ConfereeId};
+use crate::outdial::OutdialEnd;
 use crate::time::Timestamp;
 use crate::voice::{Floor, Voice};
 
@@ -144,6 +145,7 @@ impl RoomInHand<'_> {
 
     /// Everybody but one leaves the live conference.
     pub(in crate::rules) fn leave_others(&mut self, stays: AttendanceId, reason: LeaveReason) {
+        self.end_outdials(Some(stays), OutdialEnd::AskerLeft);
         let role = self.known(stays).map(|known| known.role);
         let Some(live) = self.facts.conference.as_mut().filter(|live| live.seated > 1) else {
             return;
@@ -158,6 +160,7 @@ impl RoomInHand<'_> {
 
     /// Ends the live conference; whoever still sits in it leaves.
     pub(in crate::rules) fn end_conference(&mut self, why: ConferenceEnd, reason: LeaveReason) {
+        self.end_outdials(None, OutdialEnd::ConferenceEnded);
         let Some(live) = self.facts.conference.take() else {
             return;
         };
