@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use partyline_conference::CallQuality;
 use partyline_conference::{ConferenceId, Timestamp};
-use partyline_store::{ConfereeRecord, ConferenceFilter, ConferenceRecord, StoreReader};
+use partyline_store::{ConfereeRecord, ConferenceFilter, ConferenceRecord, OutdialRecord, StoreReader};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, table};
@@ -123,7 +123,47 @@ fn text(conference: &ConferenceRecord) -> String {
         .collect();
     text.push('\n');
     text.push_str(&table(&["ORDER", "ROLE", "STATE", "CALLER", "VRU", "ENTERED", "QUALITY"], &rows));
+    if !conference.outdials.is_empty() {
+        text.push('\n');
+        text.push_str(&outdials_text(&conference.outdials));
+    }
     text
+}
+
+/// Whom the conference has had called.
+fn outdials_text(outdials: &[OutdialRecord]) -> String {
+    let rows: Vec<Vec<String>> = outdials
+        .iter()
+        .map(|outdial| {
+            vec![
+                outdial.to.to_string(),
+                outdial.kind.as_str().to_owned(),
+                outdial.asker.map_or_else(|| "-".to_owned(), |order| order.to_string()),
+                match outdial.end {
+                    Some(end) => format!("{} ({})", outdial.state.as_str(), end.as_str()),
+                    None => outdial.state.as_str().to_owned(),
+                },
+                rfc3339(outdial.started_at),
+                moment(outdial.answered_at).unwrap_or_else(|| "-".to_owned()),
+                moment(outdial.ended_at).unwrap_or_else(|| "-".to_owned()),
+            ]
+        })
+        .collect();
+    table(&["CALLED", "AS", "BY", "STATE", "BEGUN", "ANSWERED", "ENDED"], &rows)
+}
+
+fn outdial_json(outdial: &OutdialRecord) -> Value {
+    json!({
+        "attendance": outdial.callee.to_string(),
+        "to": outdial.to.as_str(),
+        "kind": outdial.kind.as_str(),
+        "by_order": outdial.asker.map(|order| order.0),
+        "state": outdial.state.as_str(),
+        "started_at": rfc3339(outdial.started_at),
+        "answered_at": moment(outdial.answered_at),
+        "ended_at": moment(outdial.ended_at),
+        "end": outdial.end.map(partyline_conference::OutdialEnd::as_str),
+    })
 }
 
 fn room_name(conference: &ConferenceRecord) -> &str {
@@ -158,6 +198,7 @@ fn json(conference: &ConferenceRecord) -> Value {
         "is_locked": conference.is_locked,
         "seated": conference.seated,
         "conferees": conference.conferees.iter().map(conferee_json).collect::<Vec<_>>(),
+        "outdials": conference.outdials.iter().map(outdial_json).collect::<Vec<_>>(),
     })
 }
 

@@ -205,5 +205,7 @@ const fn waiting(room: RoomId, kind: WaitingKind) -> Company {
     match kind {
         WaitingKind::Held | WaitingKind::WaitingRoom => Company::Held,
         WaitingKind::Lobby => Company::Lobby(room),
+        // No room dials out here.
+        WaitingKind::Aside => Company::Held,
     }
 }

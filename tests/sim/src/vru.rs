@@ -136,8 +136,11 @@ impl World {
             Wish::ReadWaiting { number, .. } => {
                 self.tell_later(call, (1, 20), Fact::Waiting { number, entries: None });
             }
-            // No room here announces by name.
-            Wish::RecordName(_)
+            // No room here announces by name, and none dials out.
+            Wish::AttendAsCallee
+            | Wish::CallOut(_)
+            | Wish::StopCallingOut
+            | Wish::RecordName(_)
             | Wish::PlayName(..)
             | Wish::EndRecording
             | Wish::KeepName(_)

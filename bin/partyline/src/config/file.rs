@@ -16,6 +16,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::dial_out::DialOut;
 use super::keypad::Keypad;
 use super::values::{
     Application, ClientRule, Code, CodecWord, Count, DigestWord, Language, Limit, LogFilter, LogFormat,
@@ -35,6 +36,7 @@ pub(crate) struct File {
     pub(crate) linetest: InterfaceServers,
     pub(crate) prompts: Prompts,
     pub(crate) keypad: Keypad,
+    pub(crate) dial_out: DialOut,
     pub(crate) retention: Retention,
     pub(crate) log: Log,
     pub(crate) dnis: BTreeMap<String, Dnis>,
@@ -55,6 +57,7 @@ impl Default for File {
             linetest: InterfaceServers::default(),
             prompts: Prompts::default(),
             keypad: Keypad::default(),
+            dial_out: DialOut::default(),
             retention: Retention::default(),
             log: Log::default(),
             dnis: BTreeMap::from([("linetest".to_owned(), Dnis::application(Application::Linetest))]),

@@ -3,6 +3,7 @@
 //! It holds no setting that depends on the machine: whether a port is free or a folder exists is for
 //! `doctor` and the start to find out.
 
+pub(crate) mod dial_out;
 pub(crate) mod edge;
 pub(crate) mod file;
 mod keypad;
@@ -19,10 +20,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use partyline_call::{KeyMaps, Language};
-use partyline_conference::{ConferenceCode, InterfaceServerId, MixerClass, MixerId, RoomName, VruId};
+use partyline_conference::{
+    ConferenceCode, DialOutRules, InterfaceServerId, MixerClass, MixerId, RoomName, VruId,
+};
 use partyline_store::Retention;
 use partyline_telemetry::LogConfig;
 use partyline_trunk::{Trunk, UnknownSources};
@@ -68,6 +72,7 @@ pub(crate) struct Config {
     pub(crate) vrus: Vec<Vru>,
     pub(crate) prompts: Prompts,
     pub(crate) keys: KeyMaps,
+    pub(crate) dial_out: Arc<DialOutRules>,
     pub(crate) retention: Retention,
     pub(crate) log: LogConfig,
     pub(crate) dnis: BTreeMap<String, Dnis>,
@@ -189,6 +194,7 @@ fn check(file: &File, origins: &Origins, environment: &[(String, String)]) -> Re
             asterisk_pack: file.prompts.asterisk_pack.clone(),
         },
         keys: keypad::key_maps(file, &mut problems),
+        dial_out: Arc::new(dial_out::rules(file, &mut problems)),
         retention: Retention {
             conferences: file.retention.conferences.0.0,
             events: file.retention.events.0.0,

@@ -121,10 +121,27 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("prompts.asterisk_pack", Kind::Text, "The folder of an installed `asterisk-core-sounds-*` pack, whose sounds replace ours where a name of theirs fits.")
         .unset("none", "\"/usr/share/asterisk/sounds/en\""),
     setting("keypad.map", Kind::Text, "What callers' keys mean: \"default\", \"confbridge\" (near to what callers of Asterisk's ConfBridge know), or a map of `keypad.maps`. `**` speaks the keys in force."),
-    setting("keypad.maps", Kind::Toml, "Maps of your own, one table each by name: `like` names the preset that it begins with, and each menu that it names (`conference`, `options`, `volume`, `roll_call`, `hands`, `ending`) has these keys and no others. A key that means one thing to hosts and another to participants has both in a list. Keys of one command that begin those of another are refused.")
+    setting("keypad.maps", Kind::Toml, "Maps of your own, one table each by name: `like` names the preset that it begins with, and each menu that it names (`conference`, `options`, `volume`, `roll_call`, `hands`, `ending`, `aside`) has these keys and no others. A key that means one thing to hosts and another to participants has both in a list. Keys of one command that begin those of another are refused.")
         .unset("none", "{ sales = { like = \"default\", conference = { \"*1\" = \"mute\", \"*2\" = [\"hands\", \"hand\"], \"#9#\" = \"leave\" } } }"),
     setting("keypad.accounts", Kind::Toml, "Accounts with a map of their own, by the account's identifier.")
         .unset("none", "{ 00000000000000000000000001 = \"sales\" }"),
+    setting("dial_out.allowed", Kind::List, "What numbers may begin with that hosts have called, as they are keyed or in their international form; empty allows all that are not denied. Rooms dial out only where `room set --dial-out on` says so, through trunks with `dial_out`.")
+        .unset("empty", "[\"+49\", \"+43\"]"),
+    setting("dial_out.denied", Kind::List, "What numbers may not begin with, whatever else allows them.")
+        .unset("empty", "[\"+49900\", \"0190\"]"),
+    setting("dial_out.emergency", Kind::List, "Emergency numbers: nobody is called from a conference there, also not behind zeros, a digit for an outside line or a country's code."),
+    setting("dial_out.country_code", Kind::Text, "The country's code, by which national numbers are judged as international ones.")
+        .unset("none", "\"49\""),
+    setting("dial_out.international_prefix", Kind::Text, "What is dialled before a number of another country."),
+    setting("dial_out.national_prefix", Kind::Text, "What is dialled before a number of another area; empty where there is no such thing."),
+    setting("dial_out.hosts", Kind::Text, "Which hosts may have others called: \"any\", or those of rooms that ask for a host PIN (\"pin\")."),
+    setting("dial_out.conference_max", Kind::Number, "Most callees of one conference at once."),
+    setting("dial_out.account_max", Kind::Number, "Most callees of one account at once."),
+    setting("dial_out.day_max", Kind::Text, "Most time that callees of one account may take within 24 hours, all together; \"none\" sets no limit."),
+    setting("dial_out.call_max", Kind::Text, "The longest that one callee may stay."),
+    setting("dial_out.operator", Kind::Text, "The operator, whom `*0` calls: a number, or a SIP address. A room may name another one.")
+        .unset("none", "\"sip:desk@example.org\""),
+    setting("dial_out.operators_max", Kind::Number, "Most calls of one conference to the operator at once."),
     setting("retention.conferences", Kind::Text, "How long ended conferences are kept, with their conferees; \"none\" keeps them for ever."),
     setting("retention.events", Kind::Text, "How long events are kept."),
     setting("retention.attempts", Kind::Text, "How long refused tries are kept."),

@@ -1,6 +1,8 @@
 //! Rooms as people and JSON read them.
 
-use partyline_conference::{Announce, ConferenceCode, EntryPolicy, HostLeaves, LockScope, Room};
+use partyline_conference::{
+    Announce, ConferenceCode, EntryPolicy, HostLeaves, LockScope, NumberPrefix, Room,
+};
 use partyline_store::RoomSummary;
 use serde_json::{Value, json};
 
@@ -102,6 +104,12 @@ pub(super) fn shown(summary: &RoomSummary) -> Answer {
         ("Deleted callers stay out", on_off(room.deleted_stay_out)),
         ("Waiting room", on_off(room.waiting_room)),
         ("Roll call for participants", on_off(room.roll_call)),
+        ("Hosts may call others in", on_off(room.dial_out)),
+        ("Numbers to call begin with", prefixes(room)),
+        (
+            "Operator",
+            room.operator.as_ref().map_or_else(|| "by the settings".to_owned(), ToString::to_string),
+        ),
         ("Callers now", summary.callers.to_string()),
         ("Conference", summary.conference.map_or_else(|| "none".to_owned(), |id| id.to_string())),
     ];
@@ -130,11 +138,19 @@ fn json(summary: &RoomSummary) -> Value {
         "deleted_stay_out": room.deleted_stay_out,
         "waiting_room": room.waiting_room,
         "roll_call": room.roll_call,
+        "dial_out": room.dial_out,
+        "dial_out_prefixes": room.dial_out_prefixes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "operator": room.operator.as_ref().map(ToString::to_string),
         "host_code_ends": summary.host_code_ends,
         "participant_code_ends": summary.participant_code_ends,
         "conference": summary.conference.map(|id| id.to_string()),
         "callers": summary.callers,
     })
+}
+
+fn prefixes(room: &Room) -> String {
+    let prefixes: Vec<&str> = room.dial_out_prefixes.iter().map(NumberPrefix::as_str).collect();
+    if prefixes.is_empty() { "as the settings allow".to_owned() } else { prefixes.join(", ") }
 }
 
 fn on_off(is_on: bool) -> String {

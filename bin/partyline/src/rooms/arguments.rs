@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use partyline_conference::{
-    Announce, CodeError, ConferenceCode, EntryPolicy, HostLeaves, HostPin, LockScope, MixerClass, Room,
-    RoomName,
+    Announce, CodeError, ConferenceCode, DialTarget, EntryPolicy, HostLeaves, HostPin, LockScope, MixerClass,
+    NumberPrefix, Room, RoomName,
 };
 
 use crate::config::values::{Limit, Span, Text};
@@ -115,7 +115,24 @@ pub(crate) struct RoomSettings {
     /// Whether participants may hear who is in the conference, as hosts may [default: off]
     #[arg(long, value_enum)]
     roll_call: Option<Switch>,
+    /// Whether hosts may have others called in, through trunks with `dial_out` [default: off]
+    #[arg(long, value_enum)]
+    dial_out: Option<Switch>,
+    /// What numbers may begin with that hosts have called, such as +49,+43; "any" leaves it to the settings [default: any]
+    #[arg(long, value_name = "LIST", value_parser = prefixes)]
+    dial_out_prefixes: Option<Prefixes>,
+    /// Whom `*0` calls: a number or a SIP address; "default" leaves it to the settings [default: default]
+    #[arg(long, value_name = "TARGET", value_parser = operator)]
+    operator: Option<OperatorChange>,
 }
+
+/// What numbers may begin with; none leaves it to the settings.
+#[derive(Debug, Clone)]
+pub(crate) struct Prefixes(Vec<NumberPrefix>);
+
+/// Whom a room calls as its operator.
+#[derive(Debug, Clone)]
+pub(crate) struct OperatorChange(Option<DialTarget>);
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum EntryWord {
@@ -197,6 +214,18 @@ impl RoomSettings {
         self.roll_call.map(Switch::is_on)
     }
 
+    pub(super) fn dial_out(&self) -> Option<bool> {
+        self.dial_out.map(Switch::is_on)
+    }
+
+    pub(super) fn dial_out_prefixes(&self) -> Option<Vec<NumberPrefix>> {
+        self.dial_out_prefixes.as_ref().map(|prefixes| prefixes.0.clone())
+    }
+
+    pub(super) fn operator(&self) -> Option<Option<DialTarget>> {
+        self.operator.as_ref().map(|change| change.0.clone())
+    }
+
     /// Puts what is named into a new room.
     pub(super) fn apply(&self, room: &mut Room) {
         room.entry = self.entry().unwrap_or(room.entry);
@@ -214,6 +243,13 @@ impl RoomSettings {
         room.deleted_stay_out = self.deleted_stay_out().unwrap_or(room.deleted_stay_out);
         room.waiting_room = self.waiting_room().unwrap_or(room.waiting_room);
         room.roll_call = self.roll_call().unwrap_or(room.roll_call);
+        room.dial_out = self.dial_out().unwrap_or(room.dial_out);
+        if let Some(prefixes) = self.dial_out_prefixes() {
+            room.dial_out_prefixes = prefixes;
+        }
+        if let Some(operator) = self.operator() {
+            room.operator = operator;
+        }
     }
 
     fn names_nothing(&self) -> bool {
@@ -233,6 +269,9 @@ impl RoomSettings {
             deleted_stay_out,
             waiting_room,
             roll_call,
+            dial_out,
+            dial_out_prefixes,
+            operator,
         } = self;
         entry.is_none()
             && class.is_none()
@@ -249,6 +288,9 @@ impl RoomSettings {
             && deleted_stay_out.is_none()
             && waiting_room.is_none()
             && roll_call.is_none()
+            && dial_out.is_none()
+            && dial_out_prefixes.is_none()
+            && operator.is_none()
     }
 }
 
@@ -296,6 +338,27 @@ fn pin_change(text: &str) -> Result<PinChange, String> {
     if text == "none" { Ok(PinChange::Remove) } else { pin(text).map(PinChange::Set) }
 }
 
+fn prefixes(text: &str) -> Result<Prefixes, String> {
+    if text == "any" {
+        return Ok(Prefixes(Vec::new()));
+    }
+    let read = |prefix: &str| {
+        NumberPrefix::new(prefix.trim())
+            .map_err(|_| "expected \"any\", or what numbers begin with, such as +49,+43".to_owned())
+    };
+    text.split(',').map(read).collect::<Result<_, _>>().map(Prefixes)
+}
+
+fn operator(text: &str) -> Result<OperatorChange, String> {
+    if text == "default" {
+        return Ok(OperatorChange(None));
+    }
+    let target = DialTarget::operator(text);
+    target.map(|target| OperatorChange(Some(target))).map_err(|_| {
+        "expected \"default\", a number or a SIP address, such as +4930100 or sip:desk@example.org".to_owned()
+    })
+}
+
 fn host_leaves(text: &str) -> Result<HostLeaves, String> {
     const EXPECTED: &str =
         "expected \"end\", \"continue\", \"grace\" or \"grace:SECONDS\" with 1 to 86400 seconds";
@@ -321,6 +384,18 @@ mod tests {
         assert_eq!(code(&"1".repeat(40)).unwrap_err(), "a code has 4 to 16 digits; this one has 40");
         assert_eq!(code("12ab").unwrap_err(), "a code is made of the digits 0 to 9 only");
         assert!(code("0042").is_ok());
+    }
+
+    #[test]
+    fn numbers_and_operators_that_are_none_are_refused() {
+        assert_eq!(prefixes("+49, 030").unwrap().0.len(), 2);
+        assert!(prefixes("any").unwrap().0.is_empty());
+        assert!(operator("default").unwrap().0.is_none());
+        assert!(operator("sip:desk@example.org").unwrap().0.is_some());
+        for wrong in ["", "abc", "+49,", "+4 9"] {
+            assert!(prefixes(wrong).is_err(), "{wrong}");
+            assert!(operator(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

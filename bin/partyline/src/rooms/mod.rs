@@ -211,6 +211,9 @@ fn changes(arguments: &SetRoom) -> RoomChanges {
         deleted_stay_out: settings.deleted_stay_out(),
         waiting_room: settings.waiting_room(),
         roll_call: settings.roll_call(),
+        dial_out: settings.dial_out(),
+        dial_out_prefixes: settings.dial_out_prefixes(),
+        operator: settings.operator(),
     }
 }
 

@@ -104,8 +104,13 @@ impl Recipe {
         let failed = |error: anyhow::Error| StartError::role(name, error);
         match self {
             Self::Cms(id) => {
-                let config =
-                    partyline_cms::Config { id: id.clone(), address, ..partyline_cms::Config::default() };
+                let dial_out = Arc::clone(&config.dial_out);
+                let config = partyline_cms::Config {
+                    id: id.clone(),
+                    address,
+                    dial_out,
+                    ..partyline_cms::Config::default()
+                };
                 let started = InterfaceServer::start(
                     config,
                     network,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use partyline_conference::{
-    CodeMatch, CommandAnswer, Epoch, LeaveReason, MixId, RecordedName, RosterEntry, Standing, Timestamp,
-    WaitingEntry,
+    AttendanceId, CodeMatch, CommandAnswer, Epoch, LeaveReason, MixId, OutdialEnd, RecordedName, RosterEntry,
+    Standing, Timestamp, WaitingEntry,
 };
 
 use crate::script::PlayNumber;
@@ -57,6 +57,18 @@ pub enum Fact {
     },
     /// The caller spoke and was not heard, being muted.
     SpokeWhileMuted,
+    /// Who is called rings.
+    CalleeRings {
+        /// Who.
+        callee: AttendanceId,
+    },
+    /// Nobody answered who was called, or nobody was reached.
+    CalleeFailed {
+        /// Who.
+        callee: AttendanceId,
+        /// What became of it.
+        why: OutdialEnd,
+    },
     /// The leg is in this mix.
     Joined {
         /// The mix.

@@ -33,7 +33,7 @@ pub use line_test::LineTest;
 pub use patience::Patience;
 pub use prompt::Prompt;
 pub use script::{Cue, PlayNumber, Script};
-pub use wish::{AskNumber, Ending, Rejection, TakeNumber, VolumeSteps, Wish};
+pub use wish::{AskNumber, CallOut, CalleeTerms, Ending, Rejection, TakeNumber, VolumeSteps, Wish};
 
 /// What every application's brain can be told and asked.
 pub trait Brain: Send + std::fmt::Debug {

@@ -211,6 +211,8 @@ impl Brain for LineTest {
             | Fact::Joined { .. }
             | Fact::JoinFailed { .. }
             | Fact::MixLost { .. }
+            | Fact::CalleeRings { .. }
+            | Fact::CalleeFailed { .. }
             | Fact::WallClock(_)
             | Fact::CommandAnswered { .. }
             | Fact::Roster { .. }

@@ -222,6 +222,42 @@ prompts! {
     HandLowered => "hand_lowered",
     /// Everybody else was made to leave.
     OthersDropped => "others_dropped",
+    /// Asks for a number to call.
+    EnterNumber => "enter_number",
+    /// The call is being made.
+    Calling => "calling",
+    /// The callee rings.
+    ItRings => "it_rings",
+    /// The callee talks with somebody else.
+    CalleeBusy => "callee_busy",
+    /// The callee did not answer.
+    CalleeNoAnswer => "callee_no_answer",
+    /// The callee did not want to be called.
+    CalleeRefused => "callee_refused",
+    /// There is no way to the callee.
+    CalleeUnreachable => "callee_unreachable",
+    /// The callee hung up, and the talk in private is over.
+    CalleeGone => "callee_gone",
+    /// The callee was brought in.
+    CalleeJoined => "callee_joined",
+    /// To a callee who was brought in.
+    BroughtIn => "brought_in",
+    /// The operator was called in.
+    OperatorIsHere => "operator_is_here",
+    /// Somebody is called already.
+    AlreadyCalling => "already_calling",
+    /// A number that may not be called.
+    NumberDenied => "number_denied",
+    /// An emergency number.
+    NumberEmergency => "number_emergency",
+    /// Only hosts with a PIN may.
+    NotVerified => "not_verified",
+    /// As many are called as may be.
+    TooManyCalled => "too_many_called",
+    /// The account has called for as long as it may today.
+    TimeSpent => "time_spent",
+    /// The callee has not answered yet.
+    CalleeNotYet => "callee_not_yet",
     /// What a command is for, before its keys.
     KeyMute => "key_mute",
     /// What a command is for, before its keys.
@@ -296,6 +332,10 @@ prompts! {
     KeyPrevious => "key_previous",
     /// What a command is for, before its keys.
     KeyNext => "key_next",
+    /// What a command is for, before its keys.
+    KeyJoinCallee => "key_join_callee",
+    /// What a command is for, before its keys.
+    KeyDropCallee => "key_drop_callee",
     /// What a command is for, before its keys.
     KeyEnd => "key_end",
     /// What a command is for, before its keys.

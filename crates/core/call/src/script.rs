@@ -50,6 +50,13 @@ impl Script {
         Self { cues: vec![Cue::Say(Prompt::HoldMusic)], repeats: true }
     }
 
+    /// What a callee who rings sounds like, without an end: the cadence of most of Europe.
+    #[must_use]
+    pub fn ringing() -> Self {
+        let tone = Cue::Tone { frequency_hz: 425, duration: Duration::from_secs(1) };
+        Self { cues: vec![tone, Cue::Pause(Duration::from_secs(4))], repeats: true }
+    }
+
     /// The same after a pause.
     #[must_use]
     pub fn after(mut self, pause: Duration) -> Self {

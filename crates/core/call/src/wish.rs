@@ -1,8 +1,10 @@
 //! What a brain wants done.
 
+use std::time::Duration;
+
 use partyline_conference::{
-    Command, ConfereeId, ConferenceCode, ConferenceId, HostPin, LeaveReason, MixView, RecordedName, Refusal,
-    RoomId,
+    AccountId, AttendanceId, Command, ConfereeId, ConferenceCode, ConferenceId, DialTarget, HostPin,
+    LeaveReason, MixView, OutdialKind, RecordedName, Refusal, RoomId,
 };
 
 use crate::script::{PlayNumber, Script};
@@ -65,6 +67,13 @@ pub enum Wish {
         /// The PIN, where the room asks for one.
         host_pin: Option<HostPin>,
     },
+    /// Tell the CMS that who was called has answered; the stream is as that of `Attend`.
+    AttendAsCallee,
+    /// Call somebody, whom the CMS lets the caller have called: `Fact::CalleeRings`, `Fact::CalleeFailed`. Who answers has a
+    /// journey of their own.
+    CallOut(CallOut),
+    /// Call them no longer; of who has answered that means nothing.
+    StopCallingOut,
     /// Have the CMS tell the standing again, with a fresh ticket.
     AttendAgain,
     /// Put the leg into a mix (out of the one it is in): `Fact::Joined` or `Fact::JoinFailed`.
@@ -114,6 +123,30 @@ pub enum Wish {
         /// Whether what the leg measured belongs to it.
         is_measured: bool,
     },
+}
+
+/// Somebody to call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallOut {
+    /// The attendance that they will have.
+    pub callee: AttendanceId,
+    /// Whom it calls.
+    pub kind: OutdialKind,
+    /// Where.
+    pub to: DialTarget,
+    /// What holds for them.
+    pub terms: CalleeTerms,
+}
+
+/// What holds for a callee as it holds for callers who key a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CalleeTerms {
+    /// The room.
+    pub room: RoomId,
+    /// Its account: whose keys they have.
+    pub account: AccountId,
+    /// Hang up when no RTP comes for this long.
+    pub no_rtp_max: Duration,
 }
 
 /// How loud a caller hears, in steps from what comes.
@@ -187,6 +220,7 @@ impl Ending {
                 LeaveReason::HungUp => "caller hung up",
                 LeaveReason::Keys => "left by keypad",
                 LeaveReason::Deleted | LeaveReason::Dropped => "removed by host",
+                LeaveReason::LetGo => "no longer called",
                 LeaveReason::TurnedAway => "not admitted by host",
                 LeaveReason::ConferenceEnded => "conference ended",
                 LeaveReason::WaitedTooLong => "no host came",

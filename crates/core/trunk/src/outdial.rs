@@ -13,6 +13,8 @@ use crate::trunks::Trunks;
 pub enum DialRight {
     /// The operator, over the server's own socket.
     Operator,
+    /// The CMS, which has let a caller have this number called: made of what it says, never of what a caller keys.
+    Outdial,
     /// A caller, of a trunk or of none. Being let in gives nobody a right to call others at our cost.
     Caller,
 }
@@ -76,7 +78,7 @@ impl Trunks {
         wanted: Option<&TrunkName>,
     ) -> Result<Vec<Way>, NoRight> {
         match right {
-            DialRight::Operator => {}
+            DialRight::Operator | DialRight::Outdial => {}
             DialRight::Caller => return Err(NoRight),
         }
         let trunks = self.iter().filter(|trunk| wanted.is_none_or(|wanted| trunk.name == *wanted));

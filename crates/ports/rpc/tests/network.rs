@@ -118,7 +118,7 @@ fn hello() -> Hello {
         attendance: AttendanceId::from_bits(1),
         generation: Generation(2),
         vru: VruId::new("vru-1").unwrap(),
-        code: ConferenceCode::parse("48151623").unwrap(),
+        code: Some(ConferenceCode::parse("48151623").unwrap()),
         host_pin: None,
         caller: CallerIdentity {
             number: "+4930".to_owned(),
@@ -163,7 +163,7 @@ fn what_a_vru_says_survives_the_way() {
 
 #[test]
 fn every_command_survives_the_way() {
-    use partyline_conference::{Announce, ConfereeId, Floor, HostPin, Timestamp};
+    use partyline_conference::{Announce, ConfereeId, DialTarget, Floor, HostPin, OutdialEnd, Timestamp};
     let (conferee, attendance) = (ConfereeId::from_bits(3), AttendanceId::from_bits(4));
     let code = ConferenceCode::parse("48151623").unwrap();
     let commands = [
@@ -181,6 +181,10 @@ fn every_command_survives_the_way() {
         Command::ExtendTo { until: Timestamp(5) },
         Command::Admit { attendance },
         Command::TurnAway { attendance },
+        Command::DialOut { to: DialTarget::number("+4930123").unwrap() },
+        Command::CallOperator,
+        Command::JoinCallee { callee: attendance },
+        Command::DropCallee { callee: attendance, why: OutdialEnd::Busy },
         Command::BecomeHost { code, pin: Some(HostPin::parse("4815").unwrap()) },
     ];
     for (nth, command) in commands.into_iter().enumerate() {
@@ -204,7 +208,8 @@ fn every_answer_to_a_command_survives_the_way() {
 #[test]
 fn what_an_interface_server_says_survives_the_way() {
     use partyline_conference::{
-        Announce, ConfereeId, ConferenceId, Controls, Floor, MixerId, Mute, Order, Role, Timestamp,
+        Announce, AsideView, ConfereeId, ConferenceId, Controls, DialTarget, Floor, MixerId, Mute, Order,
+        OutdialKind, Role, Timestamp,
     };
     let mix = partyline_rpc::conferencing::MixTicket {
         mix: MixId::from_bits(3),
@@ -234,11 +239,18 @@ fn what_an_interface_server_says_survives_the_way() {
             waiting: 3,
         },
         mix: mix.clone(),
+        called: Some(AsideView {
+            callee: AttendanceId::from_bits(8),
+            kind: OutdialKind::Operator,
+            to: DialTarget::operator("sip:desk@example.org").unwrap(),
+            has_answered: true,
+        }),
     };
     let said = [
         AttendDown::Held,
         AttendDown::InWaitingRoom,
-        AttendDown::ConnectedForNow(mix),
+        AttendDown::ConnectedForNow(mix.clone()),
+        AttendDown::Aside(mix),
         AttendDown::Placed(Box::new(placed)),
         AttendDown::Refused(Refusal::Full),
         AttendDown::Removed(LeaveReason::ConferenceEnded),

@@ -106,7 +106,11 @@ async fn apply(db: &mut Connection<'_>, commit: &RoomCommit, change: &Change) ->
         | Change::Reserve { .. }
         | Change::Move { .. }
         | Change::SetLock { .. }
-        | Change::SetDeadline { .. } => mixes::apply(db, commit, change).await,
+        | Change::SetDeadline { .. }
+        | Change::StartOutdial { .. }
+        | Change::OpenSide { .. }
+        | Change::JoinOutdial { .. }
+        | Change::EndOutdial { .. } => mixes::apply(db, commit, change).await,
         Change::SetRole { .. }
         | Change::SetVoice { .. }
         | Change::Remember { .. }
@@ -146,7 +150,11 @@ fn brings_callers(decision: &Decision) -> bool {
         | Change::Remember { .. }
         | Change::SetFloor { .. }
         | Change::SetManner { .. }
-        | Change::Extend { .. } => false,
+        | Change::Extend { .. }
+        | Change::StartOutdial { .. }
+        | Change::OpenSide { .. }
+        | Change::JoinOutdial { .. }
+        | Change::EndOutdial { .. } => false,
     })
 }
 

@@ -186,6 +186,9 @@ pub trait Store: StoreReader {
         since: RoomVersion,
     ) -> Result<Vec<VoiceChange>, StoreError>;
 
+    /// The room of an outdial by its callee, whether or not it is over.
+    async fn room_of_outdial(&self, callee: AttendanceId) -> Result<Option<RoomId>, StoreError>;
+
     /// The first answer to a command, if it was given before.
     async fn answered_command(&self, id: CommandId) -> Result<Option<CommandAnswer>, StoreError>;
 

@@ -41,7 +41,11 @@ pub(crate) async fn apply(
         | Change::Reserve { .. }
         | Change::Move { .. }
         | Change::SetLock { .. }
-        | Change::SetDeadline { .. } => Ok(()),
+        | Change::SetDeadline { .. }
+        | Change::StartOutdial { .. }
+        | Change::OpenSide { .. }
+        | Change::JoinOutdial { .. }
+        | Change::EndOutdial { .. } => Ok(()),
     }
 }
 

@@ -59,6 +59,9 @@ fn kind_word(kind: &EventKind) -> &'static str {
         EventKind::LockChanged { .. } => "lock_changed",
         EventKind::Commanded { answer: Ok(()), .. } => "commanded",
         EventKind::Commanded { answer: Err(_), .. } => COMMAND_REFUSED,
+        EventKind::OutdialStarted { .. } => "outdial_started",
+        EventKind::OutdialAnswered { .. } => "outdial_answered",
+        EventKind::OutdialEnded { .. } => "outdial_ended",
         EventKind::ConferenceEnded { .. } => "conference_ended",
     }
 }
@@ -93,6 +96,15 @@ fn columns(kind: &EventKind) -> Columns {
             word: command.word, attendance: *by, conferee: command.conferee, subject: command.caller,
             until: command.until, refusal: answer.err(),
         },
+        EventKind::OutdialStarted { conference, callee, asker, kind } => {
+            columns! { conference: conference, subject: callee, attendance: asker, word: *kind }
+        }
+        EventKind::OutdialAnswered { conference, callee } => {
+            columns! { conference: conference, subject: callee }
+        }
+        EventKind::OutdialEnded { conference, callee, why } => {
+            columns! { conference: conference, subject: callee, word: *why }
+        }
         EventKind::ConferenceEnded { conference, why } => columns! { conference: conference, word: *why },
     }
 }
@@ -159,6 +171,20 @@ fn kind(row: &Row) -> Result<EventKind, StoreError> {
             let why: Option<CommandRefusal> = row.read("refusal")?;
             commanded(row, Err(why.unwrap_or(CommandRefusal::NotAllowed)))?
         }
+        "outdial_started" => EventKind::OutdialStarted {
+            conference: row.read("conference")?,
+            callee: row.read("subject")?,
+            asker: row.read("attendance")?,
+            kind: row.read("word")?,
+        },
+        "outdial_answered" => {
+            EventKind::OutdialAnswered { conference: row.read("conference")?, callee: row.read("subject")? }
+        }
+        "outdial_ended" => EventKind::OutdialEnded {
+            conference: row.read("conference")?,
+            callee: row.read("subject")?,
+            why: row.read("word")?,
+        },
         "conference_ended" => {
             EventKind::ConferenceEnded { conference: row.read("conference")?, why: row.read("word")? }
         }

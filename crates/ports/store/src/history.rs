@@ -5,9 +5,9 @@ use partyline_conference::ConferenceId;
 
 use crate::contract::StoreError;
 use crate::db::{Connection, Row, values};
-use crate::quality;
-use crate::records::{Attempt, ConfereeRecord, ConferenceFilter, ConferenceRecord};
+use crate::records::{Attempt, ConfereeRecord, ConferenceFilter, ConferenceRecord, OutdialRecord};
 use crate::writer::Write;
+use crate::{outdials, quality};
 
 /// What a filter without a limit lists.
 const LIMIT_DEFAULT: u32 = 100;
@@ -68,7 +68,7 @@ pub(crate) async fn conferences(
             .await?
         }
     };
-    rows.iter().map(|row| record(row, Vec::new())).collect()
+    rows.iter().map(|row| record(row, Vec::new(), Vec::new())).collect()
 }
 
 /// One conference with its conferees in order of entry.
@@ -88,10 +88,14 @@ pub(crate) async fn conference(
         )
         .await?;
     let conferees = seats.iter().map(conferee).collect::<Result<_, _>>()?;
-    record(&row, conferees).map(Some)
+    record(&row, conferees, outdials::records(db, id).await?).map(Some)
 }
 
-fn record(row: &Row, conferees: Vec<ConfereeRecord>) -> Result<ConferenceRecord, StoreError> {
+fn record(
+    row: &Row,
+    conferees: Vec<ConfereeRecord>,
+    outdials: Vec<OutdialRecord>,
+) -> Result<ConferenceRecord, StoreError> {
     Ok(ConferenceRecord {
         id: row.read("id")?,
         room: row.read("room")?,
@@ -105,6 +109,7 @@ fn record(row: &Row, conferees: Vec<ConfereeRecord>) -> Result<ConferenceRecord,
         end: row.read("end_why")?,
         is_locked: row.read("is_locked")?,
         conferees,
+        outdials,
         seated: row.read("seated")?,
     })
 }

@@ -1,7 +1,9 @@
 //! What a killed run left behind is ended; what is older than its retention is removed.
 
 use async_trait::async_trait;
-use partyline_conference::{ConferenceEnd, EventKind, EventSequence, LeaveReason, RoomId, Timestamp};
+use partyline_conference::{
+    ConferenceEnd, EventKind, EventSequence, LeaveReason, OutdialEnd, RoomId, Timestamp,
+};
 
 use crate::contract::StoreError;
 use crate::db::{Connection, values};
@@ -60,6 +62,20 @@ impl EndLeftovers {
                 None => EventKind::CallerLeft { attendance: row.read("id")?, reason: LeaveReason::VruLost },
             });
         }
+        let outdials = db
+            .all(
+                "SELECT callee, conference FROM outdial WHERE room = $1 AND ended_at IS NULL \
+             ORDER BY started_at, callee",
+                values![room],
+            )
+            .await?;
+        for row in &outdials {
+            kinds.push(EventKind::OutdialEnded {
+                conference: row.read("conference")?,
+                callee: row.read("callee")?,
+                why: OutdialEnd::Restart,
+            });
+        }
         let live =
             db.first("SELECT id FROM conference WHERE room = $1 AND ended_at IS NULL", values![room]).await?;
         if let Some(row) = live {
@@ -90,6 +106,11 @@ impl EndLeftovers {
         db.execute(
             "UPDATE conferee SET state = 'left', left_at = $1, leave_reason = $2 WHERE state <> 'left'",
             values![self.0, LeaveReason::VruLost],
+        )
+        .await?;
+        db.execute(
+            "UPDATE outdial SET mix = NULL, ended_at = $1, end_why = $2 WHERE ended_at IS NULL",
+            values![self.0, OutdialEnd::Restart],
         )
         .await?;
         db.execute("UPDATE mix SET closed_at = $1, reserved = 0 WHERE closed_at IS NULL", values![self.0])
@@ -125,6 +146,7 @@ pub(crate) fn old(now: Timestamp, retention: &Retention) -> Vec<Old> {
         "DELETE FROM conferee WHERE id IN (SELECT conferee.id FROM conferee \
          JOIN conference ON conference.id = conferee.conference WHERE conference.ended_at < $1 LIMIT $2)",
         "DELETE FROM conference WHERE id IN (SELECT id FROM conference WHERE ended_at < $1 LIMIT $2)",
+        "DELETE FROM outdial WHERE callee IN (SELECT callee FROM outdial WHERE ended_at < $1 LIMIT $2)",
         "DELETE FROM mix WHERE id IN (SELECT id FROM mix WHERE closed_at < $1 LIMIT $2)",
         // An attendance that a kept conference shows is kept with it.
         "DELETE FROM recorded_name WHERE attendance IN (SELECT recorded_name.attendance FROM recorded_name \

@@ -23,6 +23,7 @@ mod leftovers;
 mod mixes;
 mod names;
 mod open;
+mod outdials;
 mod pin;
 mod quality;
 mod readers;
@@ -45,6 +46,6 @@ pub use keys::{LookupKey, LookupKeys, LookupKeysError};
 pub use open::OpenError;
 pub use records::{
     Attempt, ConfereeRecord, ConferenceFilter, ConferenceRecord, InterfaceServerLease, MixerLease, NewRoom,
-    Retention, RoomChanges, RoomSummary, StoredTrunk, VoiceChange, VruLease,
+    OutdialRecord, Retention, RoomChanges, RoomSummary, StoredTrunk, VoiceChange, VruLease,
 };
 pub use sqlite::SqliteStore;

@@ -8,6 +8,7 @@ use partyline_conference::{Change, ConferenceEnd, ConferenceId, Epoch, MixId, Mi
 use crate::commit::touched;
 use crate::contract::{CommitError, RoomCommit, StoreError};
 use crate::db::{Connection, values};
+use crate::outdials;
 
 /// Carries out a change of a conference, a lobby or their mixes.
 pub(crate) async fn apply(
@@ -27,6 +28,17 @@ pub(crate) async fn apply(
         Change::Reserve { mix, mixer, seats } => mixes.reserve(*mix, mixer, *seats).await,
         Change::Move { mix, kind: _, to, epoch, reserved } => {
             mixes.relocate(*mix, to, *epoch, *reserved).await
+        }
+        Change::StartOutdial { .. } => outdials::apply(mixes.db, commit, change).await,
+        Change::OpenSide { mix, mixer, .. } => {
+            mixes.open(*mix, MixKind::Side, None, mixer).await?;
+            outdials::apply(mixes.db, commit, change).await
+        }
+        Change::JoinOutdial { callee, .. } | Change::EndOutdial { callee, .. } => {
+            if let Some(side) = outdials::side_of(mixes.db, *callee).await? {
+                mixes.close(side).await?;
+            }
+            outdials::apply(mixes.db, commit, change).await
         }
         Change::SetLock { conference, locked } => {
             let rows = mixes

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use partyline_conference::{
-    Announce, AttemptId, AttendanceId, CallQuality, ConfereeId, ConferenceCode, ConferenceId, EntryPolicy,
-    Epoch, HostLeaves, HostPin, InterfaceServerId, LockScope, MixId, MixerClass, MixerId, Order, Refusal,
-    Role, Room, RoomId, RoomName, RoomVersion, ServiceName, Timestamp, TrunkName, VruId,
+    Announce, AttemptId, AttendanceId, CallQuality, ConfereeId, ConferenceCode, ConferenceId, DialTarget,
+    EntryPolicy, Epoch, HostLeaves, HostPin, InterfaceServerId, LockScope, MixId, MixerClass, MixerId,
+    NumberPrefix, Order, OutdialEnd, OutdialKind, OutdialState, Refusal, Role, Room, RoomId, RoomName,
+    RoomVersion, ServiceName, Timestamp, TrunkName, VruId,
 };
 use partyline_trunk::{DocumentError, TrunkSettings};
 
@@ -59,6 +60,12 @@ pub struct RoomChanges {
     pub waiting_room: Option<bool>,
     /// Whether participants may hear who is in the conference.
     pub roll_call: Option<bool>,
+    /// Whether hosts may have others called in.
+    pub dial_out: Option<bool>,
+    /// What numbers that hosts call may begin with; an empty list leaves it to the settings.
+    pub dial_out_prefixes: Option<Vec<NumberPrefix>>,
+    /// The operator; `Some(None)` leaves it to the settings.
+    pub operator: Option<Option<DialTarget>>,
 }
 
 /// A room as lists show it: codes only by their last two digits.
@@ -114,6 +121,8 @@ pub struct ConferenceRecord {
     pub is_locked: bool,
     /// Its conferees in order of entry; empty in lists.
     pub conferees: Vec<ConfereeRecord>,
+    /// Whom it has had called; empty in lists.
+    pub outdials: Vec<OutdialRecord>,
     /// Conferees seated now (lists fill this too).
     pub seated: u32,
 }
@@ -143,6 +152,29 @@ pub struct ConfereeRecord {
     pub leave_reason: Option<String>,
     /// How the call sounded, once its VRU has said so.
     pub quality: Option<CallQuality>,
+}
+
+/// Somebody who was called from within a conference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutdialRecord {
+    /// The attendance that they had once they answered.
+    pub callee: AttendanceId,
+    /// The order of entry of who had them called; `None` where that is not known any more.
+    pub asker: Option<Order>,
+    /// Whom it was to reach.
+    pub kind: OutdialKind,
+    /// Where.
+    pub to: DialTarget,
+    /// How far it has come, or had when it ended.
+    pub state: OutdialState,
+    /// When it was begun.
+    pub started_at: Timestamp,
+    /// When they answered.
+    pub answered_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended.
+    pub end: Option<OutdialEnd>,
 }
 
 /// Whether a conferee may be heard, since a version of the room.

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use partyline_conference::conference::Deadline;
 use partyline_conference::{
-    Attendance, AttendanceState, CallerIdentity, ConferenceEnd, HostLeaves, LiveMix, Manner, MutedBy, Room,
-    Voice, WaitingKind,
+    Attendance, AttendanceState, CallerIdentity, ConferenceEnd, DialTarget, HostLeaves, LiveMix, Manner,
+    MutedBy, NumberPrefix, Room, Voice, WaitingKind,
 };
 
 use crate::contract::StoreError;
 use crate::db::{Row, Value, values};
 use crate::words::Word;
 
-/// A room's settings as values `$1` to `$18`: name, version, entry, class, announce, conferees_max, host_leaves,
+/// A room's settings as values `$1` to `$21`: name, version, entry, class, announce, conferees_max, host_leaves,
 /// grace_ms, lock_scope, has_music, wait_max_ms, conference_max_ms, call_max_ms, no_rtp_max_ms,
-/// unmute_oneself, deleted_stay_out, has_waiting_room, has_roll_call.
+/// unmute_oneself, deleted_stay_out, has_waiting_room, has_roll_call, may_dial_out, dial_out_prefixes, operator.
 pub(crate) fn room_values(room: &Room) -> Vec<Value> {
     let (host_leaves, grace) = match room.host_leaves {
         HostLeaves::End => ("end", Duration::ZERO),
@@ -40,6 +40,9 @@ pub(crate) fn room_values(room: &Room) -> Vec<Value> {
         room.deleted_stay_out,
         room.waiting_room,
         room.roll_call,
+        room.dial_out,
+        room.dial_out_prefixes.iter().map(NumberPrefix::as_str).collect::<Vec<_>>().join(" "),
+        room.operator.as_ref().map(|operator| operator.as_str().to_owned()),
     ]
 }
 
@@ -72,7 +75,27 @@ pub(crate) fn room(row: &Row) -> Result<Room, StoreError> {
         deleted_stay_out: row.read("deleted_stay_out")?,
         waiting_room: row.read("has_waiting_room")?,
         roll_call: row.read("has_roll_call")?,
+        dial_out: row.read("may_dial_out")?,
+        dial_out_prefixes: dial_out_prefixes(row)?,
+        operator: operator(row)?,
     })
+}
+
+fn dial_out_prefixes(row: &Row) -> Result<Vec<NumberPrefix>, StoreError> {
+    let text: String = row.read("dial_out_prefixes")?;
+    let read = |prefix: &str| {
+        NumberPrefix::new(prefix)
+            .map_err(|_| StoreError::Damaged(format!("a prefix of numbers is {prefix:?}")))
+    };
+    text.split_whitespace().map(read).collect()
+}
+
+fn operator(row: &Row) -> Result<Option<DialTarget>, StoreError> {
+    let text: Option<String> = row.read("operator")?;
+    let read = |text: String| {
+        DialTarget::operator(&text).map_err(|_| StoreError::Damaged(format!("an operator is {text:?}")))
+    };
+    text.map(read).transpose()
 }
 
 /// The words `state` and `reason` of who arrives. Who is to be seated waits until the seat follows.

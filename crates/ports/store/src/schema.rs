@@ -18,6 +18,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 4, sql: include_str!("../migrations/0004_control.sql") },
     Migration { version: 5, sql: include_str!("../migrations/0005_live.sql") },
     Migration { version: 6, sql: include_str!("../migrations/0006_names.sql") },
+    Migration { version: 7, sql: include_str!("../migrations/0007_outdials.sql") },
 ];
 
 /// The schema version that this program knows.

@@ -51,7 +51,11 @@ pub(crate) async fn apply(
         | Change::Remember { .. }
         | Change::SetFloor { .. }
         | Change::SetManner { .. }
-        | Change::Extend { .. } => Ok(()),
+        | Change::Extend { .. }
+        | Change::StartOutdial { .. }
+        | Change::OpenSide { .. }
+        | Change::JoinOutdial { .. }
+        | Change::EndOutdial { .. } => Ok(()),
     }
 }
 

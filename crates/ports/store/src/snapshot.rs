@@ -1,6 +1,7 @@
 //! Snapshots: one consistent reading of a room for a decision.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use partyline_conference::{
     AccountUse, Attendance, AttendanceId, ConferenceId, LiveConference, LiveMix, MixerId, MixerLoad, Past,
@@ -10,7 +11,7 @@ use partyline_conference::{
 use crate::commit::callers;
 use crate::contract::StoreError;
 use crate::db::{Connection, LIST_MAX, WithList, padded, values};
-use crate::rows;
+use crate::{outdials, rows};
 
 /// Most overdue attendances in one snapshot; the next tick sees the rest.
 const OVERDUE_MAX: u32 = 256;
@@ -37,7 +38,10 @@ pub(crate) async fn read(
     live_mixers: &[MixerId],
 ) -> Result<RoomSnapshot, StoreError> {
     let room = self::room(db, room).await?;
-    let mut attendances = attendances(db, named).await?;
+    let outdials = outdials::live(db, room.id).await?;
+    let of_outdials = outdials.iter().flat_map(|outdial| [outdial.asker, outdial.callee]);
+    let named: Vec<AttendanceId> = named.iter().copied().chain(of_outdials).collect();
+    let mut attendances = attendances(db, &named).await?;
     let overdue = overdue(db, &room, now).await?;
     let overdue_ids = overdue.iter().map(|attendance| attendance.id).collect();
     attendances.extend(overdue.into_iter().map(|attendance| (attendance.id, attendance)));
@@ -56,6 +60,9 @@ pub(crate) async fn read(
         overdue: overdue_ids,
         mixers: mixers(db, &room, live_mixers).await?,
         account: account(db, &room).await?,
+        dial_out: outdials::use_of_account(db, &room, now).await?,
+        dial_out_rules: Arc::default(),
+        outdials,
         room,
     })
 }
@@ -157,7 +164,7 @@ async fn waiting(db: &mut Connection<'_>, room: &Room) -> Result<Vec<Waiting>, S
     let rows = db
         .all(
             "SELECT id, state, role, deadline FROM attendance \
-             WHERE room = $1 AND ended_at IS NULL AND state IN ('held', 'lobby', 'waiting_room') ORDER BY arrived_at, id",
+             WHERE room = $1 AND ended_at IS NULL AND state IN ('held', 'lobby', 'waiting_room', 'aside') ORDER BY arrived_at, id",
             values![room.id],
         )
         .await?;

@@ -27,7 +27,7 @@ use crate::records::{
 use crate::rooms::HashedCode;
 use crate::trunks::{self, DeleteTrunk, PutTrunk, TrunkWrite};
 use crate::writer::Writer;
-use crate::{commit, events, history, leases, leftovers, rooms, roster, snapshot, views};
+use crate::{commit, events, history, leases, leftovers, outdials, rooms, roster, snapshot, views};
 
 /// The store on a SQLite file.
 ///
@@ -236,6 +236,10 @@ impl Store for SqliteStore {
     ) -> Result<(Option<RoomVersion>, Vec<AttendanceView>), StoreError> {
         let attendances = attendances.to_vec();
         read!(self, db => views::of_room(db, room, &attendances))
+    }
+
+    async fn room_of_outdial(&self, callee: AttendanceId) -> Result<Option<RoomId>, StoreError> {
+        read!(self, db => outdials::room_of(db, callee))
     }
 
     async fn answered_command(&self, id: CommandId) -> Result<Option<CommandAnswer>, StoreError> {

@@ -82,7 +82,11 @@ fn named(decision: &Decision) -> Option<Vec<AttendanceId>> {
             | Change::SetDeadline { .. }
             | Change::SetFloor { .. }
             | Change::SetManner { .. }
-            | Change::Extend { .. } => return None,
+            | Change::Extend { .. }
+            | Change::StartOutdial { .. }
+            | Change::OpenSide { .. }
+            | Change::JoinOutdial { .. }
+            | Change::EndOutdial { .. } => return None,
         }
     }
     callers.sort_unstable();

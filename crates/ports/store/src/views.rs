@@ -1,13 +1,14 @@
 //! Views: what should hold for callers now, and the short questions of sweeps.
 
 use partyline_conference::{
-    Announce, AttendanceId, AttendanceState, AttendanceView, ConferenceEnd, Controls, Epoch, MixKind,
-    MixView, MixerId, Role, RoomId, RoomVersion, Standing, Timestamp, Voice, VruId, WaitingKind,
+    Announce, AsideView, AttendanceId, AttendanceState, AttendanceView, ConferenceEnd, Controls, Epoch,
+    MixKind, MixView, MixerId, OutdialState, Role, RoomId, RoomVersion, Standing, Timestamp, Voice, VruId,
+    WaitingKind,
 };
 
 use crate::contract::StoreError;
 use crate::db::{Column, Connection, LIST_MAX, Row, WithList, padded, values};
-use crate::rows;
+use crate::{outdials, rows};
 
 /// Attendances with their seat, its conference and mix, and their room's live lobby.
 const VIEWS: &str = "SELECT attendance.*, room.has_music, room.wait_max_ms, room.announce AS room_announce, \
@@ -25,6 +26,9 @@ const VIEWS: &str = "SELECT attendance.*, room.has_music, room.wait_max_ms, room
           AND other.state = 'waiting_room') ELSE 0 END AS waiting, \
        mix.id AS mix_id, mix.mixer AS mix_mixer, mix.epoch AS mix_epoch, \
        COALESCE(mixer.address, '') AS mix_address, \
+       outdial.callee AS aside_callee, outdial.kind AS aside_kind, outdial.number, outdial.state AS aside_state, \
+       side.id AS side_id, side.mixer AS side_mixer, side.epoch AS side_epoch, \
+       COALESCE(side_mixer.address, '') AS side_address, \
        lobby.id AS lobby_id, lobby.mixer AS lobby_mixer, lobby.epoch AS lobby_epoch, \
        COALESCE(lobby_mixer.address, '') AS lobby_address, \
        CASE WHEN EXISTS (SELECT 1 FROM conferee AS other WHERE other.conference = seat.conference \
@@ -38,6 +42,10 @@ const VIEWS: &str = "SELECT attendance.*, room.has_music, room.wait_max_ms, room
      LEFT JOIN mix AS lobby \
        ON lobby.room = attendance.room AND lobby.kind = 'lobby' AND lobby.closed_at IS NULL \
      LEFT JOIN mixer AS lobby_mixer ON lobby_mixer.id = lobby.mixer \
+     LEFT JOIN outdial ON outdial.ended_at IS NULL AND outdial.state <> 'joined' \
+       AND (outdial.asker = attendance.id OR outdial.callee = attendance.id) \
+     LEFT JOIN mix AS side ON side.id = outdial.mix \
+     LEFT JOIN mixer AS side_mixer ON side_mixer.id = side.mixer \
      WHERE attendance.id IN (LIST)";
 
 /// A room's version, and what should hold for these callers of it at that version.
@@ -90,7 +98,11 @@ fn standing(row: &Row) -> Result<Standing, StoreError> {
         AttendanceState::Waiting(WaitingKind::Held) => Standing::Held,
         AttendanceState::Waiting(WaitingKind::WaitingRoom) => Standing::InWaitingRoom,
         AttendanceState::Waiting(WaitingKind::Lobby) => {
-            lobby(row)?.map_or(Standing::Held, Standing::ConnectedForNow)
+            other_mix(row, &LOBBY)?.map_or(Standing::Held, Standing::ConnectedForNow)
+        }
+        AttendanceState::Waiting(WaitingKind::Aside) => {
+            // Each is written with the other.
+            other_mix(row, &SIDE)?.map_or(Standing::Held, Standing::Aside)
         }
         AttendanceState::Seated { conference, conferee, order, state, voice } => Standing::Placed {
             conference,
@@ -102,13 +114,17 @@ fn standing(row: &Row) -> Result<Standing, StoreError> {
             music: row.read::<Option<bool>>("music")?.map_or_else(|| row.read("has_music"), Ok)?,
             is_locked: row.read("is_locked")?,
             controls: controls(row, voice)?,
-            mix: MixView {
-                mix: row.read("mix_id")?,
-                kind: MixKind::Conference,
-                mixer: row.read("mix_mixer")?,
-                address: row.read("mix_address")?,
-                epoch: row.read("mix_epoch")?,
+            mix: match other_mix(row, &SIDE)? {
+                Some(side) => side,
+                None => MixView {
+                    mix: row.read("mix_id")?,
+                    kind: MixKind::Conference,
+                    mixer: row.read("mix_mixer")?,
+                    address: row.read("mix_address")?,
+                    epoch: row.read("mix_epoch")?,
+                },
             },
+            aside: aside(row)?,
         },
         AttendanceState::Refused(refusal) => Standing::Refused(refusal),
         AttendanceState::Left(reason) => Standing::Removed(reason),
@@ -139,16 +155,53 @@ fn controls(row: &Row, voice: Voice) -> Result<Controls, StoreError> {
     })
 }
 
-fn lobby(row: &Row) -> Result<Option<MixView>, StoreError> {
-    let Some(mix) = row.read("lobby_id")? else {
+/// The columns of a mix beside the conference's.
+struct Columns {
+    kind: MixKind,
+    mix: &'static str,
+    mixer: &'static str,
+    address: &'static str,
+    epoch: &'static str,
+}
+
+const LOBBY: Columns = Columns {
+    kind: MixKind::Lobby,
+    mix: "lobby_id",
+    mixer: "lobby_mixer",
+    address: "lobby_address",
+    epoch: "lobby_epoch",
+};
+
+const SIDE: Columns = Columns {
+    kind: MixKind::Side,
+    mix: "side_id",
+    mixer: "side_mixer",
+    address: "side_address",
+    epoch: "side_epoch",
+};
+
+fn other_mix(row: &Row, columns: &Columns) -> Result<Option<MixView>, StoreError> {
+    let Some(mix) = row.read(columns.mix)? else {
         return Ok(None);
     };
     Ok(Some(MixView {
         mix,
-        kind: MixKind::Lobby,
-        mixer: row.read("lobby_mixer")?,
-        address: row.read("lobby_address")?,
-        epoch: row.read::<Epoch>("lobby_epoch")?,
+        kind: columns.kind,
+        mixer: row.read(columns.mixer)?,
+        address: row.read(columns.address)?,
+        epoch: row.read::<Epoch>(columns.epoch)?,
+    }))
+}
+
+fn aside(row: &Row) -> Result<Option<AsideView>, StoreError> {
+    let Some(callee) = row.read("aside_callee")? else {
+        return Ok(None);
+    };
+    Ok(Some(AsideView {
+        callee,
+        kind: row.read("aside_kind")?,
+        to: outdials::target(row)?,
+        has_answered: row.read::<OutdialState>("aside_state")? == OutdialState::Aside,
     }))
 }
 
@@ -157,7 +210,8 @@ pub(crate) async fn rooms_due(db: &mut Connection<'_>, now: Timestamp) -> Result
     let rows = db
         .all(
             "SELECT room FROM attendance WHERE ended_at IS NULL AND deadline <= $1 \
-             UNION SELECT room FROM conference WHERE ended_at IS NULL AND deadline <= $1",
+             UNION SELECT room FROM conference WHERE ended_at IS NULL AND deadline <= $1 \
+             UNION SELECT room FROM outdial WHERE ended_at IS NULL AND until <= $1",
             values![now],
         )
         .await?;

@@ -2,7 +2,7 @@
 
 use partyline_conference::{
     Announce, CommandRefusal, CommandWord, ConfereeState, ConferenceEnd, EntryPolicy, Floor, LeaveReason,
-    LockScope, MixKind, Refusal, Role, WaitingKind,
+    LockScope, MixKind, OutdialEnd, OutdialKind, OutdialState, Refusal, Role, WaitingKind,
 };
 
 /// A choice that is kept as a word.
@@ -36,7 +36,7 @@ macro_rules! words {
 words! {
     EntryPolicy { Start = "start" Hold = "hold" Converse = "converse" }
     LockScope { All = "all" AllButHosts = "all_but_hosts" }
-    WaitingKind { Held = "held" Lobby = "lobby" WaitingRoom = "waiting_room" }
+    WaitingKind { Held = "held" Lobby = "lobby" WaitingRoom = "waiting_room" Aside = "aside" }
     MixKind { Conference = "conference" Lobby = "lobby" Side = "side" }
     ConfereeState { Placed = "placed" Joined = "joined" Absent = "absent" }
 }
@@ -55,13 +55,19 @@ macro_rules! words_of_its_own {
 
 words_of_its_own! { Announce CommandRefusal Floor LeaveReason Refusal }
 
-impl Word for CommandWord {
-    const ALL: &'static [Self] = Self::ALL;
+macro_rules! words_of_lists {
+    ($($of:ident)+) => {$(
+        impl Word for $of {
+            const ALL: &'static [Self] = Self::ALL;
 
-    fn word(self) -> &'static str {
-        self.as_str()
-    }
+            fn word(self) -> &'static str {
+                self.as_str()
+            }
+        }
+    )+};
 }
+
+words_of_lists! { CommandWord OutdialEnd OutdialKind OutdialState }
 
 impl Word for Role {
     const ALL: &'static [Self] = &[Self::Host, Self::Participant];
@@ -106,5 +112,8 @@ mod tests {
         each_word_reads_back::<ConferenceEnd>();
         each_word_reads_back::<Refusal>();
         each_word_reads_back::<LeaveReason>();
+        each_word_reads_back::<OutdialEnd>();
+        each_word_reads_back::<OutdialKind>();
+        each_word_reads_back::<OutdialState>();
     }
 }

@@ -14,6 +14,8 @@ use crate::office::Office;
 pub(crate) enum Admission {
     /// To a room's rules, in a role.
     Room(RoomId, Role),
+    /// To the rules of a room that has had them called.
+    Called(RoomId),
     /// Nowhere.
     Refused(Refusal),
 }
@@ -22,13 +24,16 @@ impl Office {
     /// Looks up a hello's code and PIN. Who is known already resumes where they are, even if the code was changed or
     /// given to another room meanwhile.
     pub(crate) async fn admit(&self, hello: &Hello) -> Result<Admission, StoreError> {
+        let Some(code) = &hello.code else {
+            return self.admit_callee(hello).await;
+        };
         if hello.generation > Generation(1)
             && let Some(admitted) = self.resumed(hello).await?
         {
             return Ok(admitted);
         }
-        let refused = match self.select(hello).await? {
-            admitted @ Admission::Room(..) => return Ok(admitted),
+        let refused = match self.select(hello, code).await? {
+            admitted @ (Admission::Room(..) | Admission::Called(_)) => return Ok(admitted),
             Admission::Refused(refusal) => refusal,
         };
         if let Some(admitted) = self.resumed(hello).await? {
@@ -45,8 +50,14 @@ impl Office {
         Ok(known.map(|view| Admission::Room(view.room, role_of(&view.standing))))
     }
 
-    async fn select(&self, hello: &Hello) -> Result<Admission, StoreError> {
-        let Some(found) = self.store.look_up_code(&hello.code).await? else {
+    /// Where who was called goes: to the room of the outdial, over or not. Without one there is none to tell them from.
+    async fn admit_callee(&self, hello: &Hello) -> Result<Admission, StoreError> {
+        let room = self.store.room_of_outdial(hello.attendance).await?;
+        Ok(room.map_or(Admission::Refused(Refusal::Unavailable), Admission::Called))
+    }
+
+    async fn select(&self, hello: &Hello, code: &ConferenceCode) -> Result<Admission, StoreError> {
+        let Some(found) = self.store.look_up_code(code).await? else {
             return Ok(Admission::Refused(Refusal::UnknownCode));
         };
         if found.pin_needed {
@@ -131,6 +142,7 @@ const fn role_of(standing: &Standing) -> Role {
         Standing::Held
         | Standing::InWaitingRoom
         | Standing::ConnectedForNow(_)
+        | Standing::Aside(_)
         | Standing::Refused(_)
         | Standing::Removed(_) => Role::Participant,
     }

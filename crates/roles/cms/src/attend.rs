@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use partyline_conference::{AttendanceId, CallQuality, Generation, Intent, MixView, RoomId, Standing, VruId};
+use partyline_conference::{
+    AttendanceId, CallQuality, Generation, Intent, MixKind, MixView, RoomId, Standing, VruId,
+};
 use partyline_rpc::conferencing::{AttendDown, AttendUp, Hello, JoinedMix, MixTicket, Placed};
 use partyline_rpc::generated::conferencing as wire;
 use partyline_rpc::{LegName, TICKET_LIFE, Ticket};
@@ -62,7 +64,8 @@ impl Office {
             Status::unavailable("the data store does not answer")
         })?;
         let (room, role) = match admission {
-            Admission::Room(room, role) => (room, role),
+            Admission::Room(room, role) => (room, Some(role)),
+            Admission::Called(room) => (room, None),
             Admission::Refused(refusal) => return Ok(only(AttendDown::Refused(refusal))),
         };
         // Before the stream is open: from then on whoever tells the room tells this caller too.
@@ -132,10 +135,13 @@ impl Office {
     }
 }
 
-/// What a hello asks of its room.
-fn intents(hello: Hello, role: partyline_conference::Role) -> Vec<Intent> {
+/// What a hello asks of its room; without a role it is that of who was called.
+fn intents(hello: Hello, role: Option<partyline_conference::Role>) -> Vec<Intent> {
     let Hello { attendance, generation, vru, caller, joined, left, code: _, host_pin: _, quality: _ } = hello;
-    let mut intents = vec![Intent::Attend { attendance, generation, vru, role, caller }];
+    let mut intents = vec![match role {
+        Some(role) => Intent::Attend { attendance, generation, vru, role, caller },
+        None => Intent::Answered { attendance, generation, vru, caller },
+    }];
     if let Some(joined) = joined {
         intents.push(Intent::Joined { attendance, generation, mix: joined.mix, epoch: joined.epoch });
     }
@@ -220,6 +226,9 @@ impl Stream {
             Standing::ConnectedForNow(mix) => {
                 AttendDown::ConnectedForNow(self.ticket(mix, self.attendance.into(), Voiced::default())?)
             }
+            Standing::Aside(mix) => {
+                AttendDown::Aside(self.ticket(mix, self.attendance.into(), Voiced::default())?)
+            }
             Standing::Placed {
                 conference,
                 conferee,
@@ -231,15 +240,28 @@ impl Stream {
                 is_locked,
                 controls,
                 mix,
+                aside: called,
             } => {
+                // In private nobody is silenced by what holds in the conference.
+                let is_aside = mix.kind == MixKind::Side;
                 let voice = Voiced { is_muted: controls.mute.is_muted(), version: voice_version };
-                if self.voice.is_news(&mix, voice.version) {
+                let voice = if is_aside { Voiced::default() } else { voice };
+                if self.voice.is_news(&mix, voice.version) && !is_aside {
                     self.office.set_voice(self.attendance, &mix, voice);
                 }
                 let mix = self.ticket(mix, conferee.into(), voice)?;
-                let placed =
-                    Placed { conference, conferee, order, role, is_alone, music, is_locked, controls, mix };
-                AttendDown::Placed(Box::new(placed))
+                AttendDown::Placed(Box::new(Placed {
+                    conference,
+                    conferee,
+                    order,
+                    role,
+                    is_alone,
+                    music,
+                    is_locked,
+                    controls,
+                    mix,
+                    called,
+                }))
             }
             Standing::Refused(refusal) => AttendDown::Refused(refusal),
             Standing::Removed(reason) => AttendDown::Removed(reason),

@@ -77,6 +77,7 @@ impl Office {
             }
             Intent::VruLost { attendance } => !self.streams.has(room, *attendance),
             Intent::Attend { .. }
+            | Intent::Answered { .. }
             | Intent::Joined { .. }
             | Intent::Left { .. }
             | Intent::Command { .. }
@@ -93,7 +94,9 @@ impl Office {
         named.sort_unstable();
         named.dedup();
         let live = self.live_mixers.lock().ids(Instant::now());
-        self.store.snapshot(room, clock::now(), &named, &live).await
+        let mut snapshot = self.store.snapshot(room, clock::now(), &named, &live).await?;
+        snapshot.dial_out_rules = Arc::clone(&self.config.dial_out);
+        Ok(snapshot)
     }
 
     async fn commit(&self, snapshot: &RoomSnapshot, decision: Decision) -> Result<Effects, CommitError> {
@@ -128,7 +131,10 @@ impl Office {
 }
 
 fn fresh_ids(snapshot: &RoomSnapshot, intents: &[Intent]) -> FreshIds {
-    let newcomers = intents.iter().filter(|intent| matches!(intent, Intent::Attend { .. })).count();
+    let newcomers = intents
+        .iter()
+        .filter(|intent| matches!(intent, Intent::Attend { .. } | Intent::Answered { .. }))
+        .count();
     FreshIds {
         conference: ConferenceId::from_bits(rand::random()),
         conference_mix: MixId::from_bits(rand::random()),
@@ -142,13 +148,14 @@ fn fresh_ids(snapshot: &RoomSnapshot, intents: &[Intent]) -> FreshIds {
 /// Whether somebody would be refused, or a conference would wait or end, for want of a mixer.
 fn is_short_of_mixers(decision: &Decision) -> bool {
     use partyline_conference::conference::Deadline;
-    use partyline_conference::{AttendanceState, ConferenceEnd};
+    use partyline_conference::{AttendanceState, ConferenceEnd, OutdialEnd};
     decision.changes.iter().any(|change| {
         matches!(
             change,
             Change::Refuse { refusal: Refusal::NoMixer, .. }
                 | Change::Arrive { state: AttendanceState::Refused(Refusal::NoMixer), .. }
                 | Change::EndConference { why: ConferenceEnd::NoMixer, .. }
+                | Change::EndOutdial { why: OutdialEnd::NoMixer, .. }
                 | Change::SetDeadline { deadline: Some(Deadline { why: ConferenceEnd::NoMixer, .. }), .. }
         )
     })

@@ -1,8 +1,9 @@
 //! Settings of an interface server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use partyline_conference::InterfaceServerId;
+use partyline_conference::{DialOutRules, InterfaceServerId};
 use partyline_rpc::Address;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,9 @@ pub struct Config {
     /// Longest wait for a mixer's answer, in milliseconds. Longer delays a caller whose mixer is dead; shorter
     /// takes conferences off a mixer that is only busy.
     pub mixer_answer_max_ms: u64,
+    /// What holds for dialling out of conferences.
+    #[serde(skip)]
+    pub dial_out: Arc<DialOutRules>,
 }
 
 impl Default for Config {
@@ -46,6 +50,7 @@ impl Config {
             address: Address::memory(name),
             streams_max: 10_000,
             mixer_answer_max_ms: 1_000,
+            dial_out: Arc::default(),
         }
     }
 

@@ -38,6 +38,12 @@ impl Effects {
     pub(crate) fn of(snapshot: &RoomSnapshot, decision: &Decision) -> Self {
         let before: Vec<&LiveMix> =
             snapshot.conference.iter().map(|live| &live.mix).chain(snapshot.lobby.as_ref()).collect();
+        let side_of = |callee: &AttendanceId| {
+            let outdial = snapshot.outdials.iter().find(|outdial| outdial.callee == *callee);
+            outdial.and_then(|outdial| outdial.mix.as_ref())
+        };
+        let sides = snapshot.outdials.iter().filter_map(|outdial| outdial.mix.as_ref());
+        let before: Vec<&LiveMix> = before.into_iter().chain(sides).collect();
         let mut effects = Self {
             sounds: sounds(snapshot, decision),
             voices: voices(snapshot, decision),
@@ -50,6 +56,8 @@ impl Effects {
                 effects.ended.extend(over.map(|live| end(&live.mix)));
             } else if let Change::CloseLobby { mix } | Change::Move { mix, .. } = change {
                 effects.replaced.extend(before.iter().filter(|live| live.mix == *mix).map(|live| end(live)));
+            } else if let Change::JoinOutdial { callee, .. } | Change::EndOutdial { callee, .. } = change {
+                effects.replaced.extend(side_of(callee).map(end));
             } else if let Change::Leave { attendance, reason } = change
                 && !is_told_by_vru(*reason)
                 && let Some(mix) = mix_of(snapshot, *attendance)
@@ -85,7 +93,7 @@ fn mix_of(snapshot: &RoomSnapshot, attendance: AttendanceId) -> Option<&LiveMix>
     match snapshot.attendances.get(&attendance)?.state {
         AttendanceState::Seated { .. } => snapshot.conference.as_ref().map(|live| &live.mix),
         AttendanceState::Waiting(WaitingKind::Lobby) => snapshot.lobby.as_ref(),
-        AttendanceState::Waiting(WaitingKind::Held | WaitingKind::WaitingRoom)
+        AttendanceState::Waiting(WaitingKind::Held | WaitingKind::WaitingRoom | WaitingKind::Aside)
         | AttendanceState::Refused(_)
         | AttendanceState::Left(_) => None,
     }
@@ -221,6 +229,9 @@ mod tests {
             overdue: Vec::new(),
             mixers: Vec::new(),
             account: AccountUse::default(),
+            outdials: Vec::new(),
+            dial_out: Default::default(),
+            dial_out_rules: Default::default(),
         }
     }
 

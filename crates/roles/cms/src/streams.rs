@@ -276,6 +276,7 @@ fn as_told(standing: Standing) -> Standing {
             is_locked,
             controls,
             mix,
+            aside,
         } => Standing::Placed {
             conference,
             conferee,
@@ -287,10 +288,12 @@ fn as_told(standing: Standing) -> Standing {
             is_locked,
             controls,
             mix,
+            aside,
         },
         other @ (Standing::Held
         | Standing::InWaitingRoom
         | Standing::ConnectedForNow(_)
+        | Standing::Aside(_)
         | Standing::Refused(_)
         | Standing::Removed(_)) => other,
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use partyline_conference::{ConferenceId, Intent, MixView, RoomId, Standing};
+use partyline_conference::{ConferenceId, Intent, MixKind, MixView, RoomId, Standing};
 use partyline_store::StoreError;
 use tokio::sync::Notify;
 
@@ -91,8 +91,10 @@ impl Office {
 /// The mix that a standing sends a caller to, with the conference that it carries.
 pub(crate) fn mix_of(standing: &Standing) -> Option<(&MixView, Option<ConferenceId>)> {
     match standing {
-        Standing::ConnectedForNow(mix) => Some((mix, None)),
-        Standing::Placed { mix, conference, .. } => Some((mix, Some(*conference))),
+        Standing::ConnectedForNow(mix) | Standing::Aside(mix) => Some((mix, None)),
+        Standing::Placed { mix, conference, .. } => {
+            Some((mix, Some(*conference).filter(|_| mix.kind == MixKind::Conference)))
+        }
         Standing::Held | Standing::InWaitingRoom | Standing::Refused(_) | Standing::Removed(_) => None,
     }
 }

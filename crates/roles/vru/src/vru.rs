@@ -132,6 +132,7 @@ impl Vru {
             attempts: Attempts::default(),
             goodbye: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            places: Arc::new(Semaphore::new(config.calls_max + config.calls_max / 2)),
             closer: closer.clone(),
             config,
         });
@@ -260,9 +261,8 @@ fn settings(shared: &Shared) -> SipSettings {
 /// again, before they cost new callers theirs.
 fn take_calls(shared: &Arc<Shared>) -> TakeCall {
     let shared = Arc::clone(shared);
-    let places = Arc::new(Semaphore::new(shared.config.calls_max + shared.config.calls_max / 2));
     Box::new(move |new: NewCall| {
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
             return Err(new);
         };
         let running = call::run(Arc::clone(&shared), new, Arc::new(place));

@@ -217,6 +217,7 @@ impl Journey {
             Standing::Held
             | Standing::InWaitingRoom
             | Standing::ConnectedForNow(_)
+            | Standing::Aside(_)
             | Standing::Placed { .. } => {
                 if let Some(name) = self.name.take() {
                     self.wish(Wish::KeepName(name));

@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use partyline_conference::{ConfereeId, ConferenceId, Epoch, LeaveReason, MixId, MixView, Role, Standing};
+use partyline_conference::{
+    ConfereeId, ConferenceId, Epoch, LeaveReason, MixId, MixKind, MixView, Role, Standing,
+};
 
+use super::aside::CalledOut;
 use super::asks::Asks;
 use super::menus::OpenMenu;
 use super::news::Due;
@@ -31,6 +34,10 @@ pub(super) struct Attending {
     pub(super) open: Option<OpenMenu>,
     /// What was asked and not answered yet.
     pub(super) asks: Asks,
+    /// Whom the caller has called and is not done with.
+    pub(super) called: Option<CalledOut>,
+    /// Whether the caller was called, and has talked in private so far.
+    was_aside: bool,
     /// What is to be told once nothing else is spoken.
     pub(super) news: VecDeque<Vec<Cue>>,
     pub(super) due: Due,
@@ -104,6 +111,8 @@ impl Attending {
             seat: None,
             open: None,
             asks: Asks::default(),
+            called: None,
+            was_aside: false,
             news: VecDeque::new(),
             due: Due::default(),
             volume: VolumeSteps::default(),
@@ -140,10 +149,18 @@ impl Attending {
 
     /// Whose keys are in force.
     pub(super) fn menu(&self) -> Menu {
-        self.open.as_ref().map_or(Menu::Conference, OpenMenu::menu)
+        let talk = if self.called.is_some() { Menu::Aside } else { Menu::Conference };
+        self.open.as_ref().map_or(talk, OpenMenu::menu)
     }
 
-    /// Whether music belongs behind what is spoken.
+    /// What belongs behind what is spoken.
+    pub(super) fn background(&self) -> Option<Script> {
+        if self.called.as_ref().is_some_and(CalledOut::rings) {
+            return Some(Script::ringing());
+        }
+        self.has_music().then(Script::music)
+    }
+
     const fn has_music(&self) -> bool {
         match self.place {
             Place::Held { .. } | Place::InMix { link: Link::Down { is_told: true, .. }, .. } => true,
@@ -167,6 +184,12 @@ impl Journey {
             Standing::Held => self.hold(now, Waits::ForHost),
             Standing::InWaitingRoom => self.hold(now, Waits::ToBeLetIn),
             Standing::ConnectedForNow(mix) => self.connect_for_now(now, mix),
+            Standing::Aside(mix) => {
+                self.enter_mix(now, mix, None);
+                if let Some(attending) = self.attending() {
+                    attending.was_aside = true;
+                }
+            }
             Standing::Placed {
                 conference,
                 conferee,
@@ -176,13 +199,16 @@ impl Journey {
                 is_locked,
                 controls,
                 mix,
+                aside,
                 ..
             } => {
+                let is_aside = mix.kind == MixKind::Side;
                 self.enter_mix(now, mix, Some(conferee));
-                self.set_alone_music(is_alone && music);
+                self.set_alone_music(is_alone && music && !is_aside);
                 self.welcome(conference, is_alone);
                 let placed = Placed { conference, conferee, role, is_locked, music, controls };
                 self.take_seat(now, &placed);
+                self.take_called(now, aside);
             }
             Standing::Refused(refusal) => {
                 self.drop_mix();
@@ -212,8 +238,15 @@ impl Journey {
     }
 
     fn drop_mix(&mut self) {
-        if self.attending().is_some_and(|attending| attending.is_in_mix()) {
+        let Some(attending) = self.attending() else {
+            return;
+        };
+        let (is_in_mix, calls) = (attending.is_in_mix(), attending.calls_out());
+        if is_in_mix {
             self.wish(Wish::LeaveMix);
+        }
+        if calls {
+            self.wish(Wish::StopCallingOut);
         }
     }
 
@@ -251,10 +284,11 @@ impl Journey {
             return;
         };
         attending.alone_music = alone_music;
-        let has_music = attending.has_music();
-        if has_music && !self.player.plays() {
-            self.play(Script::music());
-        } else if !has_music && !self.player.speaks() {
+        let background = attending.background();
+        let has_none = background.is_none();
+        if let Some(background) = background.filter(|_| !self.player.plays()) {
+            self.play(background);
+        } else if has_none && !self.player.speaks() {
             self.stop_playing();
         }
     }
@@ -268,9 +302,12 @@ impl Journey {
             return;
         }
         let has_waited = std::mem::take(&mut attending.has_waited);
+        let was_aside = std::mem::take(&mut attending.was_aside);
         attending.wait_warned_at = None;
         if is_alone {
             self.play(Script::say([Prompt::YouAreFirst]));
+        } else if was_aside {
+            self.play(Script::say([Prompt::BroughtIn]));
         } else if has_waited {
             self.play(Script::say([Prompt::HostIsHere]));
         }
@@ -281,7 +318,7 @@ impl Journey {
         let Some(attending) = self.attending() else {
             return;
         };
-        let had_music = attending.has_music();
+        let had_music = attending.background().is_some();
         let is_known = match &mut attending.place {
             Place::InMix { mix, epoch, .. } if *mix == view.mix && *epoch > view.epoch => return,
             Place::InMix { mix, epoch, link } if *mix == view.mix && *epoch == view.epoch => match link {
@@ -344,9 +381,11 @@ impl Journey {
 
     /// What was spoken is over: back to the music, where there is any.
     pub(super) fn prompt_over_mix_ended(&mut self) {
-        let plays = self.player.plays();
-        if self.attending().is_some_and(|attending| !plays && attending.has_music()) {
-            self.play(Script::music());
+        if self.player.plays() {
+            return;
+        }
+        if let Some(background) = self.attending().and_then(|attending| attending.background()) {
+            self.play(background);
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use partyline_conference::{
     Announce, Command, CommandAnswer, CommandRefusal, ConfereeId, ConferenceId, Floor, LeaveReason,
-    RosterEntry, WaitingEntry,
+    OutdialEnd, RosterEntry, WaitingEntry,
 };
 
 use super::asks::Ask;
@@ -81,6 +81,9 @@ impl Journey {
             return self.send(now, wanted);
         }
         match command {
+            KeyCommand::DialOut => self.ask_whom_to_call(now),
+            KeyCommand::Operator => self.send(now, Command::CallOperator),
+            KeyCommand::JoinCallee | KeyCommand::DropCallee => self.settle_aside(now, command),
             KeyCommand::RollCall if !seat.may_roll_call => {
                 self.answer_key(now, Prompt::HostsOnly);
             }
@@ -202,6 +205,9 @@ impl Journey {
                 if refusal == CommandRefusal::NotThere {
                     self.is_gone(&command);
                 }
+                if self.is_heard_without(&command) {
+                    return;
+                }
                 self.answer_key(now, prompt_of_refusal(refusal));
             }
             Some(Ok(())) => self.command_done(now, &command, is_heard),
@@ -221,6 +227,7 @@ impl Journey {
         if !is_heard {
             cues.extend(prompt_of_done(command, oneself).map(Cue::Say));
         }
+        cues.extend(self.keys_while_calling(command));
         cues.extend(self.done_in_menu(command));
         if !cues.is_empty() {
             self.say(now, cues);
@@ -333,7 +340,10 @@ pub(super) fn prompt_of_done(command: &Command, oneself: ConfereeId) -> Option<P
         Command::Admit { .. } => Some(Prompt::Admitted),
         Command::TurnAway { .. } => Some(Prompt::TurnedAway),
         Command::BecomeHost { .. } => Some(Prompt::YouAreHost),
-        Command::End => None,
+        Command::DialOut { .. } | Command::CallOperator => Some(Prompt::Calling),
+        Command::JoinCallee { .. } => Some(Prompt::CalleeJoined),
+        Command::DropCallee { why: OutdialEnd::Dropped, .. } => Some(Prompt::MenuLeft),
+        Command::DropCallee { .. } | Command::End => None,
     }
 }
 
@@ -355,5 +365,13 @@ const fn prompt_of_refusal(refusal: CommandRefusal) -> Prompt {
         CommandRefusal::WrongCode => Prompt::CodeUnknown,
         CommandRefusal::TooLong => Prompt::NoMoreTime,
         CommandRefusal::Full => Prompt::RefusedFull,
+        CommandRefusal::NotOffered => Prompt::NotAvailable,
+        CommandRefusal::NumberDenied => Prompt::NumberDenied,
+        CommandRefusal::Emergency => Prompt::NumberEmergency,
+        CommandRefusal::NotVerified => Prompt::NotVerified,
+        CommandRefusal::TooManyCalled => Prompt::TooManyCalled,
+        CommandRefusal::TimeSpent => Prompt::TimeSpent,
+        CommandRefusal::CallsAlready => Prompt::AlreadyCalling,
+        CommandRefusal::NotAnswered => Prompt::CalleeNotYet,
     }
 }

@@ -46,8 +46,5 @@ pub(super) fn keys_of(map: &KeyMap, menu: Menu, command: KeyCommand, language: L
 
 /// Whether the service behind a key is there.
 pub(super) const fn is_available(command: KeyCommand) -> bool {
-    !matches!(
-        command,
-        KeyCommand::DialOut | KeyCommand::Record | KeyCommand::Subconference | KeyCommand::Operator
-    )
+    !matches!(command, KeyCommand::Record | KeyCommand::Subconference)
 }

@@ -63,6 +63,7 @@ impl Journey {
     pub(super) fn take_limits(&mut self, now: Instant, found: &CodeMatch) {
         self.entry_deadline = None;
         self.room = Some(found.room);
+        self.account = Some(found.account);
         self.keys = self.key_maps.of(found.account);
         self.no_rtp_max = found.no_rtp_max;
         let warning = self.patience.wait_warning;

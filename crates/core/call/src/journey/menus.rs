@@ -22,6 +22,8 @@ pub(super) enum Open {
     /// An order of entry is keyed, to go to in the roll call.
     Order(RollCall, Entry),
     Hands(Hands),
+    /// A number is keyed, to be called.
+    Number(Entry),
     HostCode(Entry),
     /// The store is asked for the code, and the PIN where one was keyed with it.
     CheckingCode(ConferenceCode, Option<partyline_conference::HostPin>),
@@ -43,6 +45,7 @@ impl Open {
             Self::RollCall(_) => Some(Menu::RollCall),
             Self::Hands(_) => Some(Menu::Hands),
             Self::Order(..)
+            | Self::Number(_)
             | Self::HostCode(_)
             | Self::CheckingCode(..)
             | Self::HostPin(..)
@@ -97,6 +100,7 @@ impl Journey {
             Open::Hands(hands) => hands.spoken(language),
             Open::Keys(_)
             | Open::Order(..)
+            | Open::Number(_)
             | Open::HostCode(_)
             | Open::CheckingCode(..)
             | Open::HostPin(..)
@@ -115,6 +119,7 @@ impl Journey {
         let asks = match &open {
             Open::Order(..) => Prompt::EnterOrder,
             Open::HostPin(..) => Prompt::EnterPin,
+            Open::Number(_) => Prompt::EnterNumber,
             Open::HostCode(_)
             | Open::Keys(_)
             | Open::RollCall(_)
@@ -161,13 +166,15 @@ impl Journey {
     pub(super) fn key_of_entry(&mut self, now: Instant, key: char) -> bool {
         let Some(open) = self.open() else { return false };
         let keyed = match open {
-            Open::Order(_, entry) | Open::HostPin(_, entry) if key == '*' => {
+            Open::Order(_, entry) | Open::HostPin(_, entry) | Open::Number(entry) if key == '*' => {
                 let is_empty = entry.is_empty();
                 *entry = Entry::default();
                 if is_empty { Keyed::Nothing } else { Keyed::More }
             }
             Open::HostCode(entry) if key == '*' && entry.is_empty() => Keyed::Nothing,
-            Open::Order(_, entry) | Open::HostCode(entry) | Open::HostPin(_, entry) => entry.key(key),
+            Open::Order(_, entry) | Open::Number(entry) | Open::HostCode(entry) | Open::HostPin(_, entry) => {
+                entry.key(key)
+            }
             // Keys are passed over until the answer is there.
             Open::CheckingCode(..) | Open::CheckingPin(..) | Open::Delaying(_) => return true,
             Open::Keys(_) | Open::RollCall(_) | Open::Hands(_) => return false,
@@ -200,6 +207,7 @@ impl Journey {
                     self.answer_key(now, Prompt::NobodyHasIt);
                 }
             }
+            Some(Open::Number(_)) => self.number_keyed(now, entry),
             Some(Open::HostCode(_)) => self.host_code_keyed(now, entry),
             Some(Open::HostPin(code, _)) => self.host_pin_keyed(now, code, entry),
             _ => {}
@@ -330,6 +338,7 @@ impl Journey {
             | Open::RollCall(_)
             | Open::Order(..)
             | Open::Hands(_)
+            | Open::Number(_)
             | Open::HostCode(_)
             | Open::HostPin(..) => menu.alone_at = now + menu_wait,
         }
@@ -353,7 +362,7 @@ impl Journey {
                 self.set_open(now, Open::RollCall(roll_call));
                 self.answer_key(now, Prompt::NobodyDeleted);
             }
-            Open::Order(..) | Open::HostCode(_) | Open::HostPin(..) => {
+            Open::Order(..) | Open::Number(_) | Open::HostCode(_) | Open::HostPin(..) => {
                 self.entry_given_up(now, Prompt::NotRecognised);
             }
             Open::CheckingCode(..) | Open::CheckingPin(..) => self.leave_menu(now, Prompt::TryAgain),

@@ -7,6 +7,7 @@
 //! and hears what there is to say over it.
 
 mod arrival;
+mod aside;
 mod asks;
 mod attending;
 mod becoming_host;
@@ -24,7 +25,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use partyline_conference::{
-    CodeMatch, ConferenceCode, HostPin, LeaveReason, RecordedName, Refusal, RoomId, Standing, Timestamp,
+    AccountId, CodeMatch, ConferenceCode, HostPin, LeaveReason, RecordedName, Refusal, RoomId, Standing,
+    Timestamp,
 };
 
 use crate::Brain;
@@ -35,7 +37,7 @@ use crate::language::Language;
 use crate::patience::Patience;
 use crate::prompt::Prompt;
 use crate::script::{Player, Script};
-use crate::wish::{Ending, Rejection, Wish};
+use crate::wish::{CalleeTerms, Ending, Rejection, Wish};
 use attending::Attending;
 use limits::{CallLimit, RtpExpected};
 use naming::Naming;
@@ -73,6 +75,8 @@ pub struct Journey {
     only_room: Option<RoomId>,
     /// The room that the code selected.
     room: Option<RoomId>,
+    /// Its account.
+    account: Option<AccountId>,
     /// The wall clock's time as it was told last, and when.
     wall_clock: Option<(Timestamp, Instant)>,
     stage: Stage,
@@ -152,14 +156,46 @@ impl Journey {
     /// A call has come in. Its first wishes wait to be polled.
     #[must_use]
     pub fn new(now: Instant, patience: Patience, arrival: Arrival) -> Self {
+        let mut journey = Self::unbegun(now, patience);
+        match arrival {
+            Arrival::Service { room } => {
+                journey.only_room = room;
+                journey.once_answered(now, Next::Ask { question: Question::Code, lead: None });
+            }
+            Arrival::Code { code, host_pin } => journey.check_code(now, code, host_pin),
+            Arrival::Unavailable => journey.check_unavailable(now),
+        }
+        journey
+    }
+
+    /// Somebody was called from within a conference, and has answered. The first wishes wait to be polled.
+    #[must_use]
+    pub fn of_callee(now: Instant, patience: Patience, terms: CalleeTerms) -> Self {
+        let mut journey = Self::unbegun(now, patience);
+        journey.media = Media::Up { since: now };
+        journey.entry_deadline = None;
+        journey.room = Some(terms.room);
+        journey.account = Some(terms.account);
+        journey.no_rtp_max = terms.no_rtp_max;
+        journey.wish(Wish::AttendAsCallee);
+        journey.stage = Stage::Admitting {
+            answer_at: None,
+            tell_at: Some(now + patience.admission_told),
+            give_up_at: now + patience.admission_max,
+        };
+        journey
+    }
+
+    fn unbegun(now: Instant, patience: Patience) -> Self {
         let key_maps = KeyMaps::default();
-        let mut journey = Self {
+        Self {
             patience,
             language: Language::default(),
             keys: key_maps.usual(),
             key_maps,
             only_room: None,
             room: None,
+            account: None,
             wall_clock: None,
             stage: Stage::Over,
             media: Media::Unanswered,
@@ -174,22 +210,13 @@ impl Journey {
             rtp_expected: RtpExpected::Always,
             player: Player::default(),
             wishes: VecDeque::new(),
-        };
-        match arrival {
-            Arrival::Service { room } => {
-                journey.only_room = room;
-                journey.once_answered(now, Next::Ask { question: Question::Code, lead: None });
-            }
-            Arrival::Code { code, host_pin } => journey.check_code(now, code, host_pin),
-            Arrival::Unavailable => journey.check_unavailable(now),
         }
-        journey
     }
 
     /// The same with other maps of keys.
     #[must_use]
     pub fn with_keys(mut self, key_maps: KeyMaps) -> Self {
-        self.keys = key_maps.usual();
+        self.keys = self.account.map_or_else(|| key_maps.usual(), |account| key_maps.of(account));
         self.key_maps = key_maps;
         self
     }
@@ -292,8 +319,12 @@ impl Journey {
     fn give_up_attendance(&mut self, reason: LeaveReason) {
         let is_attending = match &self.stage {
             Stage::Attending(attending) => {
-                if attending.is_in_mix() {
+                let (is_in_mix, calls) = (attending.is_in_mix(), attending.calls_out());
+                if is_in_mix {
                     self.wish(Wish::LeaveMix);
+                }
+                if calls {
+                    self.wish(Wish::StopCallingOut);
                 }
                 true
             }
@@ -367,6 +398,8 @@ impl Brain for Journey {
             }
             Fact::NameRecorded { take, name } => self.name_recorded(now, take, name),
             Fact::SpokeWhileMuted => self.spoke_while_muted(now),
+            Fact::CalleeRings { callee } => self.callee_rings(now, callee),
+            Fact::CalleeFailed { callee, why } => self.callee_failed(now, callee, why),
             Fact::Standing(standing) => self.standing(now, standing),
             Fact::Joined { mix, epoch } => self.joined(mix, epoch),
             Fact::JoinFailed { mix, epoch } => self.join_failed(now, mix, epoch),
@@ -472,6 +505,7 @@ impl Journey {
                 Standing::Held
                 | Standing::InWaitingRoom
                 | Standing::ConnectedForNow(_)
+                | Standing::Aside(_)
                 | Standing::Placed { .. } => *earlier = standing,
             },
             Stage::Attending(_) => self.stand(now, standing),
@@ -506,7 +540,7 @@ const fn prompt_of_refusal(refusal: Refusal) -> Prompt {
 fn prompt_of_leaving(reason: LeaveReason) -> Option<Vec<Prompt>> {
     match reason {
         LeaveReason::HungUp | LeaveReason::NoRtp | LeaveReason::Shutdown => None,
-        LeaveReason::Keys => Some(vec![]),
+        LeaveReason::Keys | LeaveReason::LetGo => Some(vec![]),
         LeaveReason::Deleted | LeaveReason::Dropped => Some(vec![Prompt::LeftDeleted]),
         LeaveReason::TurnedAway => Some(vec![Prompt::LeftTurnedAway]),
         LeaveReason::ConferenceEnded => Some(vec![Prompt::LeftConferenceEnded]),

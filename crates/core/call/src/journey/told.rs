@@ -185,7 +185,11 @@ impl Seat {
             | Command::SetAnnounce { .. }
             | Command::ExtendTo { .. }
             | Command::Admit { .. }
-            | Command::TurnAway { .. } => {}
+            | Command::TurnAway { .. }
+            | Command::DialOut { .. }
+            | Command::CallOperator
+            | Command::JoinCallee { .. }
+            | Command::DropCallee { .. } => {}
         }
     }
 

@@ -19,12 +19,27 @@ pub enum Menu {
     Hands,
     /// The end for others or for all.
     Ending,
+    /// Somebody is called, or talks in private with the caller. Keys that it has not are those of the conference.
+    Aside,
 }
 
 impl Menu {
     /// Every menu.
-    pub const ALL: [Self; 6] =
-        [Self::Conference, Self::Options, Self::Volume, Self::RollCall, Self::Hands, Self::Ending];
+    pub const ALL: [Self; 7] = [
+        Self::Conference,
+        Self::Options,
+        Self::Volume,
+        Self::RollCall,
+        Self::Hands,
+        Self::Ending,
+        Self::Aside,
+    ];
+
+    /// Whether people talk meanwhile, so that commands begin with `*` or `#` and digits do nothing.
+    #[must_use]
+    pub const fn is_talk(self) -> bool {
+        matches!(self, Self::Conference | Self::Aside)
+    }
 
     /// The word by which settings name it.
     #[must_use]
@@ -36,6 +51,7 @@ impl Menu {
             Self::RollCall => "roll_call",
             Self::Hands => "hands",
             Self::Ending => "ending",
+            Self::Aside => "aside",
         }
     }
 
@@ -166,6 +182,10 @@ key_commands! {
     Previous => "previous", Everybodys, [RollCall], KeyPrevious;
     /// The next one.
     Next => "next", Everybodys, [RollCall Hands], KeyNext;
+    /// Bring in who was called.
+    JoinCallee => "join_callee", Hosts, [Aside], KeyJoinCallee;
+    /// Let go who was called.
+    DropCallee => "drop_callee", Everybodys, [Aside], KeyDropCallee;
     /// The end for others or for all.
     End => "end", Hosts, [Conference], KeyEnd;
     /// Everybody else leaves.
@@ -175,7 +195,7 @@ key_commands! {
     /// Leave the conference, or the wait for it.
     Leave => "leave", Everybodys, [Conference], KeyLeave;
     /// Hear the keys.
-    Help => "help", Everybodys, [Conference Options Volume RollCall Hands Ending], KeyHelp;
+    Help => "help", Everybodys, [Conference Options Volume RollCall Hands Ending Aside], KeyHelp;
     /// Leave the menu.
     Back => "back", Everybodys, [Options Volume RollCall Hands Ending], KeyBack;
 }

@@ -88,12 +88,26 @@ impl KeyMap {
         self.of_menu(menu).find(|binding| binding.command == command).map(|binding| &binding.keys)
     }
 
+    /// What a role can press in a menu: who talks in private has the keys of the conference too, but for those whose place
+    /// is taken.
+    fn pressed_in(&self, menu: Menu, role: Role) -> impl Iterator<Item = &Binding> {
+        let is_free = move |binding: &&Binding| {
+            let keys = binding.keys.as_str();
+            let is_taken = |taken: &str| taken.starts_with(keys) || keys.starts_with(taken);
+            !self.of(Menu::Aside, role).any(|binding| is_taken(binding.keys.as_str()))
+        };
+        let rest = (menu == Menu::Aside).then(|| self.of(Menu::Conference, role).filter(is_free));
+        self.of(menu, role).chain(rest.into_iter().flatten())
+    }
+
     pub(super) fn exact(&self, menu: Menu, role: Role, keys: &str) -> Option<KeyCommand> {
-        self.of(menu, role).find(|binding| binding.keys.as_str() == keys).map(|binding| binding.command)
+        self.pressed_in(menu, role)
+            .find(|binding| binding.keys.as_str() == keys)
+            .map(|binding| binding.command)
     }
 
     pub(super) fn begins(&self, menu: Menu, role: Role, keys: &str) -> bool {
-        self.of(menu, role).any(|binding| binding.keys.as_str().starts_with(keys))
+        self.pressed_in(menu, role).any(|binding| binding.keys.as_str().starts_with(keys))
     }
 }
 
@@ -101,7 +115,7 @@ fn check(binding: &Binding) -> Result<(), MapError> {
     if !binding.command.menus().contains(&binding.menu) {
         return Err(MapError::NotThere { command: binding.command, menu: binding.menu });
     }
-    if binding.menu == Menu::Conference && !binding.keys.as_str().starts_with(['*', '#']) {
+    if binding.menu.is_talk() && !binding.keys.as_str().starts_with(['*', '#']) {
         return Err(MapError::Digit { binding: binding.clone() });
     }
     Ok(())

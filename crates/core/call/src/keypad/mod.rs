@@ -52,7 +52,7 @@ impl Keypad {
     pub fn press(&mut self, now: Instant, key: char, map: &KeyMap, menu: Menu, role: Role) -> Pressed {
         let mut keys = match self.keyed.take() {
             Some((keys, _)) => keys,
-            None if menu == Menu::Conference && !matches!(key, '*' | '#') => return Pressed::Nothing,
+            None if menu.is_talk() && !matches!(key, '*' | '#') => return Pressed::Nothing,
             None => String::new(),
         };
         keys.push(key);
@@ -68,7 +68,7 @@ impl Keypad {
             return Pressed::Forbidden(command);
         }
         // `*` and `#` alone begin something in the conference, for a caller who is about to press on.
-        let may_go_on = menu == Menu::Conference && keys.len() == 1;
+        let may_go_on = menu.is_talk() && keys.len() == 1;
         if is_begun || may_go_on || map.begins(menu, other, &keys) {
             self.keyed = Some((keys, now + self.key_wait));
             return Pressed::Nothing;

@@ -46,8 +46,8 @@ pub enum MapError {
     },
     /// Digits outside a menu do nothing.
     #[error(
-        "\"{}\" can't be {} in \"conference\": there keys begin with * or #, as digits do nothing",
-        binding.command.name(), binding.keys
+        "\"{}\" can't be {} in \"{}\": there keys begin with * or #, as digits do nothing",
+        binding.command.name(), binding.keys, binding.menu.name()
     )]
     Digit {
         /// The command and its keys.

@@ -43,6 +43,10 @@ impl Preset {
             Self::Default => DEFAULT,
             Self::Confbridge => CONFBRIDGE,
         };
+        let aside = match self {
+            Self::Default => ASIDE,
+            Self::Confbridge => CONFBRIDGE_ASIDE,
+        };
         let menus = [
             (Menu::Conference, conference),
             (Menu::Options, OPTIONS),
@@ -50,6 +54,7 @@ impl Preset {
             (Menu::RollCall, ROLL_CALL),
             (Menu::Hands, HANDS),
             (Menu::Ending, ENDING),
+            (Menu::Aside, aside),
         ];
         let bindings = menus.into_iter().flat_map(|(menu, keys)| {
             keys.iter().map(move |(keys, command)| Binding {
@@ -141,6 +146,10 @@ const HANDS: MenuOfPreset =
     &[("1", Admit), ("2", Repeat), ("6", Next), ("9", TurnAway), ("*", Back), ("#", Back)];
 
 const ENDING: MenuOfPreset = &[("1", DropOthers), ("2", EndForAll), ("*", Back)];
+
+const ASIDE: MenuOfPreset = &[("*2", JoinCallee), ("*3", DropCallee), ("**", Help)];
+
+const CONFBRIDGE_ASIDE: MenuOfPreset = &[("#2", JoinCallee), ("#3", DropCallee), ("**", Help)];
 
 #[cfg(test)]
 mod tests {

@@ -56,6 +56,7 @@ fn placed_conferee() -> Option<partyline_conference::ConfereeId> {
         Standing::Held
         | Standing::InWaitingRoom
         | Standing::ConnectedForNow(_)
+        | Standing::Aside(_)
         | Standing::Refused(_)
         | Standing::Removed(_) => None,
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may fail loudly")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "what a ladder has no words for is printed as it is")]
 
+mod aside;
 mod conference;
 mod entry;
 mod keys;

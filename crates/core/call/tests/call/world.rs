@@ -7,9 +7,9 @@ use partyline_call::{
     Arrival, AskNumber, Brain, CodeAnswer, Cue, Fact, Journey, Language, LineTest, Patience, PlayNumber, Wish,
 };
 use partyline_conference::{
-    AccountId, Announce, AttendanceId, CodeMatch, Command, CommandAnswer, ConfereeId, ConfereeState,
-    ConferenceCode, ConferenceId, Controls, Epoch, LeaveReason, MixId, MixKind, MixView, MixerId, Mute,
-    Order, Role, RoomId, RoomVersion, RosterEntry, Standing, WaitingEntry,
+    AccountId, Announce, AsideView, AttendanceId, CodeMatch, Command, CommandAnswer, ConfereeId,
+    ConfereeState, ConferenceCode, ConferenceId, Controls, Epoch, LeaveReason, MixId, MixKind, MixView,
+    MixerId, Mute, Order, Role, RoomId, RoomVersion, RosterEntry, Standing, WaitingEntry,
 };
 
 pub(crate) struct World {
@@ -39,7 +39,7 @@ impl World {
         Self::of(now, Box::new(LineTest::new(now, Patience::default(), Language::English)))
     }
 
-    fn of(now: Instant, brain: Box<dyn Brain>) -> Self {
+    pub(crate) fn of(now: Instant, brain: Box<dyn Brain>) -> Self {
         let mut world = Self { began: now, now, brain, wishes: Vec::new(), ladder: String::new() };
         world.drain();
         world
@@ -215,6 +215,8 @@ pub(crate) struct Seated {
     pub(crate) is_locked: bool,
     pub(crate) music: bool,
     pub(crate) controls: Controls,
+    /// Somebody who is called is told with a mix of their own once they have answered.
+    pub(crate) aside: Option<AsideView>,
 }
 
 pub(crate) const ME: ConfereeId = ConfereeId::from_bits(77);
@@ -222,9 +224,10 @@ pub(crate) const ME: ConfereeId = ConfereeId::from_bits(77);
 pub(crate) fn seated(role: Role, change: impl FnOnce(&mut Seated)) -> Standing {
     let is_host = role == Role::Host;
     let controls = Controls { may_unmute: true, may_roll_call: is_host, ..Controls::default() };
-    let mut seated = Seated { is_locked: false, music: false, controls };
+    let mut seated = Seated { is_locked: false, music: false, controls, aside: None };
     change(&mut seated);
-    let mix = mix(1);
+    let has_answered = seated.aside.as_ref().is_some_and(|aside| aside.has_answered);
+    let mix = if has_answered { MixView { kind: MixKind::Side, ..mix(2) } } else { mix(1) };
     Standing::Placed {
         conference: ConferenceId::from_bits(1),
         conferee: ME,
@@ -236,6 +239,7 @@ pub(crate) fn seated(role: Role, change: impl FnOnce(&mut Seated)) -> Standing {
         is_locked: seated.is_locked,
         controls: seated.controls,
         mix,
+        aside: seated.aside,
     }
 }
 
@@ -304,6 +308,7 @@ pub(crate) fn placed_in(mix: MixView, is_alone: bool) -> Standing {
         is_locked: false,
         controls: Controls::default(),
         mix,
+        aside: None,
     }
 }
 
@@ -322,11 +327,13 @@ pub(crate) fn placed_with_music(number: u128, is_alone: bool) -> Standing {
                 is_locked,
                 controls,
                 mix,
+                aside: None,
             }
         }
         other @ (Standing::Held
         | Standing::InWaitingRoom
         | Standing::ConnectedForNow(_)
+        | Standing::Aside(_)
         | Standing::Refused(_)
         | Standing::Removed(_)) => other,
     }

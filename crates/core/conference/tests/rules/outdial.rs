@@ -193,7 +193,7 @@ fn each_time_has_its_end() {
 
 #[test]
 fn nobody_is_called_where_the_room_or_the_rules_do_not_want_it() {
-    let mut refused = |settings: fn(&mut Room), rules: fn(&mut World), number: &str, by_host: bool| {
+    let refused = |settings: fn(&mut Room), rules: fn(&mut World), number: &str, by_host: bool| {
         let (mut world, host, guest) = meeting(settings);
         rules(&mut world);
         let (_, answer) = world.dials(if by_host { host } else { guest }, number);

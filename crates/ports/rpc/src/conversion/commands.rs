@@ -3,8 +3,8 @@
 use std::fmt;
 
 use partyline_conference::{
-    Announce, AttendanceId, Command, CommandAnswer, CommandId, CommandRefusal, ConferenceCode, Floor,
-    HostPin, RoomId, Timestamp,
+    Announce, AttendanceId, Command, CommandAnswer, CommandId, CommandRefusal, ConferenceCode, DialTarget,
+    Floor, HostPin, OutdialEnd, RoomId, Timestamp,
 };
 
 use super::{ParseError, present, read};
@@ -67,6 +67,16 @@ impl TryFrom<wire::command_request::Command> for Command {
             Wire::Admit(attendance) => Self::Admit { attendance: read("admit", &attendance)? },
             Wire::TurnAway(attendance) => Self::TurnAway { attendance: read("turn_away", &attendance)? },
             Wire::BecomeHost(claim) => become_host(&claim)?,
+            Wire::DialOut(number) => {
+                let to = DialTarget::number(&number).map_err(|_| ParseError::Malformed("dial_out"))?;
+                Self::DialOut { to }
+            }
+            Wire::CallOperator(is_so) => is_set("call_operator", is_so).map(|()| Self::CallOperator)?,
+            Wire::JoinCallee(callee) => Self::JoinCallee { callee: read("join_callee", &callee)? },
+            Wire::DropCallee(drop) => Self::DropCallee {
+                callee: read("callee_id", &drop.callee_id)?,
+                why: OutdialEnd::from_word(&drop.why).ok_or(ParseError::Malformed("why"))?,
+            },
         })
     }
 }
@@ -99,6 +109,13 @@ impl From<Command> for wire::command_request::Command {
             Command::ExtendTo { until } => Self::ExtendToMs(until.0),
             Command::Admit { attendance } => Self::Admit(attendance.to_string()),
             Command::TurnAway { attendance } => Self::TurnAway(attendance.to_string()),
+            Command::DialOut { to } => Self::DialOut(to.as_str().to_owned()),
+            Command::CallOperator => Self::CallOperator(true),
+            Command::JoinCallee { callee } => Self::JoinCallee(callee.to_string()),
+            Command::DropCallee { callee, why } => Self::DropCallee(wire::DropCallee {
+                callee_id: callee.to_string(),
+                why: why.as_str().to_owned(),
+            }),
             Command::BecomeHost { code, pin } => Self::BecomeHost(wire::BecomeHost {
                 code: code.reveal().to_owned(),
                 host_pin: pin.map(|pin| pin.reveal().to_owned()).unwrap_or_default(),

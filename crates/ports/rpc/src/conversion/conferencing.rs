@@ -4,9 +4,9 @@ use std::fmt;
 
 use partyline_conference::quality::TheirQuality;
 use partyline_conference::{
-    AttemptId, AttendanceId, CallQuality, CallerIdentity, CodecLabel, ConfereeId, ConferenceCode,
-    ConferenceId, Controls, Epoch, Generation, HostPin, LeaveReason, MixId, MixerId, Mute, Order, Refusal,
-    Role, RoomId, Timestamp, VruId,
+    AsideView, AttemptId, AttendanceId, CallQuality, CallerIdentity, CodecLabel, ConfereeId, ConferenceCode,
+    ConferenceId, Controls, DialTarget, Epoch, Generation, HostPin, LeaveReason, MixId, MixerId, Mute, Order,
+    OutdialKind, Refusal, Role, RoomId, Timestamp, VruId,
 };
 
 pub use super::commands::{CommandOrder, command_answer, command_reply};
@@ -40,8 +40,8 @@ pub struct Hello {
     pub generation: Generation,
     /// The VRU that has the call.
     pub vru: VruId,
-    /// The code entered.
-    pub code: ConferenceCode,
+    /// The code entered; `None` for who was called from within a conference, whose attendance names the outdial.
+    pub code: Option<ConferenceCode>,
     /// The PIN entered, where the room asks for one.
     pub host_pin: Option<HostPin>,
     /// Who calls.
@@ -124,6 +124,8 @@ pub struct Placed {
     pub controls: Controls,
     /// Where the audio is.
     pub mix: MixTicket,
+    /// Whom the caller has called and is not done with.
+    pub called: Option<AsideView>,
 }
 
 /// What an interface server says on an Attend stream: what should hold now.
@@ -135,6 +137,8 @@ pub enum AttendDown {
     InWaitingRoom,
     /// In the lobby.
     ConnectedForNow(MixTicket),
+    /// Was called, and talks in private.
+    Aside(MixTicket),
     /// In the conference.
     Placed(Box<Placed>),
     /// Refused; the stream ends.
@@ -188,7 +192,10 @@ impl TryFrom<wire::Hello> for Hello {
             attendance: read("attendance_id", &hello.attendance_id)?,
             generation: Generation(hello.generation),
             vru: read("vru_id", &hello.vru_id)?,
-            code: ConferenceCode::parse(&hello.code).map_err(|_| ParseError::Malformed("code"))?,
+            code: match hello.is_callee {
+                true => None,
+                false => Some(ConferenceCode::parse(&hello.code).map_err(|_| ParseError::Malformed("code"))?),
+            },
             host_pin,
             caller: CallerIdentity {
                 number: bounded("caller_number", hello.caller_number, NUMBER_BYTES_MAX)?,
@@ -208,7 +215,8 @@ impl From<Hello> for wire::Hello {
             attendance_id: hello.attendance.to_string(),
             generation: hello.generation.0,
             vru_id: hello.vru.to_string(),
-            code: hello.code.reveal().to_owned(),
+            is_callee: hello.code.is_none(),
+            code: hello.code.map(|code| code.reveal().to_owned()).unwrap_or_default(),
             host_pin: hello.host_pin.map(|pin| pin.reveal().to_owned()).unwrap_or_default(),
             caller_number: cut(hello.caller.number, NUMBER_BYTES_MAX),
             caller_display: cut(hello.caller.display, DISPLAY_BYTES_MAX),
@@ -368,6 +376,7 @@ impl TryFrom<wire::Placed> for Placed {
             is_locked: placed.is_locked,
             controls: present("controls", placed.controls)?.try_into()?,
             mix: present("mix", placed.mix)?.try_into()?,
+            called: placed.called.map(called).transpose()?,
         })
     }
 }
@@ -384,7 +393,26 @@ impl From<Placed> for wire::Placed {
             is_locked: placed.is_locked,
             controls: Some(placed.controls.into()),
             mix: Some(placed.mix.into()),
+            called: placed.called.map(wire_called),
         }
+    }
+}
+
+fn called(called: wire::Called) -> Result<AsideView, ParseError> {
+    Ok(AsideView {
+        callee: read("callee_id", &called.callee_id)?,
+        kind: OutdialKind::from_word(&called.kind).ok_or(ParseError::Malformed("kind"))?,
+        to: DialTarget::operator(&called.to).map_err(|_| ParseError::Malformed("to"))?,
+        has_answered: called.has_answered,
+    })
+}
+
+fn wire_called(called: AsideView) -> wire::Called {
+    wire::Called {
+        callee_id: called.callee.to_string(),
+        kind: called.kind.as_str().to_owned(),
+        to: called.to.as_str().to_owned(),
+        has_answered: called.has_answered,
     }
 }
 
@@ -397,6 +425,7 @@ impl TryFrom<wire::AttendDown> for AttendDown {
             Down::Held(wire::Held {}) => Self::Held,
             Down::InWaitingRoom(wire::InWaitingRoom {}) => Self::InWaitingRoom,
             Down::ConnectedForNow(lobby) => Self::ConnectedForNow(present("mix", lobby.mix)?.try_into()?),
+            Down::Aside(aside) => Self::Aside(present("mix", aside.mix)?.try_into()?),
             Down::Placed(placed) => Self::Placed(Box::new(placed.try_into()?)),
             Down::Refused(refused) => Self::Refused(refusal(&refused.refusal)?),
             Down::Removed(removed) => Self::Removed(leave_reason(&removed.reason)?),
@@ -413,6 +442,7 @@ impl From<AttendDown> for wire::AttendDown {
             AttendDown::ConnectedForNow(mix) => {
                 Down::ConnectedForNow(wire::ConnectedForNow { mix: Some(mix.into()) })
             }
+            AttendDown::Aside(mix) => Down::Aside(wire::Aside { mix: Some(mix.into()) }),
             AttendDown::Placed(placed) => Down::Placed((*placed).into()),
             AttendDown::Refused(refusal) => {
                 Down::Refused(wire::Refused { refusal: refusal.as_str().to_owned() })

@@ -1,13 +1,14 @@
 //! The rules decide at random on two stores, this one and the reference store: both must stay alike.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use partyline_conference::reference::ReferenceStore;
 use partyline_conference::rules::decide;
 use partyline_conference::{
-    Announce, AttendanceId, AttendanceState, Command, CommandId, ConfereeId, ConferenceId, EntryPolicy,
-    EventSequence, Floor, FreshIds, Generation, HostLeaves, Intent, LeaveReason, MixId, MixerId, MixerLoad,
-    Role, RoomId, RoomSnapshot, RoomVersion, Standing, Timestamp,
+    Announce, AttendanceId, AttendanceState, Command, CommandId, ConfereeId, ConferenceId, DialOutRules,
+    DialTarget, EntryPolicy, EventSequence, Floor, FreshIds, Generation, HostLeaves, Intent, LeaveReason,
+    MixId, MixerId, MixerLoad, OutdialEnd, Role, RoomId, RoomSnapshot, RoomVersion, Standing, Timestamp,
 };
 use partyline_store::{RoomChanges, RoomCommit, Store, Touched};
 use proptest::prelude::*;
@@ -26,6 +27,9 @@ pub(crate) enum Happening {
     MixerCame,
     Commands { who: Option<u128>, what: usize, about: u128 },
     KeysCode { who: u128, is_right: bool },
+    CalleeAnswers { again: u64 },
+    CalleeLeaves,
+    CalleeJoins,
     Settings { waiting_room: bool, deleted_stay_out: bool, unmute_oneself: bool },
     Passes { seconds: u64 },
 }
@@ -56,6 +60,9 @@ fn happening() -> impl Strategy<Value = Happening> {
         8 => (prop::option::weighted(0.9, who()), 0..COMMANDS, who())
             .prop_map(|(who, what, about)| Happening::Commands { who, what, about }),
         1 => (who(), any::<bool>()).prop_map(|(who, is_right)| Happening::KeysCode { who, is_right }),
+        4 => (1..3u64).prop_map(|again| Happening::CalleeAnswers { again }),
+        1 => Just(Happening::CalleeLeaves),
+        1 => Just(Happening::CalleeJoins),
         1 => settings.prop_map(|(waiting_room, deleted_stay_out, unmute_oneself)| {
             Happening::Settings { waiting_room, deleted_stay_out, unmute_oneself }
         }),
@@ -63,10 +70,15 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-const COMMANDS: usize = 23;
+const COMMANDS: usize = 29;
 
 /// Every command, about a conferee, somebody who waits, and a time.
-fn commands(conferee: ConfereeId, attendance: AttendanceId, until: Timestamp) -> [Command; COMMANDS] {
+fn commands(
+    conferee: ConfereeId,
+    attendance: AttendanceId,
+    callee: AttendanceId,
+    until: Timestamp,
+) -> [Command; COMMANDS] {
     [
         Command::SetLock { locked: true },
         Command::SetLock { locked: false },
@@ -91,6 +103,12 @@ fn commands(conferee: ConfereeId, attendance: AttendanceId, until: Timestamp) ->
         Command::Admit { attendance },
         Command::Admit { attendance },
         Command::TurnAway { attendance },
+        Command::DialOut { to: DialTarget::number("5551234").unwrap() },
+        Command::DialOut { to: DialTarget::number("5551234").unwrap() },
+        Command::CallOperator,
+        Command::JoinCallee { callee },
+        Command::JoinCallee { callee },
+        Command::DropCallee { callee, why: OutdialEnd::Dropped },
     ]
 }
 
@@ -121,8 +139,9 @@ fn live() -> [MixerId; 2] {
     ["m1", "m2"].map(mixer)
 }
 
-fn named() -> Vec<AttendanceId> {
-    (1..9).map(attendance).collect()
+/// Callers, and callees by the commands that may have begun an outdial.
+fn named(drawn: u128) -> Vec<AttendanceId> {
+    (1..9).chain(1001..=drawn).map(attendance).collect()
 }
 
 impl<'s> Both<'s> {
@@ -145,6 +164,7 @@ impl<'s> Both<'s> {
         wanted.settings.conferees_max = 5;
         wanted.settings.wait_max = Duration::from_secs(60);
         wanted.settings.conference_max = Some(Duration::from_secs(90));
+        wanted.settings.dial_out = true;
         let room = store.create_room(&wanted).await.unwrap();
         reference.put_room(room.clone());
         Self { store, reference, room: room.id, now: NOW, drawn: 1000 }
@@ -165,7 +185,7 @@ impl<'s> Both<'s> {
     }
 
     async fn snapshot(&self) -> RoomSnapshot {
-        self.store.snapshot(self.room, self.now, &named(), &live()).await.unwrap()
+        self.store.snapshot(self.room, self.now, &named(self.drawn), &live()).await.unwrap()
     }
 
     async fn decide(&mut self, batch: &[Happening]) {
@@ -173,7 +193,9 @@ impl<'s> Both<'s> {
         for happening in batch {
             intents.extend(self.intent(happening).await);
         }
-        let snapshot = self.snapshot().await;
+        let mut snapshot = self.snapshot().await;
+        let operator = Some(DialTarget::operator("sip:desk@example.org").unwrap());
+        snapshot.dial_out_rules = Arc::new(DialOutRules { operator, ..DialOutRules::default() });
         let decision = decide(&snapshot, &intents, &self.fresh());
         if decision.is_empty() {
             return;
@@ -181,14 +203,15 @@ impl<'s> Both<'s> {
         let expected = snapshot.room.version;
         let told = self.reference.commit(self.room, expected, self.now, &decision).unwrap();
         let commit = RoomCommit { room: self.room, expected, at: self.now, decision };
-        let (before, mut changes) = (self.store.views(&named()).await.unwrap(), self.store.changes());
+        let (before, mut changes) =
+            (self.store.views(&named(self.drawn)).await.unwrap(), self.store.changes());
         assert_eq!(self.store.commit(commit).await.unwrap(), told);
         let change = changes.recv().await.unwrap();
         assert_eq!(change.room, self.room);
         // What changed the room before may be signalled only now: that it concerns everybody is true of it.
         let Touched::Callers { version, callers } = change.touched else { return };
         assert_eq!(version, told);
-        for view in self.store.views(&named()).await.unwrap() {
+        for view in self.store.views(&named(self.drawn)).await.unwrap() {
             assert!(callers.contains(&view.attendance) || before.contains(&view), "nobody tells {view:?}");
         }
     }
@@ -227,6 +250,28 @@ impl<'s> Both<'s> {
             }
             Happening::MixerCame => Intent::MixerCame,
             Happening::Commands { who, what, about } => self.command(*who, *what, *about),
+            Happening::CalleeAnswers { again } => Intent::Answered {
+                attendance: self.callee(),
+                generation: Generation(*again),
+                vru: vru(),
+                caller: caller(9),
+            },
+            Happening::CalleeLeaves => Intent::Left {
+                attendance: self.callee(),
+                generation: Generation(2),
+                reason: LeaveReason::HungUp,
+            },
+            Happening::CalleeJoins => {
+                let callee = self.callee();
+                let view = self.store.views(&[callee]).await.unwrap().pop()?;
+                let Standing::Placed { mix, .. } = view.standing else { return None };
+                Intent::Joined {
+                    attendance: callee,
+                    generation: view.generation,
+                    mix: mix.mix,
+                    epoch: mix.epoch,
+                }
+            }
             Happening::KeysCode { who, is_right } => Intent::BecomeHost {
                 id: CommandId::from_bits(self.draw()),
                 by: attendance(*who),
@@ -243,13 +288,19 @@ impl<'s> Both<'s> {
         })
     }
 
+    /// Who is called, or was last.
+    fn callee(&self) -> AttendanceId {
+        let outdials = self.reference.room(self.room).unwrap().outdials();
+        outdials.first().map_or(attendance(self.drawn), |outdial| outdial.callee)
+    }
+
     fn command(&mut self, who: Option<u128>, what: usize, about: u128) -> Intent {
         let conferee = match self.reference.attendance(attendance(about)).map(|row| row.state) {
             Some(AttendanceState::Seated { conferee, .. }) => conferee,
             Some(_) | None => ConfereeId::from_bits(9999),
         };
         let until = self.now.after(Duration::from_secs(100));
-        let command = commands(conferee, attendance(about), until)[what].clone();
+        let command = commands(conferee, attendance(about), self.callee(), until)[what].clone();
         Intent::Command { id: CommandId::from_bits(self.draw()), by: who.map(attendance), command }
     }
 
@@ -266,7 +317,7 @@ impl<'s> Both<'s> {
 
     async fn compare(&self) {
         let mut here = self.snapshot().await;
-        let mut there = self.reference.snapshot(self.room, self.now, &named(), &live()).unwrap();
+        let mut there = self.reference.snapshot(self.room, self.now, &named(self.drawn), &live()).unwrap();
         // Which of the overdue comes first is nobody's concern.
         here.overdue.sort_unstable();
         there.overdue.sort_unstable();
@@ -274,7 +325,7 @@ impl<'s> Both<'s> {
         let rows = &there.attendances;
         there.waiting.sort_by_key(|caller| (rows[&caller.attendance].arrived_at, caller.attendance));
         assert_eq!(here, there);
-        for who in named() {
+        for who in named(self.drawn) {
             let view = self.store.views(&[who]).await.unwrap().pop();
             assert_eq!(view, self.reference.view(who));
         }

@@ -79,13 +79,14 @@ pub(crate) async fn a_seated_callers_view_says_where_to_go(store: &dyn Store) {
         is_locked,
         controls,
         mix: to,
+        aside,
     } = scene.view(2).await.standing
     else {
         panic!("the caller is not placed");
     };
     assert_eq!((of, seat, order), (conference(1), conferee(2), Order(2)));
     assert_eq!((role, state), (Role::Participant, ConfereeState::Placed));
-    assert_eq!((is_alone, music, is_locked), (false, true, false));
+    assert_eq!((is_alone, music, is_locked, aside), (false, true, false, None));
     assert_eq!((to.mix, to.kind, to.mixer, to.epoch.0), (mix(1), MixKind::Conference, mixer("m1"), 1));
     assert_eq!(controls, Controls { may_unmute: true, ..Controls::default() });
     assert_eq!(to.address, "mem:m1");

@@ -260,7 +260,7 @@ impl Scene {
             attendance: AttendanceId::from_bits(caller),
             generation: Generation(1),
             vru: VruId::new("vru-1").unwrap(),
-            code: ConferenceCode::parse(code).unwrap(),
+            code: Some(ConferenceCode::parse(code).unwrap()),
             host_pin: None,
             caller: CallerIdentity {
                 number: format!("49{caller}"),

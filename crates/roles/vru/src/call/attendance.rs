@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use partyline_conference::{
-    AttendanceId, CallQuality, CallerIdentity, ConfereeState, ConferenceCode, Generation, HostPin,
+    AsideView, AttendanceId, CallQuality, CallerIdentity, ConfereeState, ConferenceCode, Generation, HostPin,
     LeaveReason, MixKind, MixView, Standing, VruId,
 };
 use partyline_rpc::conferencing::{AttendDown, AttendUp, Hello, JoinedMix, MixTicket};
@@ -30,7 +30,8 @@ const UP_MAX: usize = 4;
 pub(crate) struct Attendee {
     pub(crate) attendance: AttendanceId,
     pub(crate) vru: VruId,
-    pub(crate) code: ConferenceCode,
+    /// The code keyed; `None` for who was called.
+    pub(crate) code: Option<ConferenceCode>,
     pub(crate) host_pin: Option<HostPin>,
     pub(crate) caller: CallerIdentity,
 }
@@ -280,6 +281,9 @@ fn told(down: AttendDown) -> Told {
         AttendDown::ConnectedForNow(ticket) => {
             Told { standing: Standing::ConnectedForNow(view(&ticket, MixKind::Lobby)), ticket: Some(ticket) }
         }
+        AttendDown::Aside(ticket) => {
+            Told { standing: Standing::Aside(view(&ticket, MixKind::Side)), ticket: Some(ticket) }
+        }
         AttendDown::Placed(placed) => Told {
             standing: Standing::Placed {
                 conference: placed.conference,
@@ -292,12 +296,21 @@ fn told(down: AttendDown) -> Told {
                 music: placed.music,
                 is_locked: placed.is_locked,
                 controls: placed.controls,
-                mix: view(&placed.mix, MixKind::Conference),
+                mix: view(&placed.mix, kind_of(placed.called.as_ref())),
+                aside: placed.called.clone(),
             },
             ticket: Some(placed.mix),
         },
         AttendDown::Refused(refusal) => Told { standing: Standing::Refused(refusal), ticket: None },
         AttendDown::Removed(reason) => Told { standing: Standing::Removed(reason), ticket: None },
+    }
+}
+
+/// Who talks in private is in another mix than the conference's.
+fn kind_of(called: Option<&AsideView>) -> MixKind {
+    match called {
+        Some(called) if called.has_answered => MixKind::Side,
+        Some(_) | None => MixKind::Conference,
     }
 }
 

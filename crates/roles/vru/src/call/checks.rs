@@ -28,14 +28,14 @@ impl Call {
     }
 
     fn guesser(&self) -> Guesser {
-        let address = self.incoming.source.ip();
+        let address = self.party.source.ip();
         let trunk = self.admitted.trunk.as_deref();
         // Telephones that are known by a password say who calls as they like.
         let tells_callers_apart = trunk.is_some_and(|trunk| trunk.users.is_empty());
         let source = if tells_callers_apart
             || self.shared.config.trusted_sources.iter().any(|network| network.contains(address))
         {
-            Source::caller(&self.incoming.caller, &self.service.dnis)
+            Source::caller(&self.party.number, &self.service.dnis)
         } else {
             Source::from(address)
         };
@@ -43,16 +43,16 @@ impl Call {
     }
 
     pub(super) fn report(&self, refusal: Refusal, room: Option<RoomId>) {
-        info!(call = %self.incoming.call_id, refusal = refusal.as_str(), "refused");
+        info!(call = %self.party.call_id, refusal = refusal.as_str(), "refused");
         metrics::counter!("partyline_vru_refusals_total", "refusal" => refusal.as_str()).increment(1);
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
         self.shared.attempts.add(RefusedTry {
             id: AttemptId::from_bits(rand::random()),
             at: Timestamp::default().after(since),
             refusal,
-            caller_number: self.incoming.caller.clone(),
+            caller_number: self.party.number.clone(),
             dnis: self.service.dnis.clone(),
-            source: self.incoming.source.ip().to_string(),
+            source: self.party.source.ip().to_string(),
             room,
         });
     }

@@ -20,7 +20,7 @@ impl Call {
     pub(super) fn command(&mut self, number: AskNumber, room: RoomId, command: Command) {
         let id = CommandId::from_bits(rand::random());
         info!(
-            call = %self.incoming.call_id, attendance = %self.attendance_id, command = %id,
+            call = %self.party.call_id, attendance = %self.attendance_id, command = %id,
             what = command.word().as_str(), "a command"
         );
         let order = CommandOrder { id, room, by: Some(self.attendance_id), command };

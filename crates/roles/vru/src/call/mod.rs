@@ -6,6 +6,7 @@
 //! has heard of the leaving.
 
 mod attendance;
+mod callee;
 mod checks;
 mod commands;
 mod line_test;
@@ -16,20 +17,21 @@ mod service;
 mod wishes;
 
 use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use partyline_call::{Brain, CodeAnswer, Fact, Journey, KeySource, Keys, LineTest, PlayNumber, TakeNumber};
-use partyline_conference::{AttendanceId, CallQuality, LeaveReason};
+use partyline_conference::{AttendanceId, CallQuality, CallerIdentity, LeaveReason};
 use partyline_engine::{Engine, LegControl, LegEvent};
 use partyline_rpc::conferencing::{JoinedMix, MixTicket};
 use partyline_sip::endpoint::{Because, CallEvent, CallKey, IncomingCall};
 use partyline_sip::sdp::Agreement;
 use partyline_store::StoreReader;
 use partyline_trunk::Application;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -48,6 +50,7 @@ use crate::sip::{Addressing, NewCall, SipAddress, SipCommands, leave_reason};
 use crate::sources::Sources;
 use crate::trunks::{Admitted, Peers, admit};
 use attendance::{Attendance, Told};
+use callee::CallingOut;
 use line_test::TestStream;
 use mix_link::{Closed, JoinEnd, MixLink};
 use service::Service;
@@ -77,6 +80,8 @@ pub(crate) struct Shared {
     pub(crate) closer: CancellationToken,
     /// Calls, and attendances that outlive them.
     pub(crate) tasks: TaskTracker,
+    /// For as many calls as there may be.
+    pub(crate) places: Arc<Semaphore>,
 }
 
 /// A call's place among as many as may be; it is free again when call and attendance have both ended.
@@ -120,10 +125,41 @@ enum TestLink {
     Ended,
 }
 
+/// The other side of a call, as far as it is known.
+struct Party {
+    /// What names the call in logs: its Call-ID, where they called.
+    call_id: String,
+    /// Their number, whoever may see it.
+    number: String,
+    /// What others may see of them. Who wants to be anonymous is (RFC 3323).
+    shown: CallerIdentity,
+    /// Where they are.
+    source: SocketAddr,
+    /// Where their media arrives, unless a setting says otherwise.
+    bound: IpAddr,
+}
+
+impl Party {
+    fn of_caller(incoming: &IncomingCall) -> Self {
+        let shown = |text: &str| incoming.shown_caller().map(|_| text.to_owned()).unwrap_or_default();
+        Self {
+            call_id: incoming.call_id.clone(),
+            number: incoming.caller.clone(),
+            shown: CallerIdentity {
+                number: shown(&incoming.caller),
+                display: shown(&incoming.caller_display),
+                call: incoming.call_id.clone(),
+            },
+            source: incoming.source,
+            bound: incoming.bound.ip(),
+        }
+    }
+}
+
 struct Call {
     shared: Arc<Shared>,
     key: CallKey,
-    incoming: IncomingCall,
+    party: Party,
     admitted: Admitted,
     service: Service,
     brain: Box<dyn Brain>,
@@ -141,6 +177,8 @@ struct Call {
     link: MixLink,
     checks: JoinSet<Fact>,
     test: TestLink,
+    /// Whom the CMS lets the caller have called.
+    calling_out: Option<CallingOut>,
     is_told_goodbye: bool,
     is_measured: bool,
     quality: Option<CallQuality>,
@@ -171,6 +209,7 @@ enum Input {
     Leg(Option<LegEvent>),
     Check(Fact),
     Told(Option<Told>),
+    Heard(Option<Fact>),
     Joined(JoinEnd),
     TestOpened(TestStream),
     Test(Fact),
@@ -199,7 +238,7 @@ impl Call {
         let link = MixLink::new(shared.config.id.clone(), shared.mixers.clone(), shared.config.waits.mixer());
         Self {
             key,
-            incoming: *incoming,
+            party: Party::of_caller(&incoming),
             admitted,
             service,
             brain,
@@ -216,6 +255,7 @@ impl Call {
             link,
             checks: JoinSet::new(),
             test: TestLink::None,
+            calling_out: None,
             is_told_goodbye: false,
             is_measured: false,
             quality: None,
@@ -278,6 +318,12 @@ impl Call {
                 None => std::future::pending().await,
             }
         };
+        let heard = async {
+            match &mut self.calling_out {
+                Some(calling) => calling.heard().await,
+                None => std::future::pending().await,
+            }
+        };
         let test = async {
             match &mut self.test {
                 TestLink::Opening(opening) => Input::TestOpened(opening.as_mut().await),
@@ -299,6 +345,7 @@ impl Call {
                 Err(_) => Input::Timeout,
             },
             told = told => Input::Told(told),
+            heard = heard => Input::Heard(heard),
             end = self.link.join_end() => Input::Joined(end),
             input = test => input,
         }
@@ -315,7 +362,7 @@ impl Call {
             Input::Sip(event) => self.sip_event(event),
             Input::Leg(Some(event)) => self.leg_event(event),
             Input::Leg(None) => {
-                warn!(call = %self.incoming.call_id, "the leg is gone");
+                warn!(call = %self.party.call_id, "the leg is gone");
                 self.leg = None;
                 Some(Fact::Ended(LeaveReason::CallFailed))
             }
@@ -336,6 +383,12 @@ impl Call {
             Input::Told(None) => {
                 self.attendance = None;
                 None
+            }
+            Input::Heard(heard) => {
+                if heard.is_none() {
+                    self.calling_out = None;
+                }
+                heard
             }
             Input::Joined(end) => Some(self.join_ended(end)),
             Input::TestOpened(stream) => {

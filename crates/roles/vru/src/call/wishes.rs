@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use partyline_call::{Ending, Fact, Rejection, Wish};
-use partyline_conference::{CallerIdentity, ConfereeId, LeaveReason, MixView, Refusal};
+use partyline_conference::{ConfereeId, LeaveReason, MixView, Refusal};
 use partyline_engine::{LegControl, OpenLegError, PlayId};
 use partyline_rpc::LegName;
 use partyline_rpc::generated::linetest::RunHello;
@@ -54,12 +54,24 @@ impl Call {
                 let attendee = Attendee {
                     attendance: self.attendance_id,
                     vru: self.shared.config.id.clone(),
-                    code,
+                    code: Some(code),
                     host_pin,
-                    caller: self.caller(),
+                    caller: self.party.shown.clone(),
                 };
                 self.attend(attendee);
             }
+            Wish::AttendAsCallee => {
+                let attendee = Attendee {
+                    attendance: self.attendance_id,
+                    vru: self.shared.config.id.clone(),
+                    code: None,
+                    host_pin: None,
+                    caller: self.party.shown.clone(),
+                };
+                self.attend(attendee);
+            }
+            Wish::CallOut(wanted) => self.call_out(wanted),
+            Wish::StopCallingOut => self.calling_out = None,
             Wish::AttendAgain => {
                 if let Some(attendance) = &self.attendance {
                     attendance.again();
@@ -112,7 +124,7 @@ impl Call {
             Ok(Some(agreement)) => Some(self.take_media(&agreement)),
             Ok(None) => None,
             Err(error) => {
-                info!(call = %self.incoming.call_id, %error, "the call could not be answered");
+                info!(call = %self.party.call_id, %error, "the call could not be answered");
                 self.sip.is_over = true;
                 Some(Fact::Ended(LeaveReason::CallFailed))
             }
@@ -121,36 +133,26 @@ impl Call {
 
     /// Where media arrives.
     fn media_bind_address(&self) -> IpAddr {
-        self.shared.config.rtp_address.unwrap_or(self.incoming.bound.ip())
+        self.shared.config.rtp_address.unwrap_or(self.party.bound)
     }
 
     /// Where this caller is told to send media: where what we send them comes from, unless a setting says otherwise.
     fn media_address(&self) -> IpAddr {
-        self.shared.addressing.told(self.media_bind_address(), self.incoming.source.ip())
+        self.shared.addressing.told(self.media_bind_address(), self.party.source.ip())
     }
 
     async fn reject(&mut self, rejection: Rejection) {
         let (status, because) = because_of(Ending::Refused(rejection.refusal));
-        info!(call = %self.incoming.call_id, status, refusal = rejection.refusal.as_str(), "rejected");
+        info!(call = %self.party.call_id, status, refusal = rejection.refusal.as_str(), "rejected");
         self.sip.commands.reject(self.key, status, because).await;
         self.sip.is_over = true;
     }
 
     async fn hang_up(&mut self, ending: Ending) {
         let (_, because) = because_of(ending);
-        info!(call = %self.incoming.call_id, reason = ending.text(), "hanging up");
+        info!(call = %self.party.call_id, reason = ending.text(), "hanging up");
         self.sip.commands.hang_up(self.key, because).await;
         self.sip.is_over = true;
-    }
-
-    fn caller(&self) -> CallerIdentity {
-        // Conferees and hosts see this; who wants to be anonymous is (RFC 3323).
-        let shown = |text: &str| self.incoming.shown_caller().map(|_| text.to_owned()).unwrap_or_default();
-        CallerIdentity {
-            number: shown(&self.incoming.caller),
-            display: shown(&self.incoming.caller_display),
-            call: self.incoming.call_id.clone(),
-        }
     }
 
     fn attend(&mut self, attendee: Attendee) {
@@ -165,7 +167,7 @@ impl Call {
     }
 
     async fn left(&mut self, reason: LeaveReason) {
-        info!(call = %self.incoming.call_id, attendance = %self.attendance_id, reason = reason.as_str(), "left");
+        info!(call = %self.party.call_id, attendance = %self.attendance_id, reason = reason.as_str(), "left");
         let quality = self.measure().await;
         if let Some(attendance) = &self.attendance {
             attendance.left(reason, quality);
@@ -186,8 +188,8 @@ impl Call {
     fn start_line_test(&mut self) {
         let hello = RunHello {
             vru_id: self.shared.config.id.to_string(),
-            call_id: self.incoming.call_id.clone(),
-            caller_number: self.incoming.caller.clone(),
+            call_id: self.party.call_id.clone(),
+            caller_number: self.party.number.clone(),
         };
         let stream = TestStream::new(hello, self.shared.proxies.clone(), self.shared.config.waits.attend());
         self.test = TestLink::Opening(Box::pin(stream.open()));
@@ -233,6 +235,7 @@ fn because_of(ending: Ending) -> (u16, Because) {
             | LeaveReason::Deleted
             | LeaveReason::Dropped
             | LeaveReason::TurnedAway
+            | LeaveReason::LetGo
             | LeaveReason::ConferenceEnded
             | LeaveReason::WaitedTooLong
             | LeaveReason::CallTooLong,

@@ -5,8 +5,9 @@
 //!
 //! **Invariant:** a call that was placed is hung up, whatever becomes of who asked for it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use partyline_conference::TrunkName;
 use partyline_engine::{LegControl, LegEvent};
@@ -21,6 +22,9 @@ use crate::call::Shared;
 use crate::media;
 use crate::sip::{PlacedCall, SipCommands, reachable};
 use crate::trunks::{LoadPlace, preferred};
+
+/// How long an operator of our own settings is rung.
+const ADDRESS_RING_MAX: Duration = Duration::from_secs(60);
 
 /// A number to call.
 #[derive(Debug, Clone)]
@@ -96,35 +100,51 @@ pub enum DialEnd {
 }
 
 /// A call that was answered. Dropping it hangs up.
-pub(super) struct OutCall {
-    /// Through which trunk.
-    pub(super) trunk: Arc<Trunk>,
+pub(crate) struct OutCall {
+    /// Through which trunk; none where an address was called.
+    pub(crate) trunk: Option<Arc<Trunk>>,
     /// What was agreed on.
-    pub(super) agreement: Agreement,
+    pub(crate) agreement: Agreement,
     /// Its audio.
-    pub(super) leg: LegControl,
+    pub(crate) leg: LegControl,
     /// What its leg hears.
-    pub(super) leg_events: mpsc::Receiver<LegEvent>,
+    pub(crate) leg_events: mpsc::Receiver<LegEvent>,
     /// What is heard of it.
-    pub(super) events: mpsc::Receiver<CallEvent>,
-    _hang_up: HangUp,
-    _place: LoadPlace,
+    pub(crate) events: mpsc::Receiver<CallEvent>,
+    /// Where it was sent.
+    pub(crate) remote: SocketAddr,
+    /// Where its media arrives.
+    pub(crate) bound: IpAddr,
+    /// Its place among those of its trunk.
+    pub(crate) place: Option<LoadPlace>,
+    hang_up: HangUp,
+}
+
+impl OutCall {
+    /// Its key; from now on whoever has it hangs up.
+    pub(crate) fn take_over(&mut self) -> CallKey {
+        self.hang_up.is_armed = false;
+        self.hang_up.key
+    }
 }
 
 /// Hangs up when it is dropped; of a call that is over that means nothing.
 struct HangUp {
     key: CallKey,
     sip: SipCommands,
+    is_armed: bool,
 }
 
 impl Drop for HangUp {
     fn drop(&mut self) {
-        self.sip.hang_up_now(self.key, Because { text: String::new(), cause: 200, retry_after: None });
+        if self.is_armed {
+            self.sip.hang_up_now(self.key, Because { text: String::new(), cause: 200, retry_after: None });
+        }
     }
 }
 
 /// Calls a number, through one trunk after the other.
-pub(super) async fn dial(
+pub(crate) async fn dial(
     shared: &Shared,
     sip: &SipCommands,
     dial: &Dial,
@@ -181,39 +201,89 @@ async fn by_way(
 ) -> Result<OutCall, DialEnd> {
     let place = shared.peers.loads.take(&way.trunk, "out").map_err(|_| DialEnd::TrunkFull)?;
     let out = way.dial_out();
-    let mut hosts = found_hosts(shared, way).await.into_iter();
+    let caller = dial.caller.as_ref().or(out.caller_number.as_ref());
+    let credentials = out.credentials.iter().map(|known| partyline_sip::auth::Credentials {
+        username: known.user.clone(),
+        password: known.password.reveal().to_owned(),
+        realm: None,
+    });
+    let route = Route {
+        hosts: found_hosts(shared, way).await,
+        from_user: caller.map_or_else(String::new, |number| number.as_str().to_owned()),
+        follows_redirects: out.follows_redirects,
+        credentials: credentials.collect(),
+        ring_max: out.ring_max,
+        trunk: Some((Arc::clone(&way.trunk), place)),
+    };
+    by_route(shared, sip, route, progress).await
+}
+
+/// Calls a SIP address of our own settings, through no trunk.
+pub(crate) async fn dial_address(
+    shared: &Shared,
+    sip: &SipCommands,
+    address: &str,
+    progress: &mpsc::Sender<DialProgress>,
+) -> Result<OutCall, DialEnd> {
+    let found = shared.locator.locate(address, &reachable(&shared.addresses)).await;
+    let found = found.map_err(|_| DialEnd::Unreachable)?;
+    let server_name = found.first().map(|located| located.server_name.clone());
+    let places: Vec<Target> = found.iter().map(|located| located.target).collect();
+    let host = FurtherHost { target: address.to_owned(), places, server_name, advertised: None };
+    let route = Route {
+        hosts: vec![host],
+        from_user: String::new(),
+        follows_redirects: false,
+        credentials: Vec::new(),
+        ring_max: ADDRESS_RING_MAX,
+        trunk: None,
+    };
+    by_route(shared, sip, route, progress).await
+}
+
+/// Where a call goes, and as what.
+struct Route {
+    hosts: Vec<FurtherHost>,
+    from_user: String,
+    follows_redirects: bool,
+    credentials: Vec<partyline_sip::auth::Credentials>,
+    ring_max: Duration,
+    trunk: Option<(Arc<Trunk>, LoadPlace)>,
+}
+
+async fn by_route(
+    shared: &Shared,
+    sip: &SipCommands,
+    route: Route,
+    progress: &mpsc::Sender<DialProgress>,
+) -> Result<OutCall, DialEnd> {
+    let mut hosts = route.hosts.into_iter();
     let Some((first, host)) = hosts.find_map(|host| host.places.first().copied().zip(Some(host))) else {
         return Err(DialEnd::Unreachable);
     };
+    let (trunk, place) = route.trunk.unzip();
     let (bind, told) = media_addresses(shared, first.remote.ip());
     let (leg, leg_events) = shared.engine.open_leg(bind).map_err(|_| DialEnd::NoRoom)?;
     let mut capabilities = media::capabilities(told, leg.local_port(), &shared.config.codecs);
     capabilities.security = shared.config.media_security;
-    let capabilities = preferred(capabilities, Some(&way.trunk));
+    let capabilities = preferred(capabilities, trunk.as_deref());
     let mut outgoing = OutgoingCall::new(&host.target, first, capabilities);
-    let caller = dial.caller.as_ref().or(out.caller_number.as_ref());
-    outgoing.from_user = caller.map_or_else(String::new, |number| number.as_str().to_owned());
+    outgoing.from_user = route.from_user;
     outgoing.alternatives = host.places[1..].to_vec();
     outgoing.further_hosts = hosts.collect();
-    outgoing.follows_redirects = out.follows_redirects;
+    outgoing.follows_redirects = route.follows_redirects;
     outgoing.server_name = host.server_name;
-    outgoing.credentials = out
-        .credentials
-        .iter()
-        .map(|known| partyline_sip::auth::Credentials {
-            username: known.user.clone(),
-            password: known.password.reveal().to_owned(),
-            realm: None,
-        })
-        .collect();
-    tell(progress, DialProgress::Trying { trunk: way.trunk.name.clone(), target: first.remote.to_string() });
+    outgoing.credentials = route.credentials;
+    if let Some(trunk) = &trunk {
+        tell(progress, DialProgress::Trying { trunk: trunk.name.clone(), target: first.remote.to_string() });
+    }
     let PlacedCall { key, events } = sip.call(outgoing).await.map_err(|_| DialEnd::NoRoom)?;
-    let hang_up = HangUp { key, sip: sip.clone() };
+    let hang_up = HangUp { key, sip: sip.clone(), is_armed: true };
     let mut events = events;
     let answer = answered(shared, &leg, &mut events, progress);
-    let agreement = tokio::time::timeout(out.ring_max, answer).await.unwrap_or(Err(DialEnd::NoAnswer))?;
-    let trunk = Arc::clone(&way.trunk);
-    Ok(OutCall { trunk, agreement, leg, leg_events, events, _hang_up: hang_up, _place: place })
+    let agreement = tokio::time::timeout(route.ring_max, answer).await.unwrap_or(Err(DialEnd::NoAnswer))?;
+    let remote = first.remote;
+    Ok(OutCall { trunk, agreement, leg, leg_events, events, remote, bound: bind, place, hang_up })
 }
 
 /// The hosts of a trunk that are found, each by the name that it is set under.

@@ -1,4 +1,4 @@
-//! Out through trunks: calls that an operator asks for, and registrations with providers.
+//! Out through trunks: calls that an operator asks for or the CMS lets callers have, and registrations with providers.
 //!
 //! Which trunk a number takes is a rule of `partyline-trunk`; here its targets are found and asked, one after the other.
 //!
@@ -9,6 +9,7 @@ mod names;
 mod registrations;
 mod test_call;
 
+pub(crate) use dial::{OutCall, dial, dial_address};
 pub(crate) use registrations::keep_registered;
 
 pub use dial::{Dial, DialEnd, DialProgress};

@@ -35,7 +35,7 @@ async fn caller_keys_a_code_and_is_in_the_mix_until_they_hang_up() {
     phone.press(CODE).await;
     phone.press("#").await;
     let hello = cluster.roles.until("hello", |script| script.hellos.first().cloned()).await;
-    assert_eq!(hello.code.reveal(), CODE);
+    assert_eq!(hello.code.unwrap().reveal(), CODE);
     assert_eq!(hello.caller.display, "Test");
     let join = cluster.roles.until("join", |script| script.joins.first().cloned()).await;
     assert_eq!(join.leg.engine, cluster.engine.id().0);

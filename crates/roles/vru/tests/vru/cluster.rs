@@ -119,6 +119,7 @@ pub(crate) fn placed(mix: u128) -> AttendDown {
         is_locked: false,
         controls: Controls::default(),
         mix: ticket(mix),
+        called: None,
     }))
 }
 
