@@ -26,7 +26,14 @@ impl Meeting {
     /// # Errors
     /// When somebody does not get in, or does not hear the others.
     pub async fn of(guests: usize, settings: &[&str]) -> anyhow::Result<Self> {
-        let party = Party::start().await?;
+        Self::at(Party::start().await?, guests, settings).await
+    }
+
+    /// The same at this party.
+    ///
+    /// # Errors
+    /// When somebody does not get in, or does not hear the others.
+    pub async fn at(party: Party, guests: usize, settings: &[&str]) -> anyhow::Result<Self> {
         let codes = party.server.create_room("board", &[&["--entry", "start"], settings].concat())?;
         let host = party.key_code(&codes.host).await?;
         let mut meeting = Self { party, codes, host, guests: Vec::new() };

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use callbench::{Bench, BenchConfig, CallPlan, Caller, Trust};
+use callbench::{Bench, BenchConfig, CallPlan, Caller, Reception, Trust};
 
 use crate::address::loopback_of_my_own;
 use crate::server::{Server, ServerPlan};
@@ -62,6 +62,32 @@ impl Party {
         let config = BenchConfig { trust, ..BenchConfig::new(loopback_of_my_own().into()) };
         let bench = Bench::start(config).await?;
         Ok(Self { server, bench, phones: std::cell::Cell::new(0) })
+    }
+
+    /// A server whose calls out go to the bench, through a trunk named `carrier`, for numbers that begin with 555 or
+    /// are the operator's 700.
+    ///
+    /// # Errors
+    /// When either does not start.
+    pub async fn with_carrier(config: &str, ring_max: &str) -> anyhow::Result<Self> {
+        let bench = Bench::start(BenchConfig::new(loopback_of_my_own().into())).await?;
+        let config = format!(
+            "{config}\n[[trunk]]\nname = \"carrier\"\n[trunk.dial_out]\nhosts = [\"{}\"]\nring_max = \"{ring_max}\"\n\
+             caller_number = \"5550100\"\nnumbers = [{{ prefix = \"555\" }}, {{ prefix = \"700\" }}]\n",
+            bench.sip()
+        );
+        let server = Server::start_with(&ServerPlan { config, ..ServerPlan::default() })?;
+        Ok(Self { server, bench, phones: std::cell::Cell::new(0) })
+    }
+
+    /// A telephone that takes the next call out of the server.
+    ///
+    /// # Errors
+    /// When it has no socket.
+    pub fn expect(&self, reception: Reception) -> anyhow::Result<Phone> {
+        let (number, tone_hz, plan) = self.next_phone("sip:nobody@127.0.0.1");
+        let call = self.bench.expect(plan, reception)?;
+        Ok(Phone { number, tone_hz, call })
     }
 
     /// The plan of a call to a SIP address from a telephone with a number and tone of its own.

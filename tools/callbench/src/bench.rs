@@ -62,11 +62,12 @@ impl BenchConfig {
 /// Makes calls. Its calls are hung up when it is dropped; [`Bench::stop`] waits until that is done.
 #[derive(Debug)]
 pub struct Bench {
-    config: BenchConfig,
-    commands: mpsc::Sender<Command>,
+    pub(crate) config: BenchConfig,
+    pub(crate) commands: mpsc::Sender<Command>,
     keys: mpsc::Sender<KeyToTell>,
-    media: Media,
-    next_leg: Arc<AtomicU64>,
+    pub(crate) media: Media,
+    pub(crate) next_leg: Arc<AtomicU64>,
+    sip: SocketAddr,
     task: Option<JoinHandle<()>>,
 }
 
@@ -78,6 +79,7 @@ impl Bench {
     pub async fn start(config: BenchConfig) -> Result<Self, BenchError> {
         let listener = TcpListener::bind((config.local, 0)).await?;
         let udp = tokio::net::UdpSocket::bind((config.local, 0)).await?;
+        let sip = udp.local_addr()?;
         let media = Media::start(config.raises_priority)?;
         let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
         let (keys, keys_receiver) = mpsc::channel(COMMANDS_MAX);
@@ -106,7 +108,8 @@ impl Bench {
             config.trust.clone(),
         )?;
         let task = tokio::spawn(signalling.run());
-        Ok(Self { config, commands, keys, media, next_leg: Arc::new(AtomicU64::new(1)), task: Some(task) })
+        let next_leg = Arc::new(AtomicU64::new(1));
+        Ok(Self { config, commands, keys, media, next_leg, sip, task: Some(task) })
     }
 
     /// Sends an INVITE. What becomes of it, the caller tells.
@@ -146,7 +149,13 @@ impl Bench {
         ))
     }
 
-    fn open_leg(&self, key: LegKey, socket: UdpSocket, plan: &CallPlan) -> Result<(), BenchError> {
+    /// Where it is called over UDP.
+    #[must_use]
+    pub const fn sip(&self) -> SocketAddr {
+        self.sip
+    }
+
+    pub(crate) fn open_leg(&self, key: LegKey, socket: UdpSocket, plan: &CallPlan) -> Result<(), BenchError> {
         let mut mouth = Mouth::with_keys(plan.source.clone(), plan.level_dbov, plan.key_way);
         mouth.press(&plan.digits, (plan.digits_after.as_millis() / 20) as u32);
         let mut ear = Ear::new(plan.memory);

@@ -97,6 +97,23 @@ impl Caller {
         }
     }
 
+    /// Answers, where somebody calls and it rings.
+    pub fn pick_up(&self) {
+        // A stopped bench has hung up already.
+        let _ = self.commands.try_send(Command::PickUp(self.leg));
+    }
+
+    /// Waits until it rings.
+    ///
+    /// # Errors
+    /// [`WaitError`] if it does not in time, or the call is over.
+    pub async fn wait_ringing(&self) -> Result<(), WaitError> {
+        self.wait_progress("the ringing", |progress| {
+            matches!(progress, Progress::Ringing | Progress::Answered { .. })
+        })
+        .await
+    }
+
     /// Hangs up; [`Self::wait_ended`] tells when that is done.
     pub fn hang_up(&self) {
         // A stopped bench has hung up already.

@@ -7,6 +7,7 @@
 
 mod answerer;
 mod bench;
+mod callee;
 mod caller;
 mod ear;
 mod error;
@@ -28,6 +29,7 @@ mod tone;
 
 pub use answerer::{Answerer, AnswererFigures};
 pub use bench::{Bench, BenchConfig};
+pub use callee::Reception;
 pub use caller::{Caller, who_hears_whom};
 pub use ear::PacketReport;
 pub use error::{BenchError, WaitError};

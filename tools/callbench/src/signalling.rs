@@ -1,6 +1,6 @@
 //! The one task for all signalling: sockets around a SIP endpoint.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,6 +14,7 @@ use partyline_tls::Trust;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::callee::Reception;
 use crate::leg::{KeyToTell, LegKey};
 use crate::media::{Command as MediaCommand, Media};
 use crate::progress::Progress;
@@ -36,6 +37,10 @@ pub(crate) enum Command {
         progress: watch::Sender<Progress>,
         habits: Habits,
     },
+    /// Take the next call that comes in.
+    Expect(Box<Expected>),
+    /// Answer a call that rings.
+    PickUp(LegKey),
     HangUp(LegKey),
 
     /// Change which way media flows; `done` is told what the other side agreed to, and dropped where it can't be asked.
@@ -56,6 +61,15 @@ pub(crate) struct Habits {
     pub(crate) key_body: Option<KeyBody>,
     /// Whether each INFO goes out twice.
     pub(crate) doubles_keys: bool,
+}
+
+/// A telephone that waits to be called.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    pub(crate) leg: LegKey,
+    pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) reception: Reception,
 }
 
 /// Which way a caller wants media to flow.
@@ -81,6 +95,8 @@ pub(crate) struct Signalling {
     media: Media,
     calls: HashMap<CallKey, Call>,
     by_leg: HashMap<LegKey, CallKey>,
+    /// Telephones that wait to be called, in order.
+    expected: VecDeque<Expected>,
     /// From users whose ACKs are held back.
     never_acking: HashSet<String>,
     /// From users whose INFOs go out twice.
@@ -128,6 +144,7 @@ impl Signalling {
             media,
             calls: HashMap::new(),
             by_leg: HashMap::new(),
+            expected: VecDeque::new(),
             never_acking: HashSet::new(),
             doubling: HashSet::new(),
         })
@@ -185,7 +202,10 @@ impl Signalling {
                     }
                 }
             }
+            Command::Expect(expected) => self.expected.push_back(*expected),
+            Command::PickUp(leg) => self.pick_up(leg),
             Command::HangUp(leg) => {
+                self.expected.retain(|expected| expected.leg != leg);
                 if let Some(&key) = self.by_leg.get(&leg) {
                     self.hang_up(key);
                 }
@@ -264,6 +284,53 @@ impl Signalling {
         }
     }
 
+    /// A call comes in: whoever waits for one has it.
+    fn take_in(&mut self, key: CallKey) {
+        let now = Instant::now();
+        let Some(expected) = self.expected.pop_front() else {
+            let _ = self.endpoint.reject(now, key, 480, &Because::default());
+            return;
+        };
+        let Expected { leg, progress, capabilities, reception } = expected;
+        if let Reception::Refuses(status) = reception {
+            self.media.tell(MediaCommand::Close(leg));
+            let _ = self.endpoint.reject(now, key, status, &Because::default());
+            progress.send_replace(Progress::Ended(CallEnd::Rejected));
+            return;
+        }
+        self.by_leg.insert(leg, key);
+        let (key_body, flow, changing) = (None, Flow::BothWays, None);
+        self.calls.insert(key, Call { leg, progress, capabilities, key_body, flow, changing });
+        match reception {
+            Reception::Answers => self.pick_up(leg),
+            Reception::Rings | Reception::Refuses(_) => {
+                // A call that is over by now says so itself.
+                let _ = self.endpoint.ring(now, key);
+                if let Some(call) = self.calls.get(&key) {
+                    call.progress.send_replace(Progress::Ringing);
+                }
+            }
+        }
+    }
+
+    fn pick_up(&mut self, leg: LegKey) {
+        let Some(key) = self.by_leg.get(&leg).copied() else { return };
+        let Some(call) = self.calls.get(&key) else { return };
+        let answered = self.endpoint.answer(Instant::now(), key, &call.capabilities);
+        let Some(call) = self.calls.get(&key) else { return };
+        match answered {
+            Ok(agreement) => {
+                if let Some(agreement) = agreement {
+                    self.media.tell(MediaCommand::Connect(call.leg, Box::new(agreement)));
+                }
+                call.progress.send_replace(Progress::Answered { at: Instant::now() });
+            }
+            Err(_) => {
+                call.progress.send_replace(Progress::Ended(CallEnd::Rejected));
+            }
+        }
+    }
+
     async fn drain(&mut self) {
         while let Some(output) = self.endpoint.poll_output() {
             match output {
@@ -301,8 +368,7 @@ impl Signalling {
 
     fn handle_event(&mut self, key: CallKey, event: CallEvent) {
         if let CallEvent::Incoming(_) = event {
-            // Callers of a bench are not called.
-            let _ = self.endpoint.reject(Instant::now(), key, 480, &Because::default());
+            self.take_in(key);
             return;
         }
         let Some(call) = self.calls.get_mut(&key) else {
@@ -334,7 +400,11 @@ impl Signalling {
                 self.by_leg.remove(&call.leg);
                 self.calls.remove(&key);
             }
-            CallEvent::Incoming(_) | CallEvent::Confirmed(_) | CallEvent::Key(_) => {}
+            CallEvent::Confirmed(Some(agreement)) => {
+                let agreement = call.media_of(agreement);
+                self.media.tell(MediaCommand::Connect(call.leg, Box::new(agreement)));
+            }
+            CallEvent::Incoming(_) | CallEvent::Confirmed(None) | CallEvent::Key(_) => {}
         }
     }
 }
