@@ -196,5 +196,9 @@ async fn without_an_operator_the_key_says_so() {
     meeting.hush().await.unwrap();
     meeting.host.call.send_digits("*0");
     meeting.host.wait_spoken_to().await.unwrap();
-    meeting.server().wait_count("event", "word = 'call_operator' AND refusal = 'not_offered'", 1).await.unwrap();
+    meeting
+        .server()
+        .wait_count("event", "word = 'call_operator' AND refusal = 'not_offered'", 1)
+        .await
+        .unwrap();
 }

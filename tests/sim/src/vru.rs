@@ -94,14 +94,7 @@ impl World {
                     self.tell_later(call, (200, 3_000), Fact::PlayEnded(play));
                 }
             }
-            Wish::LookUpCode { code, only_room: _ } => {
-                let found = selected(&code, self.rooms.len()).map(|(room, role)| {
-                    let room = &self.store.room(room).expect("codes are of rooms").room;
-                    CodeAnswer::Known(code_match(room, role))
-                });
-                let answer = found.unwrap_or(CodeAnswer::Unknown { delay: Duration::ZERO });
-                self.tell_later(call, (1, 20), Fact::CodeChecked(answer));
-            }
+            Wish::LookUpCode { code, only_room: _ } => self.look_up(call, &code),
             Wish::Attend { .. } => {
                 self.calls[call].client = Some(Client::default());
                 self.attend(call);
@@ -152,6 +145,15 @@ impl World {
             | Wish::SetEcho(_)
             | Wish::StepDone { .. } => {}
         }
+    }
+
+    fn look_up(&mut self, call: CallIndex, code: &partyline_conference::ConferenceCode) {
+        let found = selected(code, self.rooms.len()).map(|(room, role)| {
+            let room = &self.store.room(room).expect("codes are of rooms").room;
+            CodeAnswer::Known(code_match(room, role))
+        });
+        let answer = found.unwrap_or(CodeAnswer::Unknown { delay: Duration::ZERO });
+        self.tell_later(call, (1, 20), Fact::CodeChecked(answer));
     }
 
     fn tell_later(&mut self, call: CallIndex, (from_ms, to_ms): (u64, u64), fact: Fact) {

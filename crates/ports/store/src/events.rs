@@ -122,6 +122,20 @@ fn commanded(row: &Row, answer: CommandAnswer) -> Result<EventKind, StoreError> 
     Ok(EventKind::Commanded { command, by: row.read("attendance")?, answer })
 }
 
+fn of_outdial(row: &Row, word: &str) -> Result<EventKind, StoreError> {
+    let (conference, callee) = (row.read("conference")?, row.read("subject")?);
+    Ok(match word {
+        "outdial_started" => EventKind::OutdialStarted {
+            conference,
+            callee,
+            asker: row.read("attendance")?,
+            kind: row.read("word")?,
+        },
+        "outdial_answered" => EventKind::OutdialAnswered { conference, callee },
+        _ => EventKind::OutdialEnded { conference, callee, why: row.read("word")? },
+    })
+}
+
 fn kind(row: &Row) -> Result<EventKind, StoreError> {
     let word: String = row.read("kind")?;
     Ok(match word.as_str() {
@@ -171,20 +185,7 @@ fn kind(row: &Row) -> Result<EventKind, StoreError> {
             let why: Option<CommandRefusal> = row.read("refusal")?;
             commanded(row, Err(why.unwrap_or(CommandRefusal::NotAllowed)))?
         }
-        "outdial_started" => EventKind::OutdialStarted {
-            conference: row.read("conference")?,
-            callee: row.read("subject")?,
-            asker: row.read("attendance")?,
-            kind: row.read("word")?,
-        },
-        "outdial_answered" => {
-            EventKind::OutdialAnswered { conference: row.read("conference")?, callee: row.read("subject")? }
-        }
-        "outdial_ended" => EventKind::OutdialEnded {
-            conference: row.read("conference")?,
-            callee: row.read("subject")?,
-            why: row.read("word")?,
-        },
+        "outdial_started" | "outdial_answered" | "outdial_ended" => of_outdial(row, &word)?,
         "conference_ended" => {
             EventKind::ConferenceEnded { conference: row.read("conference")?, why: row.read("word")? }
         }

@@ -40,32 +40,8 @@ pub(crate) async fn apply(
             }
             outdials::apply(mixes.db, commit, change).await
         }
-        Change::SetLock { conference, locked } => {
-            let rows = mixes
-                .db
-                .execute(
-                    "UPDATE conference SET is_locked = $3 WHERE id = $1 AND room = $2 AND ended_at IS NULL",
-                    values![conference, commit.room, *locked],
-                )
-                .await?;
-            touched(rows, "conference")
-        }
-        Change::SetDeadline { conference, deadline } => {
-            let rows = mixes
-                .db
-                .execute(
-                    "UPDATE conference SET deadline = $3, deadline_why = $4 \
-                     WHERE id = $1 AND room = $2 AND ended_at IS NULL",
-                    values![
-                        conference,
-                        commit.room,
-                        deadline.map(|deadline| deadline.at),
-                        deadline.map(|deadline| deadline.why)
-                    ],
-                )
-                .await?;
-            touched(rows, "conference")
-        }
+        Change::SetLock { conference, locked } => mixes.set_lock(*conference, *locked).await,
+        Change::SetDeadline { conference, deadline } => mixes.set_deadline(*conference, *deadline).await,
         Change::Arrive { .. }
         | Change::Reattend { .. }
         | Change::Wait { .. }
@@ -93,6 +69,38 @@ struct Mixes<'a, 'c> {
 }
 
 impl Mixes<'_, '_> {
+    async fn set_lock(&mut self, conference: ConferenceId, locked: bool) -> Result<(), CommitError> {
+        let rows = self
+            .db
+            .execute(
+                "UPDATE conference SET is_locked = $3 WHERE id = $1 AND room = $2 AND ended_at IS NULL",
+                values![conference, self.commit.room, locked],
+            )
+            .await?;
+        touched(rows, "conference")
+    }
+
+    async fn set_deadline(
+        &mut self,
+        conference: ConferenceId,
+        deadline: Option<Deadline>,
+    ) -> Result<(), CommitError> {
+        let rows = self
+            .db
+            .execute(
+                "UPDATE conference SET deadline = $3, deadline_why = $4 \
+                 WHERE id = $1 AND room = $2 AND ended_at IS NULL",
+                values![
+                    conference,
+                    self.commit.room,
+                    deadline.map(|deadline| deadline.at),
+                    deadline.map(|deadline| deadline.why)
+                ],
+            )
+            .await?;
+        touched(rows, "conference")
+    }
+
     async fn create_conference(
         &mut self,
         conference: ConferenceId,

@@ -81,6 +81,7 @@ impl Journey {
     }
 
     /// A command that would settle it was refused; whether that needs no word.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest settle nothing")]
     pub(super) fn is_heard_without(&mut self, command: &Command) -> bool {
         let (callee, is_own) = match command {
             Command::JoinCallee { callee } => (*callee, true),

@@ -28,6 +28,7 @@ impl ReferenceRoom {
         &self.outdials_ended
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest are changes of other things")]
     pub(super) fn aside(&mut self, at: Timestamp, change: &Change) -> Applied {
         match change {
             Change::StartOutdial { callee, conference, asker, kind, to, until } => {

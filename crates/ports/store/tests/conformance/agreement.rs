@@ -250,27 +250,8 @@ impl<'s> Both<'s> {
             }
             Happening::MixerCame => Intent::MixerCame,
             Happening::Commands { who, what, about } => self.command(*who, *what, *about),
-            Happening::CalleeAnswers { again } => Intent::Answered {
-                attendance: self.callee(),
-                generation: Generation(*again),
-                vru: vru(),
-                caller: caller(9),
-            },
-            Happening::CalleeLeaves => Intent::Left {
-                attendance: self.callee(),
-                generation: Generation(2),
-                reason: LeaveReason::HungUp,
-            },
-            Happening::CalleeJoins => {
-                let callee = self.callee();
-                let view = self.store.views(&[callee]).await.unwrap().pop()?;
-                let Standing::Placed { mix, .. } = view.standing else { return None };
-                Intent::Joined {
-                    attendance: callee,
-                    generation: view.generation,
-                    mix: mix.mix,
-                    epoch: mix.epoch,
-                }
+            Happening::CalleeAnswers { .. } | Happening::CalleeLeaves | Happening::CalleeJoins => {
+                return self.of_callee(happening).await;
             }
             Happening::KeysCode { who, is_right } => Intent::BecomeHost {
                 id: CommandId::from_bits(self.draw()),
@@ -284,6 +265,32 @@ impl<'s> Both<'s> {
             Happening::Passes { seconds } => {
                 self.now = self.now.after(Duration::from_secs(*seconds));
                 Intent::Tick
+            }
+        })
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest are not of callees")]
+    async fn of_callee(&self, happening: &Happening) -> Option<Intent> {
+        let callee = self.callee();
+        Some(match happening {
+            Happening::CalleeAnswers { again } => Intent::Answered {
+                attendance: callee,
+                generation: Generation(*again),
+                vru: vru(),
+                caller: caller(9),
+            },
+            Happening::CalleeLeaves => {
+                Intent::Left { attendance: callee, generation: Generation(2), reason: LeaveReason::HungUp }
+            }
+            _ => {
+                let view = self.store.views(&[callee]).await.unwrap().pop()?;
+                let Standing::Placed { mix, .. } = view.standing else { return None };
+                Intent::Joined {
+                    attendance: callee,
+                    generation: view.generation,
+                    mix: mix.mix,
+                    epoch: mix.epoch,
+                }
             }
         })
     }

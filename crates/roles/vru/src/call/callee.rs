@@ -198,7 +198,7 @@ const fn why_of(end: DialEnd) -> OutdialEnd {
 mod tests {
     use super::*;
 
-    /// Shows RFC 3261 §21.4.24 and §21.6.2: who is busy and who declines are told apart.
+    /// Shows RFC 3261 §21.4.24: who is busy is told apart from who declines.
     #[test]
     fn each_status_says_what_became_of_the_callee() {
         for (status, why) in [

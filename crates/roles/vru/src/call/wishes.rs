@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use partyline_call::{Ending, Fact, Rejection, Wish};
-use partyline_conference::{ConfereeId, LeaveReason, MixView, Refusal};
+use partyline_conference::{ConfereeId, ConferenceCode, HostPin, LeaveReason, MixView, Refusal};
 use partyline_engine::{LegControl, OpenLegError, PlayId};
 use partyline_rpc::LegName;
 use partyline_rpc::generated::linetest::RunHello;
@@ -50,26 +50,8 @@ impl Call {
             Wish::LookUpCode { code, only_room } => self.look_up(code, only_room),
             Wish::VerifyPin { room, pin } => self.verify(room, pin),
             Wish::ReportRefusal { refusal, room } => self.report(refusal, room),
-            Wish::Attend { code, host_pin } => {
-                let attendee = Attendee {
-                    attendance: self.attendance_id,
-                    vru: self.shared.config.id.clone(),
-                    code: Some(code),
-                    host_pin,
-                    caller: self.party.shown.clone(),
-                };
-                self.attend(attendee);
-            }
-            Wish::AttendAsCallee => {
-                let attendee = Attendee {
-                    attendance: self.attendance_id,
-                    vru: self.shared.config.id.clone(),
-                    code: None,
-                    host_pin: None,
-                    caller: self.party.shown.clone(),
-                };
-                self.attend(attendee);
-            }
+            Wish::Attend { code, host_pin } => self.attend(Some(code), host_pin),
+            Wish::AttendAsCallee => self.attend(None, None),
             Wish::CallOut(wanted) => self.call_out(wanted),
             Wish::StopCallingOut => self.calling_out = None,
             Wish::AttendAgain => {
@@ -155,8 +137,16 @@ impl Call {
         self.sip.is_over = true;
     }
 
-    fn attend(&mut self, attendee: Attendee) {
+    /// Attends by a code, or as who was called.
+    fn attend(&mut self, code: Option<ConferenceCode>, host_pin: Option<HostPin>) {
         let shared = &self.shared;
+        let attendee = Attendee {
+            attendance: self.attendance_id,
+            vru: shared.config.id.clone(),
+            code,
+            host_pin,
+            caller: self.party.shown.clone(),
+        };
         let (attendance, task) = Attendance::new(attendee, shared.proxies.clone(), shared.config.waits);
         let place = self.place.clone();
         shared.tasks.spawn(shared.closer.clone().run_until_cancelled_owned(async move {
