@@ -459,3 +459,25 @@ fn maps_of_keys_that_make_no_sense_are_refused_with_the_line() {
         assert!(told.contains(part), "{text}: {told}");
     }
 }
+
+#[test]
+fn dialling_out_is_read_and_nonsense_about_it_is_refused_where_it_stands() {
+    let text = "[dial_out]\nallowed = [\"+49\"]\ncountry_code = \"49\"\nhosts = \"pin\"\noperator = \"sip:desk@example.org\"\n";
+    let rules = loaded(text, &[], &[]).unwrap().config.dial_out;
+    let number = partyline_conference::DialTarget::number("030123456").unwrap();
+    assert_eq!(rules.fault_of(&number, &[]), None, "a national number is judged as an international one");
+    assert_eq!(rules.hosts, partyline_conference::DiallingHosts::Pin);
+    assert!(rules.operator.as_ref().unwrap().is_address());
+    for (text, part) in [
+        ("[dial_out]\n\nallowed = [\"abc\"]\n", "partyline.toml:3: "),
+        ("[dial_out]\nhosts = \"some\"\n", "\"any\" or \"pin\""),
+        ("[dial_out]\noperator = \"desk\"\n", "a number or a SIP address"),
+        ("[dial_out]\ncountry_code = \"0049\"\n", "dial_out.country_code: expected 1 to 3 digits"),
+        ("[dial_out]\nnational_prefix = \"x\"\n", "dial_out.national_prefix: expected at most 8 digits"),
+        ("[dial_out]\ncall_max = \"0s\"\n", "dial_out.call_max: expected a time of at most 24h"),
+        ("[dial_out]\nconference_max = 0\n", "partyline.toml:2"),
+    ] {
+        let told = refused(text);
+        assert!(told.contains(part), "{text}: {told}");
+    }
+}

@@ -11,6 +11,7 @@ use partyline_conference::{Epoch, MixId, VruId};
 use partyline_rpc::conferencing::{JoinedMix, MixTicket};
 use partyline_rpc::mixing::{JoinMix, LeaveMix, LocalLeg};
 use partyline_rpc::{Address, LegName};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{debug, info};
 
@@ -65,11 +66,21 @@ pub(crate) struct MixLink {
     seat: Option<Seat>,
     joining: Option<Joining>,
     leaves: JoinSet<()>,
+    /// The mixes that are being left, until their mixers have heard of it.
+    leaving: Vec<(MixId, Address, watch::Receiver<()>)>,
 }
 
 impl MixLink {
     pub(crate) fn new(vru: VruId, mixers: Mixers, answer_max: Duration) -> Self {
-        Self { vru, mixers, answer_max, seat: None, joining: None, leaves: JoinSet::new() }
+        Self {
+            vru,
+            mixers,
+            answer_max,
+            seat: None,
+            joining: None,
+            leaves: JoinSet::new(),
+            leaving: Vec::new(),
+        }
     }
 
     /// Begins to join, instead of any Join under way.
@@ -83,7 +94,16 @@ impl MixLink {
         let mut client = partyline_rpc::clients::mixing(self.mixers.channel(&ticket.address));
         let request = JoinMix { ticket: ticket.ticket, vru: self.vru.clone(), leg_name, leg };
         let answer_max = self.answer_max;
+        // Who comes back to a mix must not be taken out of it by the Leave from before.
+        let is_same = |(mix, address, _): &&(MixId, Address, watch::Receiver<()>)| {
+            *mix == seat.mix && *address == seat.address
+        };
+        let leaves: Vec<_> = self.leaving.iter().filter(is_same).map(|(_, _, left)| left.clone()).collect();
         let answer = async move {
+            for mut left in leaves {
+                // Nothing is ever sent: the end of the channel is the end of the Leave.
+                let _ = left.changed().await;
+            }
             match tokio::time::timeout(answer_max, client.join(tonic::Request::new(request.into()))).await {
                 Ok(Ok(_)) => true,
                 Ok(Err(status)) => {
@@ -152,13 +172,17 @@ impl MixLink {
 
     fn send_leave(&mut self, seat: Seat) {
         while self.leaves.try_join_next().is_some() {}
+        self.leaving.retain(|(_, _, left)| left.has_changed().is_ok());
         if self.leaves.len() >= LEAVES_MAX {
             metrics::counter!("partyline_vru_leaves_dropped_total").increment(1);
             return;
         }
         let mut client = partyline_rpc::clients::mixing(self.mixers.channel(&seat.address));
         let answer_max = self.answer_max;
+        let (under_way, left) = watch::channel(());
+        self.leaving.push((seat.mix, seat.address.clone(), left));
         self.leaves.spawn(async move {
+            let _under_way = under_way;
             let request = LeaveMix { mix: seat.mix, epoch: seat.epoch, leg_name: seat.leg_name };
             match tokio::time::timeout(answer_max, client.leave(tonic::Request::new(request.into()))).await {
                 Ok(Ok(_)) => {}
