@@ -1,6 +1,8 @@
 //! Claim 23: a host has somebody called from within the conference, talks with them in private, and brings them in or
 //! lets them go. Besides: the operator.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
 use std::time::Duration;
 
 use callbench::{CallEnd, Reception};

@@ -108,5 +108,13 @@ const fn why(refusal: CommandRefusal) -> &'static str {
         CommandRefusal::WrongCode => "the code is wrong",
         CommandRefusal::TooLong => "the conference may not last that long",
         CommandRefusal::Full => "there is no seat for them",
+        CommandRefusal::NotOffered => "nobody can be called from this room",
+        CommandRefusal::NumberDenied => "this number may not be called",
+        CommandRefusal::Emergency => "this is an emergency number",
+        CommandRefusal::NotVerified => "only hosts who have shown a PIN may do that",
+        CommandRefusal::TooManyCalled => "no more people can be called right now",
+        CommandRefusal::TimeSpent => "the account has called for as long as it may today",
+        CommandRefusal::CallsAlready => "somebody is being called already",
+        CommandRefusal::NotAnswered => "they have not answered yet",
     }
 }

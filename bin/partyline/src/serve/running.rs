@@ -105,12 +105,8 @@ impl Recipe {
         match self {
             Self::Cms(id) => {
                 let dial_out = Arc::clone(&config.dial_out);
-                let config = partyline_cms::Config {
-                    id: id.clone(),
-                    address,
-                    dial_out,
-                    ..partyline_cms::Config::default()
-                };
+                let config =
+                    partyline_cms::Config { id: id.clone(), address, dial_out, ..Default::default() };
                 let started = InterfaceServer::start(
                     config,
                     network,

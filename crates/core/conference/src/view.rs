@@ -144,7 +144,7 @@ pub enum Standing {
         /// The mix to be in: the conference's, or that of a talk in private.
         mix: MixView,
         /// Whom the caller has called in and is not done with.
-        aside: Option<AsideView>,
+        aside: Option<Box<AsideView>>,
     },
     /// Was called from within a conference, and talks in private with who had them called.
     Aside(MixView),

@@ -124,7 +124,7 @@ fn standing(row: &Row) -> Result<Standing, StoreError> {
                     epoch: row.read("mix_epoch")?,
                 },
             },
-            aside: aside(row)?,
+            aside: aside(row)?.map(Box::new),
         },
         AttendanceState::Refused(refusal) => Standing::Refused(refusal),
         AttendanceState::Left(reason) => Standing::Removed(reason),

@@ -260,7 +260,7 @@ impl Stream {
                     is_locked,
                     controls,
                     mix,
-                    called,
+                    called: called.map(|called| *called),
                 }))
             }
             Standing::Refused(refusal) => AttendDown::Refused(refusal),

@@ -208,7 +208,7 @@ impl Journey {
                 self.welcome(conference, is_alone);
                 let placed = Placed { conference, conferee, role, is_locked, music, controls };
                 self.take_seat(now, &placed);
-                self.take_called(now, aside);
+                self.take_called(now, aside.map(|aside| *aside));
             }
             Standing::Refused(refusal) => {
                 self.drop_mix();

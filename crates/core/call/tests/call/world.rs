@@ -239,7 +239,7 @@ pub(crate) fn seated(role: Role, change: impl FnOnce(&mut Seated)) -> Standing {
         is_locked: seated.is_locked,
         controls: seated.controls,
         mix,
-        aside: seated.aside,
+        aside: seated.aside.map(Box::new),
     }
 }
 

@@ -55,7 +55,7 @@ impl ReferenceRoom {
                         Some(side) => mix_view(side, MixKind::Side),
                         None => mix_view(&live.mix, MixKind::Conference),
                     },
-                    aside: self.aside_view(row.id),
+                    aside: self.aside_view(row.id).map(Box::new),
                 }
             }
             AttendanceState::Refused(refusal) => Standing::Refused(refusal),

@@ -297,7 +297,7 @@ fn told(down: AttendDown) -> Told {
                 is_locked: placed.is_locked,
                 controls: placed.controls,
                 mix: view(&placed.mix, kind_of(placed.called.as_ref())),
-                aside: placed.called.clone(),
+                aside: placed.called.clone().map(Box::new),
             },
             ticket: Some(placed.mix),
         },
