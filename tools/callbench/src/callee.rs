@@ -9,20 +9,9 @@ use crate::bench::{Bench, capabilities};
 use crate::caller::Caller;
 use crate::error::BenchError;
 use crate::leg::LegKey;
-use crate::plan::CallPlan;
+use crate::plan::{CallPlan, Reception};
 use crate::progress::Progress;
 use crate::signalling::{Command, Expected};
-
-/// What becomes of a call that comes in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reception {
-    /// It rings, and is answered once [`Caller::pick_up`] says so.
-    Rings,
-    /// It is answered at once.
-    Answers,
-    /// It is refused with this status.
-    Refuses(u16),
-}
 
 impl Bench {
     /// Takes the next call that comes in and that nobody else is waiting for, as a telephone of this plan.

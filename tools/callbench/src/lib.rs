@@ -29,7 +29,6 @@ mod tone;
 
 pub use answerer::{Answerer, AnswererFigures};
 pub use bench::{Bench, BenchConfig};
-pub use callee::Reception;
 pub use caller::{Caller, who_hears_whom};
 pub use ear::PacketReport;
 pub use error::{BenchError, WaitError};
@@ -39,7 +38,7 @@ pub use partyline_codec::Codec;
 pub use partyline_sip::endpoint::{CallEnd, TransportKind};
 pub use partyline_sip::sdp::MediaSecurity;
 pub use partyline_tls::Trust;
-pub use plan::CallPlan;
+pub use plan::{CallPlan, Reception};
 pub use process::ProcessMeter;
 pub use progress::Progress;
 pub use sound_file::{read_sound, write_sound};

@@ -31,6 +31,17 @@ pub struct CallPlan {
     pub(crate) security: MediaSecurity,
 }
 
+/// What becomes of a call that comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reception {
+    /// It rings, and is answered once [`Caller::pick_up`](crate::Caller::pick_up) says so.
+    Rings,
+    /// It is answered at once.
+    Answers,
+    /// It is refused with this status.
+    Refuses(u16),
+}
+
 /// What a caller says.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Source {

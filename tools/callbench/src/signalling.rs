@@ -14,9 +14,9 @@ use partyline_tls::Trust;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::callee::Reception;
 use crate::leg::{KeyToTell, LegKey};
 use crate::media::{Command as MediaCommand, Media};
+use crate::plan::Reception;
 use crate::progress::Progress;
 
 mod stream;

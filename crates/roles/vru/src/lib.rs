@@ -19,6 +19,7 @@ mod media;
 mod names;
 mod outgoing;
 mod proxies;
+mod shared;
 mod sip;
 mod sources;
 mod trunks;

@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::attempts::Attempts;
-use crate::call::{self, Shared};
+use crate::call;
 use crate::config::Config;
 use crate::guard::Guard;
 use crate::lease;
@@ -27,6 +27,7 @@ use crate::locator::Locator;
 use crate::names::Names;
 use crate::outgoing::{Dialler, keep_registered};
 use crate::proxies::{Mixers, Proxies};
+use crate::shared::Shared;
 use crate::sip::{
     Addressing, BoundSip, Door, Gate, Lag, NewCall, SipAddress, SipCommands, SipSettings, SipTask, TakeCall,
     TlsSide,

@@ -22,33 +22,22 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use partyline_call::{Brain, CodeAnswer, Fact, Journey, KeySource, Keys, LineTest, PlayNumber, TakeNumber};
 use partyline_conference::{AttendanceId, CallQuality, CallerIdentity, LeaveReason};
-use partyline_engine::{Engine, LegControl, LegEvent};
+use partyline_engine::{LegControl, LegEvent};
 use partyline_rpc::conferencing::{JoinedMix, MixTicket};
 use partyline_sip::endpoint::{Because, CallEvent, CallKey, IncomingCall};
 use partyline_sip::sdp::Agreement;
-use partyline_store::StoreReader;
 use partyline_trunk::Application;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::attempts::Attempts;
 use crate::clock::{now, sleep_until};
-use crate::config::Config;
-use crate::guard::Guard;
-use crate::library::PromptLibrary;
-use crate::locator::Locator;
 use crate::media;
-use crate::names::Names;
-use crate::proxies::{Mixers, Proxies};
-use crate::sip::{Addressing, NewCall, SipAddress, SipCommands, leave_reason};
-use crate::sources::Sources;
-use crate::trunks::{Admitted, Peers, admit};
+use crate::shared::Shared;
+use crate::sip::{NewCall, SipCommands, leave_reason};
+use crate::trunks::{Admitted, admit};
 use attendance::{Attendance, Told};
 use callee::CallingOut;
 use line_test::TestStream;
@@ -57,32 +46,6 @@ use service::Service;
 
 /// How long a caller hears nothing before it is told that it rings: most calls are answered or refused long before.
 const RINGS_AFTER: Duration = Duration::from_secs(1);
-
-/// What all calls of a VRU share.
-pub(crate) struct Shared {
-    pub(crate) config: Config,
-    pub(crate) addresses: Vec<SipAddress>,
-    pub(crate) addressing: Arc<Addressing>,
-    pub(crate) locator: Locator,
-    pub(crate) engine: Engine,
-    pub(crate) store: Arc<dyn StoreReader>,
-    pub(crate) library: PromptLibrary,
-    pub(crate) names: Names,
-    pub(crate) proxies: Proxies,
-    pub(crate) mixers: Mixers,
-    pub(crate) guard: Mutex<Guard>,
-    pub(crate) peers: Peers,
-    pub(crate) sources: Sources,
-    pub(crate) attempts: Attempts,
-    /// Told to every call when the VRU is stopped.
-    pub(crate) goodbye: CancellationToken,
-    /// Ends whatever is left of the VRU.
-    pub(crate) closer: CancellationToken,
-    /// Calls, and attendances that outlive them.
-    pub(crate) tasks: TaskTracker,
-    /// For as many calls as there may be.
-    pub(crate) places: Arc<Semaphore>,
-}
 
 /// A call's place among as many as may be; it is free again when call and attendance have both ended.
 pub(crate) type Place = Arc<OwnedSemaphorePermit>;

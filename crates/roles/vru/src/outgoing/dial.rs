@@ -18,8 +18,8 @@ use tokio::sync::mpsc;
 use tracing::info;
 
 use super::names;
-use crate::call::Shared;
 use crate::media;
+use crate::shared::Shared;
 use crate::sip::{PlacedCall, SipCommands, reachable};
 use crate::trunks::{LoadPlace, preferred};
 

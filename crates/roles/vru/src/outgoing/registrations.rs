@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::names;
-use crate::call::Shared;
+use crate::shared::Shared;
 use crate::sip::{RegistrationEvents, SipCommands, reachable};
 use crate::trunks::{RegistrationState, States};
 

@@ -12,8 +12,8 @@ use partyline_sip::endpoint::CallEvent;
 use tokio::sync::mpsc;
 
 use super::dial::{Dial, DialEnd, DialProgress, OutCall, dial};
-use crate::call::Shared;
 use crate::clock::now;
+use crate::shared::Shared;
 use crate::sip::SipCommands;
 
 /// The test tone: what line tests use.
