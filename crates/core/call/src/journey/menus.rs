@@ -4,12 +4,12 @@
 
 use std::time::Instant;
 
-use partyline_conference::{Command, ConferenceCode, Order};
+use partyline_conference::{Command, ConferenceCode, LeaveReason, Order};
 
 use super::roll_call::{Hands, RollCall};
 use super::{Journey, help};
 use crate::entry::{Entry, Keyed};
-use crate::keypad::{KeyCommand, Menu};
+use crate::keypad::{KeyCommand, Menu, Pressed};
 use crate::prompt::Prompt;
 use crate::script::Cue;
 
@@ -172,11 +172,18 @@ impl Journey {
                 if is_empty { Keyed::Nothing } else { Keyed::More }
             }
             Open::HostCode(entry) if key == '*' && entry.is_empty() => Keyed::Nothing,
+            // The first one parts the PIN off; a second one begins anew, and the next leaves.
+            Open::HostCode(entry) if key == '*' && entry.code_and_pin().1.is_some() => {
+                *entry = Entry::default();
+                Keyed::More
+            }
             Open::Order(_, entry) | Open::Number(entry) | Open::HostCode(entry) | Open::HostPin(_, entry) => {
                 entry.key(key)
             }
-            // Keys are passed over until the answer is there.
-            Open::CheckingCode(..) | Open::CheckingPin(..) | Open::Delaying(_) => return true,
+            Open::CheckingCode(..) | Open::CheckingPin(..) | Open::Delaying(_) => {
+                self.key_before_answer(now, key);
+                return true;
+            }
             Open::Keys(_) | Open::RollCall(_) | Open::Hands(_) => return false,
         };
         match keyed {
@@ -186,6 +193,17 @@ impl Journey {
             Keyed::Complete(entry) => self.entry_complete(now, &entry),
         }
         true
+    }
+
+    /// Keys are passed over until an answer is there, which may be delayed on purpose; but nobody is kept by it.
+    fn key_before_answer(&mut self, now: Instant, key: char) {
+        let map = self.keys.clone();
+        let Some(attending) = self.attending() else { return };
+        let role = attending.role();
+        let pressed = attending.keypad.press(now, key, &map, Menu::Conference, role);
+        if pressed == Pressed::Command(KeyCommand::Leave) {
+            self.leave(now, LeaveReason::Keys);
+        }
     }
 
     /// Back to where the digits were asked for.

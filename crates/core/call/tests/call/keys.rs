@@ -275,6 +275,37 @@ fn wrong_host_codes_are_slowed_down_told_and_change_nothing() {
 }
 
 #[test]
+fn who_waits_for_the_answer_to_a_host_code_can_leave() {
+    for checked in [None, Some(CodeAnswer::Unknown { delay: std::time::Duration::from_secs(30) })] {
+        let mut world = World::conferring(PARTICIPANT);
+        world.keys("*89999#");
+        if let Some(answer) = checked {
+            world.tell(Fact::CodeChecked(answer));
+        }
+        world.keys("*6");
+        assert_eq!(world.last_command(), None, "a command waits for the answer as well");
+        world.keys("#9#");
+        assert!(world.has(&Wish::Left(LeaveReason::Keys)));
+    }
+}
+
+#[test]
+fn three_stars_leave_a_host_code_however_much_of_it_was_keyed() {
+    for keyed in ["", "12", "12*", "12*34", "*", "1*2*"] {
+        let mut world = World::conferring(PARTICIPANT);
+        world.keys("*8");
+        world.keys(keyed);
+        for _ in 0..3 {
+            world.keys("*");
+            // So long that no key begins a command with the next.
+            world.pass_secs(5);
+        }
+        world.keys("#9#");
+        assert!(world.has(&Wish::Left(LeaveReason::Keys)), "behind {keyed:?}");
+    }
+}
+
+#[test]
 fn any_key_stops_a_prompt() {
     let mut world = World::conferring(HOST);
     world.keys("**");
