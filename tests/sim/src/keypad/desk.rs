@@ -1,12 +1,14 @@
 //! The interface server: decides on the store, answers, and looks at what a decision has done beside what it may do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use partyline_call::{AskNumber, Fact};
 use partyline_conference::reference::ReferenceRoom;
 use partyline_conference::{
-    Announce, AttendanceId, AttendanceState, Command, CommandAnswer, CommandId, ConfereeId, ConferenceId,
-    Floor, FreshIds, Intent, MixId, Role, rules,
+    Announce, AttendanceId, AttendanceState, Change, Command, CommandAnswer, CommandId, ConfereeId,
+    ConferenceId, DialOutRules, DialTarget, Floor, FreshIds, Intent, LeaveReason, MixId, Role, WaitingKind,
+    rules,
 };
 
 use super::callers::code;
@@ -26,7 +28,14 @@ impl Picture {
         let manner = live.map(|live| {
             format!("{} {:?} {:?} {:?}", live.is_locked, live.floor, live.manner, live.extended_to)
         });
-        let rows = room.attendances().values().filter(|row| row.id != who);
+        // An operator whom a participant had called is theirs to let go.
+        let is_aside = |state: AttendanceState| {
+            matches!(
+                state,
+                AttendanceState::Waiting(WaitingKind::Aside) | AttendanceState::Left(LeaveReason::LetGo)
+            )
+        };
+        let rows = room.attendances().values().filter(|row| row.id != who && !is_aside(row.state));
         Self {
             manner: manner.into_iter().collect(),
             people: rows.map(|row| (row.id, row.role, row.state)).collect(),
@@ -78,6 +87,7 @@ impl Keypads {
                 Command::SetAnnounce { announce: Announce::Silence },
                 Command::SetMusic { on: false },
                 Command::SetContinue { on: true },
+                Command::DialOut { to: DialTarget::number("5551234").expect("a number") },
                 Command::ExtendTo { until: self.timestamp().after(Duration::from_secs(60)) },
             ],
         };
@@ -129,7 +139,9 @@ impl Keypads {
         let intents = [intent];
         let (named, now) = (self.store.named(&intents), self.timestamp());
         let live = self.live_mixers();
-        let snapshot = self.store.snapshot(self.room, now, &named, &live).expect("the room is there");
+        let mut snapshot = self.store.snapshot(self.room, now, &named, &live).expect("the room is there");
+        let operator = DialTarget::operator("sip:desk@example.org").ok();
+        snapshot.dial_out_rules = Arc::new(DialOutRules { operator, ..DialOutRules::default() });
         let fresh = FreshIds {
             conference: ConferenceId::from_bits(self.chance.bits()),
             conference_mix: MixId::from_bits(self.chance.bits()),
@@ -145,6 +157,8 @@ impl Keypads {
         if let Err(error) = self.store.commit(self.room, snapshot.room.version, now, &decision) {
             return self.fail(format!("{error:?}, by {intents:?}: {decision:?}"));
         }
+        let is_join = |change: &Change| matches!(change, Change::JoinOutdial { .. });
+        self.report.brought_in += decision.changes.iter().filter(|change| is_join(change)).count() as u64;
         self.check_hosts();
         for caller in 0..self.callers.len() {
             if !self.callers[caller].is_over {
