@@ -1,7 +1,8 @@
 //! The prompts that are part of the binary.
 
 use anyhow::Context as _;
-use partyline_call::Language;
+use partyline_call::{Language, Prompt};
+use partyline_mixer::{Phrase, Phrases};
 use partyline_vru::PromptLibrary;
 
 use crate::config::Prompts;
@@ -43,4 +44,23 @@ pub(crate) fn library(config: &Prompts) -> anyhow::Result<PromptLibrary> {
         );
     }
     Ok(library)
+}
+
+/// The words of mixers' announcements, in the language of the prompts.
+pub(crate) fn phrases(library: &PromptLibrary, language: Language) -> Phrases {
+    Phrases::new(|phrase| {
+        let prompt = match phrase {
+            Phrase::HasJoined => Prompt::HasJoined,
+            Phrase::HasLeft => Prompt::HasLeft,
+            Phrase::HaveJoined => Prompt::HaveJoined,
+            Phrase::HaveLeft => Prompt::HaveLeft,
+            Phrase::PeopleHaveJoined => Prompt::PeopleHaveJoined,
+            Phrase::PeopleHaveLeft => Prompt::PeopleHaveLeft,
+            Phrase::Number(number) => match language.cardinal(number.into()).as_slice() {
+                [number] => *number,
+                _ => return None,
+            },
+        };
+        library.clip(language, prompt)
+    })
 }

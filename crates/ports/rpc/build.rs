@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "partyline.conferencing.v1.Hello",
             "partyline.conferencing.v1.BecomeHost",
             "partyline.conferencing.v1.KeepNameRequest",
+            "partyline.mixing.v1.PlayRequest",
         ])
         .compile_fds(descriptors)?;
     Ok(())

@@ -1,16 +1,14 @@
 //! Callers of one room who press keys at random, each with a real journey, against the real rules on a store in memory.
 //!
 //! What is looked for is a key that does what it may not, or a state that no key leaves. Answers get lost; in half of the
-//! runs streams break, and interface servers, mixers and VRUs die and come back. Who has gone calls again. Who is called
-//! for a host, and operators, answer or not, press keys too, and anybody may hang up at any moment of it. Once all is
-//! calm everybody must be where they should be; they leave every menu by keys, unmute each other by keys, and go by keys.
+//! runs streams break, and interface servers, mixers and VRUs die and come back. Who has gone calls again. Once all is
+//! calm they leave every menu by keys, unmute each other by keys, and go by keys.
 //!
 //! **Invariant:** a run is a function of its seed.
 
 mod callers;
 mod desk;
 mod fingers;
-mod places;
 mod troubles;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,8 +32,6 @@ const SHORT: Duration = Duration::from_secs(90);
 const HOUR: Duration = Duration::from_secs(3_600);
 /// What was begun when the random keys end is over: answers, delays after wrong codes.
 const BACK_AFTER: Duration = Duration::from_secs(10);
-/// All is calm: whoever is not where they should be at either of these is lost.
-const LOOKS: [Duration; 2] = [Duration::from_secs(24), Duration::from_secs(27)];
 /// All menus have been left by keys.
 const UNMUTE_AFTER: Duration = Duration::from_secs(28);
 /// For keys of one who unmutes to have had their effect.
@@ -65,10 +61,6 @@ pub struct KeysReport {
     pub forged: u64,
     /// Participants who became hosts by the code.
     pub promoted: u64,
-    /// Callees and operators who were called and answered.
-    pub called: u64,
-    /// Of these, those who were brought into the conference.
-    pub brought_in: u64,
     /// Conferees who were muted when the random keys were over.
     pub muted: u64,
     /// Callers who left by keys in the end.
@@ -86,8 +78,6 @@ impl std::ops::AddAssign<&Self> for KeysReport {
         self.refused += other.refused;
         self.forged += other.forged;
         self.promoted += other.promoted;
-        self.called += other.called;
-        self.brought_in += other.brought_in;
         self.muted += other.muted;
         self.left += other.left;
         self.calls += other.calls;
@@ -111,16 +101,12 @@ enum Step {
         command: Command,
     },
     Joined(usize, MixId, Epoch),
-    /// Who is called for a caller answers, if anybody still wants them.
-    Answers(usize, partyline_call::CallOut),
     /// A caller presses something at random, and will again.
     Fidget(usize),
     Sweep,
     Trouble(Trouble),
     /// All leave their menus.
     Back,
-    /// Everybody is looked at: whether they are where they should be.
-    Look,
     /// Somebody who is muted is helped out of it by keys; so many have been.
     Unmute(u32),
     Leave,
@@ -146,8 +132,6 @@ struct Keypads {
     is_code_known: bool,
     /// Who may be a host: by the code at entry, or by the code since.
     hosts: BTreeSet<AttendanceId>,
-    /// Who was not where they should be when all were looked at before.
-    astray: BTreeSet<String>,
     report: KeysReport,
     failure: Option<String>,
 }
@@ -205,7 +189,6 @@ impl Keypads {
             entry: *chance.pick(&[EntryPolicy::Start, EntryPolicy::Hold]),
             conference_max: chance.percent(30).then_some(Duration::from_secs(1_200)),
             call_max: None,
-            dial_out: chance.percent(60),
             ..draw_room(&mut chance, 0)
         };
         let mut store = ReferenceStore::new(None);
@@ -227,7 +210,6 @@ impl Keypads {
             is_code_known: false,
             hosts: BTreeSet::new(),
             callers: Vec::new(),
-            astray: BTreeSet::new(),
             report: KeysReport::default(),
             failure: None,
         };
@@ -242,9 +224,6 @@ impl Keypads {
             world.schedule_troubles();
         }
         world.at(random_until + BACK_AFTER, Step::Back);
-        for look in LOOKS {
-            world.at(random_until + look, Step::Look);
-        }
         world.at(random_until + UNMUTE_AFTER, Step::Unmute(0));
         world.at(world.leave_at(), Step::Leave);
         world
@@ -288,12 +267,10 @@ impl Keypads {
             Step::Ask(intent) => self.decide(intent),
             Step::Order { caller, number, id, command } => self.order(caller, number, id, command),
             Step::Joined(caller, mix, epoch) => self.joined(caller, mix, epoch),
-            Step::Answers(caller, wanted) => self.callee_answers(caller, &wanted),
             Step::Fidget(caller) => self.fidget(caller),
             Step::Sweep => self.sweep(),
             Step::Trouble(trouble) => self.trouble(trouble),
             Step::Back => self.leave_menus(),
-            Step::Look => self.look(),
             Step::Unmute(times) => self.unmute(times),
             Step::Leave => self.leave(),
         }
@@ -316,10 +293,9 @@ impl Keypads {
         let there = self.callers.iter().filter(|caller| !caller.is_over).map(|caller| &caller.journey);
         let there: Vec<_> = there.collect();
         let reserved: u32 = self.store.mixers().map(|mixer| mixer.reserved).sum();
-        let outdials = self.store.room(self.room).map_or(0, |room| room.outdials().len());
-        let left = (there.len(), self.store.callers(), reserved, outdials);
-        if left != (0, 0, 0, 0) {
-            let what = "calls, callers, seats, outdials";
+        let left = (there.len(), self.store.callers(), reserved);
+        if left != (0, 0, 0) {
+            let what = "calls, callers, seats";
             let why = format!("left at the end ({what}): {left:?}; {there:?}");
             self.fail(why);
         }

@@ -106,6 +106,7 @@ const fn why(refusal: CommandRefusal) -> &'static str {
         CommandRefusal::NotThere => "they are not in the conference any more",
         CommandRefusal::Floor => "they may not speak as the conference is now",
         CommandRefusal::WrongCode => "the code is wrong",
+        CommandRefusal::LockedOut => "too many codes were wrong: try again later",
         CommandRefusal::TooLong => "the conference may not last that long",
         CommandRefusal::Full => "there is no seat for them",
         CommandRefusal::NotOffered => "nobody can be called from this room",

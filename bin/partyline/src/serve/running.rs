@@ -17,6 +17,7 @@ use super::error::StartError;
 use super::role_set::Parts;
 use crate::config::values::Application;
 use crate::config::{self, Config};
+use crate::prompts;
 
 /// How often a newer certificate is looked for: a look costs nothing, and nobody should wait for one.
 const CERTIFICATE_LOOK: std::time::Duration = std::time::Duration::from_secs(5);
@@ -129,14 +130,15 @@ impl Recipe {
                 started.await.map(|role| Running::Proxy(Box::new(role))).map_err(|error| failed(error.into()))
             }
             Self::Mixer(mixer) => {
+                let phrases = prompts::phrases(&parts.prompts, config.prompts.language);
                 let config = partyline_mixer::Config {
                     id: mixer.id.clone(),
                     class: mixer.class.clone(),
                     seats_max: mixer.seats_max,
                     address,
                 };
-                let started =
-                    Mixer::start(config, network, parts.engine.clone(), parts.signer.verifier(), proxies);
+                let (engine, verifier) = (parts.engine.clone(), parts.signer.verifier());
+                let started = Mixer::start(config, network, engine, verifier, phrases, proxies);
                 started.await.map(|role| Running::Mixer(Box::new(role))).map_err(|error| failed(error.into()))
             }
             Self::Vru(vru) => {

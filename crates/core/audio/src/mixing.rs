@@ -35,22 +35,33 @@ impl GainRamp {
         self.now
     }
 
-    /// Applies the gain to a frame on its way to `target`, moving by `step_max` at most within the frame.
+    /// Applies the gain to a frame on its way to `target`, moving by `step_max` at most within the frame. A gain above 1
+    /// can clip here; sums are for that.
     pub fn apply(&mut self, frame: &mut [i16], target: f32, step_max: f32) {
+        let end = self.end(target, step_max);
+        self.scale(frame.len(), end, |index, gain| frame[index] = (f32::from(frame[index]) * gain) as i16);
+    }
+
+    /// The same for sums, which have room for what is made louder: a limiter comes after it.
+    pub fn apply_to_sum(&mut self, sum: &mut [i32], target: f32, step_max: f32) {
+        let end = self.end(target, step_max);
+        self.scale(sum.len(), end, |index, gain| sum[index] = (sum[index] as f32 * gain) as i32);
+    }
+
+    /// Where the gain is at the end of the next frame. It arrives exactly, so that a gain of 1 is found again.
+    fn end(&self, target: f32, step_max: f32) -> f32 {
         let way = target - self.now;
-        // Arrives exactly, so that a gain of 1 is found again.
-        let end = if way.abs() <= step_max { target } else { self.now + step_max.copysign(way) };
-        if (end - self.now).abs() < f32::EPSILON {
-            if (end - 1.0).abs() >= f32::EPSILON {
-                frame.iter_mut().for_each(|sample| *sample = (f32::from(*sample) * end) as i16);
-            }
-        } else {
-            let (start, slope) = (self.now, (end - self.now) / frame.len().max(1) as f32);
-            for (index, sample) in frame.iter_mut().enumerate() {
-                *sample = (f32::from(*sample) * (start + slope * index as f32)) as i16;
-            }
+        if way.abs() <= step_max { target } else { self.now + step_max.copysign(way) }
+    }
+
+    fn scale(&mut self, length: usize, end: f32, mut scale: impl FnMut(usize, f32)) {
+        let start = std::mem::replace(&mut self.now, end);
+        if (end - start).abs() >= f32::EPSILON {
+            let slope = (end - start) / length.max(1) as f32;
+            (0..length).for_each(|index| scale(index, start + slope * index as f32));
+        } else if (end - 1.0).abs() >= f32::EPSILON {
+            (0..length).for_each(|index| scale(index, end));
         }
-        self.now = end;
     }
 }
 
@@ -83,6 +94,13 @@ mod tests {
         let before = frame.clone();
         GainRamp::at(1.0).apply(&mut frame, 1.0, 0.2);
         assert_eq!(frame, before);
+    }
+
+    #[test]
+    fn a_sum_that_is_made_louder_does_not_clip() {
+        let mut sum = [30_000; 160];
+        GainRamp::at(2.0).apply_to_sum(&mut sum, 2.0, 0.2);
+        assert_eq!(sum, [60_000; 160]);
     }
 
     #[test]

@@ -258,6 +258,18 @@ prompts! {
     TimeSpent => "time_spent",
     /// The callee has not answered yet.
     CalleeNotYet => "callee_not_yet",
+    /// Behind a caller's name, to the whole conference.
+    HasJoined => "has_joined",
+    /// Behind a caller's name, to the whole conference.
+    HasLeft => "has_left",
+    /// Behind several names.
+    HaveJoined => "have_joined",
+    /// Behind several names.
+    HaveLeft => "have_left",
+    /// Behind a number.
+    PeopleHaveJoined => "people_have_joined",
+    /// Behind a number.
+    PeopleHaveLeft => "people_have_left",
     /// What a command is for, before its keys.
     KeyMute => "key_mute",
     /// What a command is for, before its keys.

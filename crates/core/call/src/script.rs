@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use partyline_conference::ConfereeId;
+use partyline_conference::AttendanceId;
 
 use crate::prompt::Prompt;
 
@@ -11,12 +11,17 @@ use crate::prompt::Prompt;
 pub struct PlayNumber(pub u64);
 
 /// One piece of a script.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cue {
     /// A recording.
     Say(Prompt),
-    /// The name that a conferee has recorded.
-    Name(ConfereeId),
+    /// The name that a caller has recorded.
+    Name {
+        /// Whose.
+        attendance: AttendanceId,
+        /// What is said where the name can't be read.
+        otherwise: Vec<Prompt>,
+    },
     /// Nothing, for this long.
     Pause(Duration),
     /// A tone.

@@ -149,6 +149,15 @@ impl AttendanceState {
     }
 }
 
+/// Wrong codes that a caller has keyed to become a host, in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Guesses {
+    /// How many.
+    pub wrong: u32,
+    /// When the last one was; of none, whenever.
+    pub last_at: Timestamp,
+}
+
 /// An attendance, as the store knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attendance {
@@ -170,6 +179,8 @@ pub struct Attendance {
     pub state: AttendanceState,
     /// When the present state ends by itself: the longest wait, the 5 s to join, the 30 s of absence.
     pub deadline: Option<Timestamp>,
+    /// What they keyed wrong to become a host.
+    pub guesses: Guesses,
 }
 
 impl Attendance {

@@ -281,6 +281,8 @@ pub enum CommandRefusal {
     Floor,
     /// The code is not this room's host code, or the PIN is wrong.
     WrongCode,
+    /// Too many codes were wrong: for a while none is right.
+    LockedOut,
     /// The conference may not last that long.
     TooLong,
     /// There is no seat for whom it would let in.
@@ -305,12 +307,13 @@ pub enum CommandRefusal {
 
 impl CommandRefusal {
     /// Every refusal.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NotAllowed,
         Self::NoConference,
         Self::NotThere,
         Self::Floor,
         Self::WrongCode,
+        Self::LockedOut,
         Self::TooLong,
         Self::Full,
         Self::NotOffered,
@@ -332,6 +335,7 @@ impl CommandRefusal {
             Self::NotThere => "not_there",
             Self::Floor => "floor",
             Self::WrongCode => "wrong_code",
+            Self::LockedOut => "locked_out",
             Self::TooLong => "too_long",
             Self::Full => "full",
             Self::NotOffered => "not_offered",

@@ -1,6 +1,6 @@
 //! What a decision wants changed: values that the store carries out in one transaction.
 
-use crate::attendance::{AttendanceState, CallerIdentity, LeaveReason, WaitingKind};
+use crate::attendance::{AttendanceState, CallerIdentity, Guesses, LeaveReason, WaitingKind};
 use crate::code::Role;
 use crate::command::CommandAnswer;
 use crate::conference::{ConferenceEnd, Deadline, Manner, MixKind, Past};
@@ -160,6 +160,13 @@ pub enum Change {
         attendance: AttendanceId,
         /// Their voice.
         voice: Voice,
+    },
+    /// What a caller has keyed wrong to become a host.
+    NoteGuesses {
+        /// The attendance.
+        attendance: AttendanceId,
+        /// From now on.
+        guesses: Guesses,
     },
     /// What is remembered of a caller's number for the rest of the conference.
     Remember {

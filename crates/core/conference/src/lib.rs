@@ -32,7 +32,9 @@ pub mod view;
 pub mod voice;
 
 pub use account::{Account, AccountUse};
-pub use attendance::{Attendance, AttendanceState, CallerIdentity, LeaveReason, Waiting, WaitingKind};
+pub use attendance::{
+    Attendance, AttendanceState, CallerIdentity, Guesses, LeaveReason, Waiting, WaitingKind,
+};
 pub use code::{CodeError, CodeMatch, ConferenceCode, HostPin, Role};
 pub use command::{Command, CommandAnswer, CommandNote, CommandRefusal, CommandWord};
 pub use conference::{ConfereeState, ConferenceEnd, LiveConference, LiveMix, Manner, MixKind, Past};

@@ -12,6 +12,7 @@ mod entry;
 mod failover;
 mod floor;
 mod fresh;
+mod guessing;
 mod in_hand;
 mod leaving;
 mod lobby;
@@ -24,6 +25,7 @@ mod time;
 mod waiting_room;
 
 pub use failover::NO_MIXER_MAX;
+pub use guessing::{LOCKED_OUT_FOR, WRONG_MAX};
 pub use outdial::DIALLING_MAX;
 pub use placement::CHUNK;
 pub use presence::{ABSENCE_MAX, JOIN_MAX};

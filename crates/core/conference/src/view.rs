@@ -110,6 +110,8 @@ pub struct WaitingEntry {
     pub arrived_at: Timestamp,
     /// The caller's number; empty if withheld.
     pub caller_number: String,
+    /// Whether they recorded a name.
+    pub has_name: bool,
 }
 
 /// What should hold for a caller now. Level-triggered: it can be told any number of times.

@@ -3,19 +3,17 @@
 //! Each tick it takes every leg's frame, decodes only the chosen talkers, adds them up once, takes each
 //! talker's own voice out again for that talker, and encodes once for all who only listen.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use partyline_audio::mixing::{GainRamp, add, minus_own};
-use partyline_audio::{Limiter, Player, Playing};
+use partyline_audio::{Limiter, Player};
 
 use crate::frame::{FRAME_SAMPLES, Frame, PACKET_OCTETS};
 use crate::leg::{Downlink, Leg, LegOutput};
+use crate::programs::{Over, Programs};
 use crate::shared::Shared;
 use crate::talkers::{Activity, Choice, TALKERS_MAX};
 
-/// Most programs that wait to be played to a mix.
-pub const PROGRAMS_MAX: usize = 16;
 /// Voices at once: the talkers, and those who were talkers a frame ago and fade out.
 const VOICES_MAX: usize = 2 * TALKERS_MAX;
 /// Samples in which a new talker fades in: 2.5 ms, enough not to click and too short to be missed.
@@ -57,7 +55,7 @@ pub struct Mix {
     sum: [i32; FRAME_SAMPLES],
     limiter: Limiter,
     shared: Shared,
-    programs: VecDeque<Player>,
+    programs: Programs,
     solo: Option<Player>,
 }
 
@@ -97,7 +95,7 @@ impl Mix {
             sum: [0; FRAME_SAMPLES],
             limiter: Limiter::default(),
             shared: Shared::new(),
-            programs: VecDeque::new(),
+            programs: Programs::new(),
             solo: None,
         }
     }
@@ -160,12 +158,8 @@ impl Mix {
 
     /// Plays to all, over what they hear, after what was given before; whether there was room.
     #[must_use]
-    pub fn play(&mut self, player: Player) -> bool {
-        let has_room = self.programs.len() < PROGRAMS_MAX;
-        if has_room {
-            self.programs.push_back(player);
-        }
-        has_room
+    pub fn play(&mut self, player: Player, over: Over) -> bool {
+        self.programs.play(player, over)
     }
 
     /// What is played while exactly one leg is in; it should repeat.
@@ -237,6 +231,7 @@ impl Mix {
                 VoiceState::FadesOut => GainRamp::at(1.0).apply(&mut frame, 0.0, 1.0),
                 VoiceState::Heard | VoiceState::Unheard => {}
             }
+            self.programs.duck(&mut frame);
             add(&mut self.sum, &frame);
             self.voices.push(Voice { seat: index, frame });
         }
@@ -244,22 +239,16 @@ impl Mix {
 
     /// Adds what is played to all; whether anything is.
     fn add_programs(&mut self) -> bool {
-        let mut frame = [0; FRAME_SAMPLES];
-        let mut has_programs = false;
-        if let Some(player) = self.programs.front_mut() {
-            let playing = player.fill(&mut frame);
-            add(&mut self.sum, &frame);
-            has_programs = true;
-            if playing == Playing::Ended {
-                self.programs.pop_front();
-            }
-        }
+        let mut has_solo = false;
         if let (Some(player), 1) = (&mut self.solo, self.seats.len()) {
+            let mut frame = [0; FRAME_SAMPLES];
             player.fill(&mut frame);
+            self.programs.duck(&mut frame);
             add(&mut self.sum, &frame);
-            has_programs = true;
+            has_solo = true;
         }
-        has_programs
+        // The last of the tick: what is ducked has been.
+        self.programs.add_to(&mut self.sum) || has_solo
     }
 
     /// Gives each leg what it hears.

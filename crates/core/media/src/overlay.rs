@@ -67,9 +67,10 @@ impl Overlay {
     pub(crate) fn apply(&mut self, frame: &mut Frame) -> Option<PlayId> {
         let ducked = if self.playing.is_some() { self.ducked_factor } else { 1.0 };
         let target = self.volume_factor * ducked;
-        self.ducking.apply(frame, target, DUCKING_STEP);
         let mut sum = [0; FRAME_SAMPLES];
         add(&mut sum, frame);
+        // In the sum, so that who likes it louder hears the limiter and no clipping.
+        self.ducking.apply_to_sum(&mut sum, target, DUCKING_STEP);
         let mut played = [0; FRAME_SAMPLES];
         let mut ended = None;
         if let Some((play, player)) = &mut self.playing {
@@ -161,6 +162,25 @@ mod tests {
         overlay.set_volume(0.0);
         assert!(level(&mut overlay).abs() < 0.01);
         assert!(overlay.is_idle(), "what comes passes unchanged again");
+    }
+
+    #[test]
+    fn louder_than_there_is_room_for_is_limited_and_not_clipped() {
+        let mut overlay = Overlay::new();
+        overlay.set_volume(6.0);
+        let mut heard = [0; FRAME_SAMPLES];
+        for index in 0..30 {
+            heard = std::array::from_fn(|n| {
+                (30_000.0 * ((index * 160 + n) as f32 * std::f32::consts::TAU / 16.0).sin()) as i16
+            });
+            overlay.apply(&mut heard);
+        }
+        let tone = tone_level_dbov(&heard, RATE_HZ, 500.0);
+        assert!(tone > -4.0, "{tone}");
+        for harmonic in [3.0, 5.0, 7.0] {
+            let below = tone - tone_level_dbov(&heard, RATE_HZ, 500.0 * harmonic);
+            assert!(below > 40.0, "harmonic {harmonic} is only {below} dB below the tone");
+        }
     }
 
     #[test]

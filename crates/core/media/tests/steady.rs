@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use partyline_audio::{Player, Program, Step};
 use partyline_codec::{Codec, Encoder, OpusSettings};
 use partyline_media::{
-    Attachment, FRAME, FormatDetails, Leg, LegMedia, Legs, MediaTransport, Mix, PlayId, RATE_HZ, SeatKey,
-    StreamStart,
+    Attachment, FRAME, FormatDetails, Leg, LegMedia, Legs, MediaTransport, Mix, Over, PlayId, RATE_HZ,
+    SeatKey, StreamStart,
 };
 use partyline_rtp::{Header, RtpTime, SeqNo, Ssrc};
 
@@ -100,7 +100,7 @@ fn a_conference_runs_for_a_minute_without_an_allocation() {
         mix.attach(SeatKey(seat), Attachment { uplink: true, downlink: true }).unwrap();
     }
     desk.legs[7].play(PlayId(1), program(20));
-    assert!(mix.play(program(10)));
+    assert!(mix.play(program(10), Over::DuckedTalk));
     let before = ALLOCATIONS.get();
     for tick in 0..3_000_u32 {
         let now = start + FRAME * tick;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use partyline_audio::{Player, Program};
-use partyline_media::{Attachment, Leg, RATE_HZ, StreamStart};
+use partyline_media::{Attachment, Leg, Over, RATE_HZ, StreamStart};
 use partyline_udp::{OpenPairError, PortPairs};
 use tokio::sync::{mpsc, oneshot};
 
@@ -196,8 +196,9 @@ impl Engine {
 
     /// Plays a program to all in a mix, over what they hear; one at a time, later ones queue up (16 at most).
     /// Clips of other rates than [`RATE_HZ`] are resampled in this call.
-    pub fn play_to_mix(&self, mix: MixKey, program: Program) {
-        self.shared.send_to_mix(mix, Command::PlayToMix(mix, Box::new(Player::new(&program, RATE_HZ))));
+    pub fn play_to_mix(&self, mix: MixKey, program: Program, over: Over) {
+        let player = Box::new(Player::new(&program, RATE_HZ));
+        self.shared.send_to_mix(mix, Command::PlayToMix(mix, player, over));
     }
 
     /// Plays a program again and again to a mix while just one leg is in it (music for who is alone); `None` ends that.

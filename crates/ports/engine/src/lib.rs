@@ -25,8 +25,8 @@ pub use counts::EngineStats;
 pub use engine::Engine;
 pub use leg_control::LegControl;
 pub use partyline_media::{
-    Attachment, FormatDetails, LegMedia, LegReport, MediaTransport, PlayId, RATE_HZ, RecordingId, RtcpRoute,
-    SrtpKeys, TheirReport,
+    Attachment, FormatDetails, LegMedia, LegReport, MediaTransport, Over, PlayId, RATE_HZ, RecordingId,
+    RtcpRoute, SrtpKeys, TheirReport,
 };
 pub use partyline_rtp::{MasterKey, Mki, Rating, SrtpSuite};
 pub use types::{

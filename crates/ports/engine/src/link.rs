@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use partyline_audio::Player;
+use partyline_media::Over;
 
 use crate::counts::ThreadCounts;
 use crate::slots::{MixEnd, Traveller};
@@ -22,7 +23,7 @@ pub(crate) enum Command {
     Adopt(Box<Traveller>),
     OpenMix(MixKey, usize, MixEnd),
     CloseMix(MixKey),
-    PlayToMix(MixKey, Box<Player>),
+    PlayToMix(MixKey, Box<Player>, Over),
     SetSolo(MixKey, Option<Box<Player>>),
     /// Wakes a thread so that it sees that it is to stop.
     Stop,

@@ -72,10 +72,10 @@ impl<'a, Io: MediaIo> World<'a, Io> {
             Command::Adopt(traveller) => self.adopt(*traveller),
             Command::OpenMix(key, legs_max, end) => self.open_mix(key, legs_max, end),
             Command::CloseMix(key) => self.close_mix(key),
-            Command::PlayToMix(key, player) => {
+            Command::PlayToMix(key, player, over) => {
                 let counts = self.counts;
                 self.with_mix(key, |mix| {
-                    if !mix.play(*player) {
+                    if !mix.play(*player, over) {
                         counts.command_dropped();
                     }
                 });

@@ -116,7 +116,8 @@ async fn apply(db: &mut Connection<'_>, commit: &RoomCommit, change: &Change) ->
         | Change::Remember { .. }
         | Change::SetFloor { .. }
         | Change::SetManner { .. }
-        | Change::Extend { .. } => control::apply(db, commit, change).await,
+        | Change::Extend { .. }
+        | Change::NoteGuesses { .. } => control::apply(db, commit, change).await,
     }
 }
 
@@ -154,7 +155,8 @@ fn brings_callers(decision: &Decision) -> bool {
         | Change::StartOutdial { .. }
         | Change::OpenSide { .. }
         | Change::JoinOutdial { .. }
-        | Change::EndOutdial { .. } => false,
+        | Change::EndOutdial { .. }
+        | Change::NoteGuesses { .. } => false,
     })
 }
 

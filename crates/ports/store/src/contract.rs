@@ -119,8 +119,8 @@ pub trait StoreReader: Send + Sync {
     /// Who has joined a conference, or is absent, in order of entry.
     async fn roster(&self, conference: ConferenceId) -> Result<Vec<RosterEntry>, StoreError>;
 
-    /// The name that a conferee has said at entry, if they have.
-    async fn recorded_name(&self, conferee: ConfereeId) -> Result<Option<RecordedName>, StoreError>;
+    /// The name that a caller has said at entry, if they have; also after they left, as long as they are on record.
+    async fn recorded_name(&self, attendance: AttendanceId) -> Result<Option<RecordedName>, StoreError>;
 
     /// Who is in a room's waiting room, in order of arrival.
     async fn waiting(&self, room: RoomId) -> Result<Vec<WaitingEntry>, StoreError>;

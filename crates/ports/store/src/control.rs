@@ -1,7 +1,7 @@
 //! Changes that commands make: roles, voices, the floor and manner of a conference, what is remembered of callers.
 
 use partyline_conference::{
-    AttendanceId, Change, ConferenceId, Floor, Manner, Past, Role, RoomVersion, Timestamp, Voice,
+    AttendanceId, Change, ConferenceId, Floor, Guesses, Manner, Past, Role, RoomVersion, Timestamp, Voice,
 };
 
 use crate::commit::touched;
@@ -22,6 +22,7 @@ pub(crate) async fn apply(
         Change::SetFloor { conference, floor } => control.set_floor(*conference, *floor).await,
         Change::SetManner { conference, manner } => control.set_manner(*conference, *manner).await,
         Change::Extend { conference, until } => control.extend(*conference, *until).await,
+        Change::NoteGuesses { attendance, guesses } => control.note_guesses(*attendance, *guesses).await,
         Change::Arrive { .. }
         | Change::Reattend { .. }
         | Change::Wait { .. }
@@ -100,6 +101,17 @@ impl Control<'_, '_> {
             )
             .await?;
         touched(rows, "conferee")
+    }
+
+    async fn note_guesses(&mut self, attendance: AttendanceId, guesses: Guesses) -> Result<(), CommitError> {
+        let rows = self
+            .db
+            .execute(
+                "UPDATE attendance SET wrong_guesses = $3, guessed_at = $4 WHERE id = $1 AND room = $2",
+                values![attendance, self.commit.room, guesses.wrong, guesses.last_at],
+            )
+            .await?;
+        touched(rows, "attendance")
     }
 
     async fn remember(

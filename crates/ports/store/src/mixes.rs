@@ -59,7 +59,8 @@ pub(crate) async fn apply(
         | Change::Remember { .. }
         | Change::SetFloor { .. }
         | Change::SetManner { .. }
-        | Change::Extend { .. } => Ok(()),
+        | Change::Extend { .. }
+        | Change::NoteGuesses { .. } => Ok(()),
     }
 }
 

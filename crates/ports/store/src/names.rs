@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use partyline_conference::{AttendanceId, ConfereeId, RecordedName};
+use partyline_conference::{AttendanceId, RecordedName};
 
 use crate::contract::StoreError;
 use crate::db::{Connection, values};
@@ -37,18 +37,13 @@ impl Write for KeepName {
     }
 }
 
-/// The name that a conferee has said, if they have.
-pub(crate) async fn of_conferee(
+/// The name that a caller has said, if they have; also after they left, as long as they are on record.
+pub(crate) async fn of_attendance(
     db: &mut Connection<'_>,
-    conferee: ConfereeId,
+    attendance: AttendanceId,
 ) -> Result<Option<RecordedName>, StoreError> {
-    let row = db
-        .first(
-            "SELECT recorded_name.samples FROM conferee \
-             JOIN recorded_name ON recorded_name.attendance = conferee.attendance WHERE conferee.id = $1",
-            values![conferee],
-        )
-        .await?;
+    let row =
+        db.first("SELECT samples FROM recorded_name WHERE attendance = $1", values![attendance]).await?;
     let Some(row) = row else { return Ok(None) };
     let octets = STANDARD.decode(row.read::<String>("samples")?).ok();
     let name = octets.and_then(|octets| RecordedName::from_octets(&octets));

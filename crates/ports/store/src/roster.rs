@@ -47,7 +47,9 @@ fn entry(row: &Row) -> Result<RosterEntry, StoreError> {
 pub(crate) async fn waiting(db: &mut Connection<'_>, room: RoomId) -> Result<Vec<WaitingEntry>, StoreError> {
     let rows = db
         .all(
-            "SELECT id, arrived_at, caller_number FROM attendance \
+            "SELECT id, arrived_at, caller_number, \
+               EXISTS (SELECT 1 FROM recorded_name WHERE recorded_name.attendance = attendance.id) AS has_name \
+             FROM attendance \
              WHERE room = $1 AND ended_at IS NULL AND state = 'waiting_room' ORDER BY arrived_at, id",
             values![room],
         )
@@ -58,6 +60,7 @@ pub(crate) async fn waiting(db: &mut Connection<'_>, room: RoomId) -> Result<Vec
                 attendance: row.read("id")?,
                 arrived_at: row.read("arrived_at")?,
                 caller_number: row.read("caller_number")?,
+                has_name: row.read("has_name")?,
             })
         })
         .collect()

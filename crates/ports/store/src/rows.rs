@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use partyline_conference::conference::Deadline;
 use partyline_conference::{
-    Attendance, AttendanceState, CallerIdentity, ConferenceEnd, DialTarget, HostLeaves, LiveMix, Manner,
-    MutedBy, NumberPrefix, Room, Voice, WaitingKind,
+    Attendance, AttendanceState, CallerIdentity, ConferenceEnd, DialTarget, Guesses, HostLeaves, LiveMix,
+    Manner, MutedBy, NumberPrefix, Room, Voice, WaitingKind,
 };
 
 use crate::contract::StoreError;
@@ -175,6 +175,7 @@ pub(crate) fn attendance(row: &Row) -> Result<Attendance, StoreError> {
         arrived_at: row.read("arrived_at")?,
         state: attendance_state(row)?,
         deadline: row.read("deadline")?,
+        guesses: Guesses { wrong: row.read("wrong_guesses")?, last_at: row.read("guessed_at")? },
     })
 }
 

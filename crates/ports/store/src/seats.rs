@@ -56,6 +56,7 @@ pub(crate) async fn apply(
         | Change::OpenSide { .. }
         | Change::JoinOutdial { .. }
         | Change::EndOutdial { .. } => Ok(()),
+        Change::NoteGuesses { .. } => Ok(()),
     }
 }
 

@@ -153,8 +153,8 @@ impl StoreReader for SqliteStore {
         read!(self, db => roster::roster(db, conference))
     }
 
-    async fn recorded_name(&self, conferee: ConfereeId) -> Result<Option<RecordedName>, StoreError> {
-        read!(self, db => names::of_conferee(db, conferee))
+    async fn recorded_name(&self, attendance: AttendanceId) -> Result<Option<RecordedName>, StoreError> {
+        read!(self, db => names::of_attendance(db, attendance))
     }
 
     async fn waiting(&self, room: RoomId) -> Result<Vec<WaitingEntry>, StoreError> {

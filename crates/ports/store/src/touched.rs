@@ -87,6 +87,7 @@ fn named(decision: &Decision) -> Option<Vec<AttendanceId>> {
             | Change::OpenSide { .. }
             | Change::JoinOutdial { .. }
             | Change::EndOutdial { .. } => return None,
+            Change::NoteGuesses { .. } => return None,
         }
     }
     callers.sort_unstable();

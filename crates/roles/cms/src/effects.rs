@@ -1,13 +1,15 @@
 //! What follows from a decision at the mixers. Pure: read off the snapshot and the changes.
 
 use partyline_conference::{
-    Announce, AttendanceId, AttendanceState, Change, ConferenceId, Decision, EventKind, Floor, LeaveReason,
-    LiveMix, MixerId, RoomSnapshot, RoomVersion, WaitingKind,
+    Announce, AttendanceId, AttendanceState, Change, ConfereeId, ConferenceId, Decision, EventKind, Floor,
+    LeaveReason, LiveMix, MixerId, RoomSnapshot, RoomVersion, WaitingKind,
 };
 use partyline_rpc::mixing::{EndMix, PlaySound, SetLeg, Sound};
 
-/// Sounds of one commit: at most one of each kind, however many came or left at once.
-const SOUNDS_PER_COMMIT: u64 = 2;
+/// In a conference of more than so many people nobody is named: a tone tells enough.
+const NAMED_MAX: u32 = 10;
+/// Most that the mixer is told of for one commit.
+const PLAYS_MAX: usize = 32;
 
 /// A conference in which somebody's voice was changed, and where its mix is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +18,15 @@ pub(crate) struct VoicesChanged {
     pub(crate) mix: LiveMix,
     /// The version that changed it.
     pub(crate) version: RoomVersion,
+}
+
+/// Somebody has come or left, and the mixer of the conference is to say so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Play {
+    pub(crate) mixer: MixerId,
+    pub(crate) sound: PlaySound,
+    /// Whose name is to be said; the store may have it.
+    pub(crate) name_of: Option<AttendanceId>,
 }
 
 /// Orders to mixers.
@@ -29,8 +40,8 @@ pub(crate) struct Effects {
     pub(crate) removed: Vec<(MixerId, SetLeg)>,
     /// The mix of the conference in which somebody's voice was changed.
     pub(crate) voices: Option<VoicesChanged>,
-    /// Tones.
-    pub(crate) sounds: Vec<(MixerId, PlaySound)>,
+    /// Who has come or left.
+    pub(crate) plays: Vec<Play>,
 }
 
 impl Effects {
@@ -44,11 +55,8 @@ impl Effects {
         };
         let sides = snapshot.outdials.iter().filter_map(|outdial| outdial.mix.as_ref());
         let before: Vec<&LiveMix> = before.into_iter().chain(sides).collect();
-        let mut effects = Self {
-            sounds: sounds(snapshot, decision),
-            voices: voices(snapshot, decision),
-            ..Self::default()
-        };
+        let mut effects =
+            Self { plays: plays(snapshot, decision), voices: voices(snapshot, decision), ..Self::default() };
         let end = |mix: &LiveMix| (mix.mixer.clone(), EndMix { mix: mix.mix, epoch: mix.epoch });
         for change in &decision.changes {
             if let Change::EndConference { conference, .. } = change {
@@ -68,8 +76,8 @@ impl Effects {
         effects
     }
 
-    /// Stamps orders with the version that the commit brought: settings, so that the newest wins, and sounds, so that
-    /// each has a number that no other sound of the room has.
+    /// Stamps orders with the version that the commit brought: settings, so that the newest wins, and plays, so that
+    /// each has a number that no other of the room has.
     pub(crate) fn stamp(&mut self, version: RoomVersion) {
         for (_, setting) in &mut self.removed {
             setting.version = version.0;
@@ -77,8 +85,8 @@ impl Effects {
         if let Some(voices) = &mut self.voices {
             voices.version = version;
         }
-        for (nth, (_, sound)) in (0..).zip(&mut self.sounds) {
-            sound.play = version.0.wrapping_mul(SOUNDS_PER_COMMIT).wrapping_add(nth);
+        for (nth, play) in (0..).zip(&mut self.plays) {
+            play.sound.play = version.0.wrapping_mul(PLAYS_MAX as u64).wrapping_add(nth);
         }
     }
 }
@@ -112,34 +120,69 @@ fn voices(snapshot: &RoomSnapshot, decision: &Decision) -> Option<VoicesChanged>
     Some(VoicesChanged { conference, mix, version: RoomVersion::default() })
 }
 
-fn sounds(snapshot: &RoomSnapshot, decision: &Decision) -> Vec<(MixerId, PlaySound)> {
-    if snapshot.conference.as_ref().is_some_and(|live| live.floor == Floor::Lecture) {
-        return Vec::new();
+/// How entries and exits are told once the decision holds: whatever it changes of that holds for it too.
+fn announced(snapshot: &RoomSnapshot, decision: &Decision) -> Announce {
+    let live = snapshot.conference.as_ref();
+    let mut floor = live.map(|live| live.floor).unwrap_or_default();
+    let mut manner = live.map(|live| live.manner).unwrap_or_default();
+    for change in &decision.changes {
+        if let Change::SetFloor { floor: wanted, .. } = change {
+            floor = *wanted;
+        } else if let Change::SetManner { manner: wanted, .. } = change {
+            manner = *wanted;
+        }
     }
-    let manner = snapshot.conference.as_ref().map(|live| live.manner).unwrap_or_default();
-    match manner.announce(&snapshot.room) {
-        Announce::Silence => return Vec::new(),
-        // Until names are recorded, who would be named is told by the tone.
-        Announce::Name | Announce::Tone => {}
-    }
-    let Some(mix) = conference_mix_after(snapshot, decision) else {
+    // A lecture is not disturbed.
+    if floor == Floor::Lecture { Announce::Silence } else { manner.announce(&snapshot.room) }
+}
+
+fn plays(snapshot: &RoomSnapshot, decision: &Decision) -> Vec<Play> {
+    let Some((live, mix)) = snapshot.conference.as_ref().zip(conference_mix_after(snapshot, decision)) else {
         return Vec::new();
     };
-    // Who is first is told so by their VRU, and nobody else is there to hear a tone.
-    let has_entry = decision
-        .events
-        .iter()
-        .any(|event| matches!(event, EventKind::ConfereeJoined { is_first: false, .. }));
-    let has_exit =
-        decision.events.iter().any(|event| matches!(event, EventKind::ConfereeLeft { had_joined: true, .. }));
-    [(has_entry, Sound::Entry), (has_exit, Sound::Exit)]
+    let play = |sound, who: Option<ConfereeId>| Play {
+        mixer: mix.mixer.clone(),
+        sound: PlaySound { mix: mix.mix, epoch: mix.epoch, play: 0, sound, who, name: None },
+        name_of: None,
+    };
+    let announce = announced(snapshot, decision);
+    if announce == Announce::Silence {
+        // What the mixer gathers still is not announced either.
+        let was_told = announced(snapshot, &Decision::default()) != Announce::Silence;
+        return if was_told { vec![play(Sound::Hush, None)] } else { Vec::new() };
+    }
+    let people: Vec<(Sound, ConfereeId)> = decision.events.iter().filter_map(who_is_told_of).collect();
+    let is_by_name = announce == Announce::Name && live.seated <= NAMED_MAX && people.len() <= PLAYS_MAX;
+    if is_by_name {
+        let named = |(sound, who): (Sound, ConfereeId)| Play {
+            name_of: attendance_of(snapshot, who),
+            ..play(sound, Some(who))
+        };
+        return people.into_iter().map(named).collect();
+    }
+    // However many come or go at once, one tone tells of them.
+    [Sound::Entry, Sound::Exit]
         .into_iter()
-        .filter(|(is_due, _)| *is_due)
-        .map(|(_, sound)| {
-            let play = PlaySound { mix: mix.mix, epoch: mix.epoch, play: 0, sound };
-            (mix.mixer.clone(), play)
-        })
+        .filter(|sound| people.iter().any(|(told, _)| told == sound))
+        .map(|sound| play(sound, None))
         .collect()
+}
+
+/// Who has come or left, as others should hear of it.
+fn who_is_told_of(event: &EventKind) -> Option<(Sound, ConfereeId)> {
+    // Who is first is told so by their VRU, and nobody else is there to hear of them.
+    if let EventKind::ConfereeJoined { conferee, is_first: false, .. } = event {
+        return Some((Sound::Entry, *conferee));
+    }
+    if let EventKind::ConfereeLeft { conferee, had_joined: true, .. } = event {
+        return Some((Sound::Exit, *conferee));
+    }
+    None
+}
+
+fn attendance_of(snapshot: &RoomSnapshot, wanted: ConfereeId) -> Option<AttendanceId> {
+    let is_it = |state: &AttendanceState| matches!(state, AttendanceState::Seated { conferee, .. } if *conferee == wanted);
+    snapshot.attendances.values().find(|known| is_it(&known.state)).map(|known| known.id)
 }
 
 /// Where the conference that was live before is carried now; `None` if it is over. (Nobody has joined a conference in
@@ -168,9 +211,8 @@ mod tests {
     use std::time::Duration;
 
     use partyline_conference::{
-        AccountId, AccountUse, ConfereeId, ConferenceEnd, ConferenceId, EntryPolicy, Epoch, HostLeaves,
-        LiveConference, LockScope, Manner, MixId, MixKind, MixerClass, Order, Room, RoomId, RoomName,
-        Timestamp,
+        AccountId, AccountUse, ConferenceEnd, ConferenceId, EntryPolicy, Epoch, HostLeaves, LiveConference,
+        LockScope, Manner, MixId, MixKind, MixerClass, Order, Room, RoomId, RoomName, Timestamp,
     };
 
     use super::*;
@@ -255,9 +297,9 @@ mod tests {
     #[test]
     fn many_who_join_at_once_are_one_tone_and_the_first_is_none() {
         let three = Decision { events: vec![joined(false); 3], ..Decision::default() };
-        assert_eq!(Effects::of(&snapshot(Announce::Tone), &three).sounds.len(), 1);
+        assert_eq!(Effects::of(&snapshot(Announce::Tone), &three).plays.len(), 1);
         let first = Decision { events: vec![joined(true)], ..Decision::default() };
-        assert!(Effects::of(&snapshot(Announce::Tone), &first).sounds.is_empty());
+        assert!(Effects::of(&snapshot(Announce::Tone), &first).plays.is_empty());
     }
 
     #[test]
@@ -273,7 +315,7 @@ mod tests {
             let mut snapshot = snapshot(room);
             let live = snapshot.conference.as_mut().unwrap();
             (live.manner.announce, live.floor) = (announce, floor);
-            Effects::of(&snapshot, &decision).sounds.len()
+            Effects::of(&snapshot, &decision).plays.len()
         };
         assert_eq!(with(Announce::Tone, Some(Announce::Silence), Floor::Open), 0);
         assert_eq!(with(Announce::Silence, Some(Announce::Tone), Floor::Muted), 2);
@@ -310,7 +352,7 @@ mod tests {
         let mut next = Effects::of(&snapshot(Announce::Name), &decision);
         next.stamp(RoomVersion(9));
         let mut numbers: Vec<u64> =
-            effects.sounds.iter().chain(&next.sounds).map(|(_, sound)| sound.play).collect();
+            effects.plays.iter().chain(&next.plays).map(|play| play.sound.play).collect();
         numbers.sort_unstable();
         numbers.dedup();
         assert_eq!(numbers.len(), 4);
@@ -328,8 +370,8 @@ mod tests {
         let decision = Decision { changes: vec![moved], events: vec![left()], ..Decision::default() };
         let effects = Effects::of(&snapshot(Announce::Tone), &decision);
         assert_eq!(effects.replaced, [(mixer("m-1"), EndMix { mix: MixId::from_bits(5), epoch: Epoch(1) })]);
-        assert_eq!(effects.sounds[0].0, mixer("m-2"));
-        assert_eq!(effects.sounds[0].1.epoch, Epoch(2));
+        assert_eq!(effects.plays[0].mixer, mixer("m-2"));
+        assert_eq!(effects.plays[0].sound.epoch, Epoch(2));
     }
 
     #[test]
@@ -339,6 +381,6 @@ mod tests {
         let decision = Decision { changes: vec![end], events: vec![left()], ..Decision::default() };
         let effects = Effects::of(&snapshot(Announce::Tone), &decision);
         assert_eq!(effects.ended.len(), 1);
-        assert!(effects.sounds.is_empty());
+        assert!(effects.plays.is_empty());
     }
 }

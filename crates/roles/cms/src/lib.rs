@@ -7,6 +7,7 @@
 //! interface server can say it, again, after any break.
 
 mod admission;
+mod announcing;
 mod asking;
 mod attend;
 mod batch;

@@ -35,8 +35,8 @@ impl Office {
             for (mixer, setting) in &effects.removed {
                 office.order(mixer, |mixers, address| mixers.set(address, *setting)).await;
             }
-            for (mixer, sound) in &effects.sounds {
-                office.order(mixer, |mixers, address| mixers.play(address, *sound)).await;
+            for play in effects.plays {
+                office.announce(play).await;
             }
             for (mixer, end) in &effects.ended {
                 office.order(mixer, |mixers, address| mixers.end(address, *end)).await;
@@ -79,7 +79,7 @@ impl Office {
             .await;
     }
 
-    async fn order<'a, F>(&'a self, mixer: &MixerId, order: impl FnOnce(&'a Mixers, Address) -> F)
+    pub(crate) async fn order<'a, F>(&'a self, mixer: &MixerId, order: impl FnOnce(&'a Mixers, Address) -> F)
     where
         F: Future<Output = Result<(), Status>>,
     {

@@ -5,13 +5,19 @@
 //! process) never close each other's mixes.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use partyline_conference::{AttendanceId, Epoch, MixId};
 use partyline_engine::{Attachment, LegId, MixKey};
-use partyline_rpc::mixing::{EndMix, EnsureMix, LeaveMix, PlaySound, SetLeg};
+use partyline_rpc::mixing::{EndMix, EnsureMix, LeaveMix, PlaySound, SetLeg, Sound};
 use partyline_rpc::{LegName, Ticket};
+use tokio::sync::Notify;
 use tonic::Status;
+
+use crate::announcer::{Announcer, Said};
+use crate::phrases::Way;
+use crate::sounds::Sounds;
 
 /// A mix that nobody has been in for this long is forgotten: the order to end it was lost. Joins come within seconds
 /// of a placement.
@@ -22,6 +28,8 @@ const ENDED_MAX: usize = 4096;
 const PLAYS_MAX: usize = 64;
 /// Settings remembered per mix; a room that sees more callers in one conference loses the oldest tombstones.
 const SETTINGS_MAX: usize = 16_384;
+/// Names that wait in all mixes: 80 MB where all are as long as may be. More people are told by a tone.
+const NAMES_MAX: usize = 1_024;
 
 /// Why an order is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +80,17 @@ pub(crate) struct Joining {
     pub(crate) replaces: Option<LegId>,
 }
 
+/// What is next to be announced in a mix.
+#[derive(Debug)]
+pub(crate) enum Announcing {
+    /// This, now.
+    Say(MixKey, Said),
+    /// Nothing before then.
+    Wait(Instant),
+    /// Nothing more: whoever saw to it is done.
+    Over,
+}
+
 /// What setting a leg wants of the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Setting {
@@ -88,6 +107,9 @@ struct Mix {
     legs: HashMap<LegName, Seat>,
     settings: HashMap<AttendanceId, Held>,
     plays: VecDeque<u64>,
+    announcer: Announcer,
+    /// Told when there is more to announce; `None` while nobody sees to it.
+    crier: Option<Arc<Notify>>,
     empty_since: Instant,
 }
 
@@ -193,6 +215,8 @@ impl Mixes {
             legs: HashMap::new(),
             settings: HashMap::new(),
             plays: VecDeque::new(),
+            announcer: Announcer::default(),
+            crier: None,
             empty_since: now,
         };
         self.mixes.insert(order.mix, mix);
@@ -319,8 +343,10 @@ impl Mixes {
         sits.then(|| mix.attachment(attendance))
     }
 
-    /// A sound is asked for. `None` for a repeat.
-    pub(crate) fn play(&mut self, order: &PlaySound) -> Result<Option<MixKey>, Refused> {
+    /// Something is to be announced; a repeat changes nothing. Answers with what tells of more, where nobody sees to the
+    /// announcements of the mix yet: the caller does, from now on.
+    pub(crate) fn play(&mut self, now: Instant, order: &PlaySound) -> Result<Option<Arc<Notify>>, Refused> {
+        let has_room = self.mixes.values().map(|mix| mix.announcer.names()).sum::<usize>() < NAMES_MAX;
         let mix = self.placed(order.mix, order.epoch)?;
         if mix.plays.contains(&order.play) {
             return Ok(None);
@@ -329,7 +355,50 @@ impl Mixes {
             mix.plays.pop_front();
         }
         mix.plays.push_back(order.play);
-        Ok(Some(mix.key))
+        let way = match order.sound {
+            Sound::Entry => Way::In,
+            Sound::Exit => Way::Out,
+            Sound::Hush => {
+                mix.announcer.hush();
+                return Ok(None);
+            }
+        };
+        match (order.who, &order.name) {
+            (Some(who), Some(name)) if has_room => mix.announcer.name(now, way, who, name.clone()),
+            (who, name) => {
+                if name.is_some() {
+                    metrics::counter!("partyline_mixer_names_dropped_total").increment(1);
+                }
+                mix.announcer.tone(now, way, who);
+            }
+        }
+        if let Some(crier) = &mix.crier {
+            crier.notify_one();
+            return Ok(None);
+        }
+        Ok(mix.announcer.due(now).map(|_| Arc::clone(mix.crier.insert(Arc::default()))))
+    }
+
+    /// What is next to be announced in a mix, for whoever sees to it.
+    pub(crate) fn announce(
+        &mut self,
+        now: Instant,
+        (mix, epoch): (MixId, Epoch),
+        sounds: &Sounds,
+    ) -> Announcing {
+        let Ok(mix) = self.placed(mix, epoch) else {
+            return Announcing::Over;
+        };
+        if let Some(said) = mix.announcer.say(now, sounds) {
+            return Announcing::Say(mix.key, said);
+        }
+        match mix.announcer.due(now) {
+            Some(due) => Announcing::Wait(due),
+            None => {
+                mix.crier = None;
+                Announcing::Over
+            }
+        }
     }
 
     /// Forgets mixes that have been empty for long. Answers with what to close.

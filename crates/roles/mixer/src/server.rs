@@ -13,9 +13,11 @@ use partyline_rpc::{Address, ListenError, Network, RpcLog, Serving, TicketVerifi
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::announcing::Crier;
 use crate::config::Config;
 use crate::lease::Lease;
 use crate::mixes::Mixes;
+use crate::phrases::Phrases;
 use crate::service::{Desk, MixingService};
 use crate::sounds::Sounds;
 
@@ -42,7 +44,7 @@ pub struct Mixer {
 
 impl Mixer {
     /// Starts it: it answers at once, and is given conferences from the first renewal of its lease on (see
-    /// [`has_lease`](Self::has_lease)).
+    /// [`has_lease`](Self::has_lease)). `phrases` are the words of its announcements.
     ///
     /// # Errors
     /// [`StartError`] where its address is taken.
@@ -52,17 +54,20 @@ impl Mixer {
         network: Network,
         engine: Engine,
         verifier: TicketVerifier,
+        phrases: Phrases,
         proxies: Vec<Address>,
     ) -> Result<Self, StartError> {
         let incoming = network.listen(&config.address)?;
         let log = RpcLog::new(config.id.as_str());
-        let desk = Arc::new(Desk {
-            seats_max: config.seats_max,
-            engine,
-            verifier,
-            mixes: Mutex::new(Mixes::new(config.seats_max)),
-            sounds: Sounds::new(),
+        let stopping = CancellationToken::new();
+        let mixes = Arc::new(Mutex::new(Mixes::new(config.seats_max)));
+        let crier = Arc::new(Crier {
+            engine: engine.clone(),
+            mixes: Arc::clone(&mixes),
+            sounds: Sounds::new(phrases),
+            stopping: stopping.clone(),
         });
+        let desk = Arc::new(Desk { seats_max: config.seats_max, engine, verifier, mixes, crier });
         let service = MixingServer::new(MixingService(Arc::clone(&desk)))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
@@ -77,7 +82,6 @@ impl Mixer {
             is_draining: false,
         };
         tracing::info!(mixer = %renewal.id, class = %renewal.class, address = %renewal.address, "a mixer answers");
-        let stopping = CancellationToken::new();
         let has_lease = Arc::new(AtomicBool::new(false));
         let lease = Lease::new(renewal, &network, &proxies, Arc::clone(&has_lease));
         let lease = tokio::spawn(lease.keep(Arc::clone(&desk), stopping.clone()));

@@ -12,8 +12,8 @@ use partyline_rpc::mixing::{EndMix, EnsureMix, JoinMix, LeaveMix, PlaySound, Set
 use partyline_rpc::{Ticket, TicketVerifier};
 use tonic::{Request, Response, Status};
 
+use crate::announcing::Crier;
 use crate::mixes::{Mixes, Setting};
-use crate::sounds::Sounds;
 
 /// Legs that have left and that the engine has not taken out yet.
 const LEAVING_MAX: usize = 64;
@@ -25,8 +25,8 @@ pub(crate) struct Desk {
     pub(crate) seats_max: u32,
     pub(crate) engine: Engine,
     pub(crate) verifier: TicketVerifier,
-    pub(crate) mixes: Mutex<Mixes>,
-    pub(crate) sounds: Sounds,
+    pub(crate) mixes: Arc<Mutex<Mixes>>,
+    pub(crate) crier: Arc<Crier>,
 }
 
 /// Answers `partyline.mixing.v1.Mixing`.
@@ -173,14 +173,6 @@ impl Desk {
         self.measure(&mixes);
     }
 
-    fn play(&self, order: &PlaySound) -> Result<(), Status> {
-        let key = self.mixes.lock().play(order)?;
-        if let Some(key) = key {
-            self.engine.play_to_mix(key, self.sounds.program(order.sound));
-        }
-        Ok(())
-    }
-
     /// Closes what has been empty for long.
     pub(crate) fn forget_empty(&self) {
         let mut mixes = self.mixes.lock();
@@ -222,7 +214,7 @@ impl Mixing for MixingService {
     }
 
     async fn play(&self, request: Request<wire::PlayRequest>) -> Answer {
-        self.0.play(&PlaySound::try_from(request.into_inner())?)?;
+        self.0.crier.play(&PlaySound::try_from(request.into_inner())?)?;
         done()
     }
 

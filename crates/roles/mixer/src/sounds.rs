@@ -1,9 +1,10 @@
-//! The tones that a conference hears when somebody comes or leaves: two soft notes, up or down.
+//! What a conference hears when somebody comes or leaves: two soft notes, up or down, and the words behind names.
 
 use std::f32::consts::TAU;
 
 use partyline_audio::{Clip, Program, Step};
-use partyline_rpc::mixing::Sound;
+
+use crate::phrases::{Phrases, Way};
 
 const RATE_HZ: u32 = 16_000;
 /// E5 and B5: a fifth, plain on any telephone.
@@ -19,23 +20,28 @@ const DECAY_SECONDS: f32 = 0.07;
 /// The last part of a note fades to nothing.
 const RELEASE_SECONDS: f32 = 0.02;
 
-/// The programs of all sounds, made once.
+/// All sounds, made once.
 #[derive(Debug, Clone)]
 pub(crate) struct Sounds {
     entry: Program,
     exit: Program,
+    phrases: Phrases,
 }
 
 impl Sounds {
-    pub(crate) fn new() -> Self {
-        Self { entry: program([LOW_HZ, HIGH_HZ]), exit: program([HIGH_HZ, LOW_HZ]) }
+    pub(crate) fn new(phrases: Phrases) -> Self {
+        Self { entry: program([LOW_HZ, HIGH_HZ]), exit: program([HIGH_HZ, LOW_HZ]), phrases }
     }
 
-    pub(crate) fn program(&self, sound: Sound) -> Program {
-        match sound {
-            Sound::Entry => self.entry.clone(),
-            Sound::Exit => self.exit.clone(),
+    pub(crate) fn tone(&self, way: Way) -> Program {
+        match way {
+            Way::In => self.entry.clone(),
+            Way::Out => self.exit.clone(),
         }
+    }
+
+    pub(crate) const fn phrases(&self) -> &Phrases {
+        &self.phrases
     }
 }
 
@@ -63,8 +69,8 @@ mod tests {
 
     #[test]
     fn a_tone_is_short_begins_and_ends_in_silence_and_is_not_loud() {
-        for sound in [Sound::Entry, Sound::Exit] {
-            let program = Sounds::new().program(sound);
+        for way in [Way::In, Way::Out] {
+            let program = Sounds::new(Phrases::default()).tone(way);
             let [Step::Clip(clip)] = program.steps.as_slice() else { panic!("one clip") };
             let samples = clip.samples();
             assert!(clip.duration().as_millis() < 500);
@@ -78,16 +84,16 @@ mod tests {
     fn entry_rises_and_exit_falls() {
         let crossings =
             |samples: &[i16]| samples.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
-        let halves = |sound| {
-            let program = Sounds::new().program(sound);
+        let halves = |way| {
+            let program = Sounds::new(Phrases::default()).tone(way);
             let [Step::Clip(clip)] = program.steps.as_slice() else { panic!("one clip") };
             let samples = clip.samples();
             let middle = samples.len() / 2;
             (crossings(&samples[..middle]), crossings(&samples[middle..]))
         };
-        let (first, second) = halves(Sound::Entry);
+        let (first, second) = halves(Way::In);
         assert!(first < second);
-        let (first, second) = halves(Sound::Exit);
+        let (first, second) = halves(Way::Out);
         assert!(first > second);
     }
 }

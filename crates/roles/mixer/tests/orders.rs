@@ -9,7 +9,7 @@ use partyline_conference::{
     AttendanceId, ConfereeId, ConferenceId, Epoch, MixId, MixKind, RoomVersion, Timestamp, VruId,
 };
 use partyline_engine::{Engine, EngineConfig};
-use partyline_mixer::{Config, Mixer};
+use partyline_mixer::{Config, Mixer, Phrases};
 use partyline_rpc::generated::mixing as wire;
 use partyline_rpc::generated::mixing::mixing_client::MixingClient;
 use partyline_rpc::mixing::{EndMix, EnsureMix, JoinMix, LeaveMix, LocalLeg};
@@ -33,7 +33,10 @@ async fn started(seats_max: u32) -> Scene {
     let network = Network::new();
     let config = Config { seats_max, ..Config::default() };
     let client = clients::mixing(network.channel(&config.address));
-    let mixer = Mixer::start(config, network, engine.clone(), signer.verifier(), Vec::new()).await.unwrap();
+    let mixer =
+        Mixer::start(config, network, engine.clone(), signer.verifier(), Phrases::default(), Vec::new())
+            .await
+            .unwrap();
     Scene { engine, signer, mixer, client }
 }
 

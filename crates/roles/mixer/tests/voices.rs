@@ -1,4 +1,5 @@
-//! Who is muted at a mixer is heard by nobody and hears all; measured in the audio of three telephones.
+//! Who is muted at a mixer is heard by nobody and hears all, and names are announced over the talk; measured in the audio
+//! of three telephones.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
@@ -9,13 +10,14 @@ mod phone;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use partyline_conference::{
-    AttendanceId, ConfereeId, ConferenceId, Epoch, MixId, MixKind, RoomVersion, Timestamp, VruId,
+    AttendanceId, ConfereeId, ConferenceId, Epoch, MixId, MixKind, RecordedName, RoomVersion, Timestamp,
+    VruId,
 };
 use partyline_engine::Engine;
-use partyline_mixer::{Config, Mixer};
+use partyline_mixer::{Config, Mixer, Phrases};
 use partyline_rpc::generated::mixing as wire;
 use partyline_rpc::generated::mixing::mixing_client::MixingClient;
-use partyline_rpc::mixing::{EnsureMix, JoinMix, LocalLeg, SetLeg};
+use partyline_rpc::mixing::{EnsureMix, JoinMix, LocalLeg, PlaySound, SetLeg, Sound};
 use partyline_rpc::{Network, TICKET_LIFE, Ticket, TicketSigner, clients};
 use tonic::Code;
 use tonic::transport::Channel;
@@ -54,7 +56,9 @@ impl Scene {
         let (network, config) = (Network::new(), Config::default());
         let client = clients::mixing(network.channel(&config.address));
         let mixer =
-            Mixer::start(config, network, engine.clone(), signer.verifier(), Vec::new()).await.unwrap();
+            Mixer::start(config, network, engine.clone(), signer.verifier(), Phrases::default(), Vec::new())
+                .await
+                .unwrap();
         let calls = TONES.map(|hz| Call::new(&engine, Some(hz))).into();
         let mut scene = Self { engine, signer, client, calls, _mixer: mixer };
         scene.ensure(1).await;
@@ -112,6 +116,42 @@ impl Scene {
             });
         }
     }
+}
+
+/// A name of five seconds: a tone that nobody else has.
+fn name(hz: f32) -> RecordedName {
+    let samples = (0..RecordedName::SAMPLES_MAX)
+        .map(|nth| (4_000.0 * (std::f32::consts::TAU * hz * nth as f32 / 8_000.0).sin()) as i16);
+    RecordedName::new(samples.collect::<Vec<_>>()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_announced_to_all_six_db_down_while_the_talk_is_twelve_db_down() {
+    let mut scene = Scene::new().await;
+    for caller in 0..3 {
+        scene.join(caller, 1, HEARD).await.unwrap();
+    }
+    scene.assert_heard("all three", [true; 3]);
+    let who = Some(ConfereeId::from_bits(1000));
+    let order =
+        PlaySound { mix: MIX, epoch: Epoch(1), play: 1, sound: Sound::Entry, who, name: Some(name(1_500.0)) };
+    scene.client.play(wire::PlayRequest::from(order.clone())).await.unwrap();
+    // A sine of this peak, six dB down.
+    let announced = -21.3 - 6.0;
+    scene.calls[2].phone.listen_until("the name over the talk", |sound| {
+        (sound.tone(1_500.0) - announced).abs() < 1.0
+            && (sound.tone(TONES[0]) - (TALKING - 12.0)).abs() < 1.0
+            && (sound.tone(TONES[1]) - (TALKING - 12.0)).abs() < 1.0
+    });
+    scene.calls[0].phone.listen_until("one's own name", |sound| {
+        (sound.tone(1_500.0) - announced).abs() < 1.0 && sound.tone(TONES[0]) < UNHEARD
+    });
+    scene.assert_heard("all three as before", [true; 3]);
+    // The same once more is a repeat, and one that names nobody is not understood.
+    scene.client.play(wire::PlayRequest::from(order.clone())).await.unwrap();
+    let nobody = wire::PlayRequest { conferee_id: String::new(), ..wire::PlayRequest::from(order) };
+    assert_eq!(scene.client.play(nobody).await.unwrap_err().code(), Code::InvalidArgument);
+    scene.assert_heard("nothing but the talk", [true; 3]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use partyline_audio::resample::resample;
 use partyline_audio::{Clip, Program, Step, WavError};
 use partyline_call::{Cue, Language, Prompt, Script};
-use partyline_conference::ConfereeId;
+use partyline_conference::AttendanceId;
 use partyline_engine::RATE_HZ;
 use serde::Deserialize;
 use tracing::warn;
@@ -159,31 +159,38 @@ impl PromptLibrary {
 
     /// What a script sounds like, with these names in it.
     #[must_use]
-    pub fn program(&self, language: Language, script: &Script, names: &HashMap<ConfereeId, Clip>) -> Program {
+    pub fn program(
+        &self,
+        language: Language,
+        script: &Script,
+        names: &HashMap<AttendanceId, Clip>,
+    ) -> Program {
         let mut steps = Vec::with_capacity(script.cues.len() * 2);
         for cue in &script.cues {
-            match *cue {
-                Cue::Say(prompt) => {
-                    if matches!(steps.last(), Some(Step::Clip(_))) {
-                        steps.push(Step::Silence(GAP));
-                    }
-                    steps.push(self.clip(language, prompt).map_or(Step::Silence(MISSING), Step::Clip));
-                }
-                Cue::Name(conferee) => {
-                    let name = names.get(&conferee).cloned();
-                    steps.push(name.map_or(Step::Silence(MISSING), Step::Clip));
-                }
-                Cue::Pause(pause) => steps.push(Step::Silence(pause)),
+            match cue {
+                Cue::Say(prompt) => self.say(language, *prompt, &mut steps),
+                Cue::Name { attendance, otherwise } => match names.get(attendance) {
+                    Some(name) => steps.push(Step::Clip(name.clone())),
+                    None => otherwise.iter().for_each(|prompt| self.say(language, *prompt, &mut steps)),
+                },
+                Cue::Pause(pause) => steps.push(Step::Silence(*pause)),
                 Cue::Tone { frequency_hz, duration } => {
                     steps.push(Step::Tone {
-                        frequency_hz: frequency_hz as f32,
-                        duration,
+                        frequency_hz: *frequency_hz as f32,
+                        duration: *duration,
                         level_dbov: TONE_DBOV,
                     });
                 }
             }
         }
         Program { steps, repeats: script.repeats }
+    }
+
+    fn say(&self, language: Language, prompt: Prompt, steps: &mut Vec<Step>) {
+        if matches!(steps.last(), Some(Step::Clip(_))) {
+            steps.push(Step::Silence(GAP));
+        }
+        steps.push(self.clip(language, prompt).map_or(Step::Silence(MISSING), Step::Clip));
     }
 
     pub(crate) fn warn_of_missing(&self, language: Language) {
@@ -288,15 +295,21 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_played_where_the_script_has_it() {
-        let (known, unknown) = (ConfereeId::from_bits(1), ConfereeId::from_bits(2));
-        let names = HashMap::from([(known, Clip::new(8_000, vec![7; 80]))]);
-        let script = Script { cues: vec![Cue::Name(known), Cue::Name(unknown)], repeats: false };
+    fn a_name_is_played_where_the_script_has_it_and_the_number_where_it_cannot_be_read() {
+        let name = |bits| Cue::Name {
+            attendance: AttendanceId::from_bits(bits),
+            otherwise: vec![Prompt::Number1, Prompt::Number1],
+        };
+        let names = HashMap::from([(AttendanceId::from_bits(1), Clip::new(8_000, vec![7; 80]))]);
+        let script = Script { cues: vec![name(1), name(2)], repeats: false };
         let program = library().program(Language::English, &script, &names);
-        let [Step::Clip(name), Step::Silence(MISSING)] = program.steps.as_slice() else {
+        let [Step::Clip(name), Step::Silence(GAP), Step::Clip(one), Step::Silence(GAP), Step::Clip(_)] =
+            program.steps.as_slice()
+        else {
             panic!("{:?}", program.steps)
         };
         assert_eq!(name.samples(), [7; 80]);
+        assert_ne!(one.samples(), [7; 80]);
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use partyline_call::{Arrival, Brain, CallOut, CodeAnswer, Fact, Journey, Patience, Wish};
+use partyline_call::{Arrival, Brain, CodeAnswer, Fact, Journey, Patience, Wish};
 use partyline_conference::{
     AttendanceId, CallerIdentity, CommandId, ConferenceCode, Epoch, Generation, Intent, LeaveReason, MixId,
-    MixerId, OutdialEnd, Role, Standing, VruId,
+    MixerId, Role, Standing, VruId,
 };
 
 use super::{Keypads, Step, VRUS};
@@ -30,10 +30,6 @@ pub(super) struct Caller {
     pub(super) is_joined: bool,
     /// What a call says to the CMS is in order.
     free_at: Duration,
-    /// Whether they were called.
-    is_callee: bool,
-    /// Who is being called for them.
-    pub(super) calling: Option<AttendanceId>,
 }
 
 impl Caller {
@@ -50,8 +46,6 @@ impl Caller {
             wanted: None,
             is_joined: false,
             free_at: Duration::ZERO,
-            is_callee: false,
-            calling: None,
         }
     }
 }
@@ -163,9 +157,6 @@ impl Keypads {
                 let identity = identity(caller);
                 self.attend(caller, identity);
             }
-            Wish::AttendAsCallee => self.attend(caller, identity(caller)),
-            Wish::CallOut(wanted) => self.call_out(caller, wanted),
-            Wish::StopCallingOut => self.callers[caller].calling = None,
             Wish::AttendAgain => self.attend_again(caller),
             Wish::JoinMix { mix, .. } => {
                 self.callers[caller].is_joined = false;
@@ -189,12 +180,7 @@ impl Keypads {
         let state = &self.callers[caller];
         let (attendance, generation, role) = (state.attendance, state.generation, state.role);
         let vru = VruId::new(VRUS[state.vru]).expect("a plain name");
-        let intent = if state.is_callee {
-            Intent::Answered { attendance, generation, vru, caller: identity }
-        } else {
-            Intent::Attend { attendance, generation, vru, role, caller: identity }
-        };
-        self.say(caller, intent);
+        self.say(caller, Intent::Attend { attendance, generation, vru, role, caller: identity });
     }
 
     /// The caller's stream is gone: their VRU attends again, and is told anew what holds.
@@ -211,44 +197,9 @@ impl Keypads {
         if std::mem::replace(&mut self.callers[caller].is_over, true) {
             return;
         }
-        self.callers[caller].calling = None;
         let at = self.now + self.chance.between_ms(1_000, 30_000);
-        if !self.callers[caller].is_callee && at + Duration::from_secs(5) < self.random_until {
+        if at + Duration::from_secs(5) < self.random_until {
             self.expect(self.callers[caller].role, at);
-        }
-    }
-
-    /// Somebody is called: they ring, most of them; and answer, or not.
-    fn call_out(&mut self, caller: usize, wanted: CallOut) {
-        let callee = wanted.callee;
-        self.callers[caller].calling = Some(callee);
-        if self.chance.percent(80) {
-            self.soon(10, 500, Step::Tell(caller, Fact::CalleeRings { callee }));
-        }
-        if self.chance.percent(70) {
-            self.soon(600, 8_000, Step::Answers(caller, wanted));
-        } else {
-            let ends = [OutdialEnd::Busy, OutdialEnd::NoAnswer, OutdialEnd::Refused, OutdialEnd::Unreachable];
-            let why = *self.chance.pick(&ends);
-            self.soon(600, 8_000, Step::Tell(caller, Fact::CalleeFailed { callee, why }));
-        }
-    }
-
-    /// The callee's own call begins. They press keys like others, which may lead nowhere that keys don't lead out of.
-    pub(super) fn callee_answers(&mut self, asker: usize, wanted: &CallOut) {
-        if self.callers[asker].calling != Some(wanted.callee) {
-            return;
-        }
-        self.report.called += 1;
-        self.callers[asker].calling = None;
-        let callee = self.callers.len();
-        let mut answered = Caller::new(wanted.callee, Role::Participant, self.callers[asker].vru);
-        answered.is_callee = true;
-        answered.journey = Some(Journey::of_callee(self.instant(), Patience::default(), wanted.terms));
-        self.callers.push(answered);
-        self.carry_out(callee);
-        if self.now + Duration::from_secs(2) < self.random_until {
-            self.at(self.now + Duration::from_secs(1), Step::Fidget(callee));
         }
     }
 

@@ -1,14 +1,12 @@
 //! The interface server: decides on the store, answers, and looks at what a decision has done beside what it may do.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use partyline_call::{AskNumber, Fact};
 use partyline_conference::reference::ReferenceRoom;
 use partyline_conference::{
-    Announce, AttendanceId, AttendanceState, Change, Command, CommandAnswer, CommandId, ConfereeId,
-    ConferenceId, DialOutRules, DialTarget, Floor, FreshIds, Intent, LeaveReason, MixId, Role, WaitingKind,
-    rules,
+    Announce, AttendanceId, AttendanceState, Command, CommandAnswer, CommandId, ConfereeId, ConferenceId,
+    Floor, FreshIds, Intent, MixId, Role, rules,
 };
 
 use super::callers::code;
@@ -28,14 +26,7 @@ impl Picture {
         let manner = live.map(|live| {
             format!("{} {:?} {:?} {:?}", live.is_locked, live.floor, live.manner, live.extended_to)
         });
-        // An operator whom a participant had called is theirs to let go.
-        let is_aside = |state: AttendanceState| {
-            matches!(
-                state,
-                AttendanceState::Waiting(WaitingKind::Aside) | AttendanceState::Left(LeaveReason::LetGo)
-            )
-        };
-        let rows = room.attendances().values().filter(|row| row.id != who && !is_aside(row.state));
+        let rows = room.attendances().values().filter(|row| row.id != who);
         Self {
             manner: manner.into_iter().collect(),
             people: rows.map(|row| (row.id, row.role, row.state)).collect(),
@@ -87,7 +78,6 @@ impl Keypads {
                 Command::SetAnnounce { announce: Announce::Silence },
                 Command::SetMusic { on: false },
                 Command::SetContinue { on: true },
-                Command::DialOut { to: DialTarget::number("5551234").expect("a number") },
                 Command::ExtendTo { until: self.timestamp().after(Duration::from_secs(60)) },
             ],
         };
@@ -139,9 +129,7 @@ impl Keypads {
         let intents = [intent];
         let (named, now) = (self.store.named(&intents), self.timestamp());
         let live = self.live_mixers();
-        let mut snapshot = self.store.snapshot(self.room, now, &named, &live).expect("the room is there");
-        let operator = DialTarget::operator("sip:desk@example.org").ok();
-        snapshot.dial_out_rules = Arc::new(DialOutRules { operator, ..DialOutRules::default() });
+        let snapshot = self.store.snapshot(self.room, now, &named, &live).expect("the room is there");
         let fresh = FreshIds {
             conference: ConferenceId::from_bits(self.chance.bits()),
             conference_mix: MixId::from_bits(self.chance.bits()),
@@ -157,8 +145,6 @@ impl Keypads {
         if let Err(error) = self.store.commit(self.room, snapshot.room.version, now, &decision) {
             return self.fail(format!("{error:?}, by {intents:?}: {decision:?}"));
         }
-        let is_join = |change: &Change| matches!(change, Change::JoinOutdial { .. });
-        self.report.brought_in += decision.changes.iter().filter(|change| is_join(change)).count() as u64;
         self.check_hosts();
         for caller in 0..self.callers.len() {
             if !self.callers[caller].is_over {

@@ -38,9 +38,7 @@ impl Keypads {
         if self.callers[caller].is_over {
             return;
         }
-        // Who has somebody called, and who was called, may give up at any moment of it.
-        let patience = if self.is_in_outdial(caller) { 15 } else { 400 };
-        if self.chance.below(patience) == 0 {
+        if self.chance.below(400) == 0 {
             return self.hang_up(caller);
         }
         if self.chance.percent(10) {
@@ -54,15 +52,9 @@ impl Keypads {
         }
     }
 
-    fn is_in_outdial(&self, caller: usize) -> bool {
-        let who = self.callers[caller].attendance;
-        let outdials = self.store.room(self.room).map_or(&[][..], ReferenceRoom::outdials);
-        outdials.iter().any(|outdial| [outdial.asker, outdial.callee].contains(&who))
-    }
-
     fn draw_keys(&mut self) -> String {
         let map: KeyMap = Preset::Default.map();
-        match self.chance.below(12) {
+        match self.chance.below(10) {
             0 | 1 => (0..1 + self.chance.below(4)).map(|_| self.draw_key()).collect(),
             2 if self.is_code_known && self.chance.percent(20) => format!("*8{}#", code(Role::Host)),
             2 | 3 => format!("*8{}#", self.chance.below(100_000)),
@@ -71,8 +63,6 @@ impl Keypads {
                 self.chance.below(9),
                 self.chance.pick(&["1", "1", "1", "1", "1", "1", "99", "6", "4", "9"])
             ),
-            10 => (*self.chance.pick(&["*15551234#", "*15551234#", "*112#", "*0"])).to_owned(),
-            11 => (*self.chance.pick(&["*2", "*3"])).to_owned(),
             5 => format!("*9{}", self.chance.pick(&["1", "9", "6", "2", ""])),
             _ => {
                 let menu = *self.chance.pick(&Menu::ALL);

@@ -129,11 +129,9 @@ impl Keypads {
             | Step::Tell(..)
             | Step::Wake(_)
             | Step::Joined(..)
-            | Step::Answers(..)
             | Step::Fidget(_)
             | Step::Trouble(_)
             | Step::Back
-            | Step::Look
             | Step::Unmute(_)
             | Step::Leave => Some(step),
         }
@@ -160,8 +158,7 @@ impl Keypads {
     /// What interface servers find out by themselves.
     pub(super) fn due(&self) -> Vec<Intent> {
         let Some(room) = self.store.room(self.room) else { return Vec::new() };
-        let sides = room.outdials().iter().filter_map(|outdial| outdial.mix.as_ref());
-        let carriers = room.conference().map(|live| &live.mix).into_iter().chain(room.lobby()).chain(sides);
+        let carriers = room.conference().map(|live| &live.mix).into_iter().chain(room.lobby());
         let lost = carriers.filter(|mix| self.has_lost_lease(&mix.mixer));
         let mut due: Vec<Intent> = lost.map(|mix| Intent::MixerLost { mixer: mix.mixer.clone() }).collect();
         let ends = room.conference().and_then(|live| live.deadline);

@@ -363,6 +363,7 @@ const fn prompt_of_refusal(refusal: CommandRefusal) -> Prompt {
         CommandRefusal::NotThere => Prompt::NoLongerHere,
         CommandRefusal::Floor => Prompt::MayNotUnmute,
         CommandRefusal::WrongCode => Prompt::CodeUnknown,
+        CommandRefusal::LockedOut => Prompt::RefusedLockedOut,
         CommandRefusal::TooLong => Prompt::NoMoreTime,
         CommandRefusal::Full => Prompt::RefusedFull,
         CommandRefusal::NotOffered => Prompt::NotAvailable,

@@ -13,12 +13,21 @@ use crate::script::Cue;
 /// Between a name and what is said of it.
 const SHORT: Duration = Duration::from_millis(150);
 
-fn number_spoken(number: &str, language: Language) -> Vec<Cue> {
+fn number_spoken(number: &str, language: Language) -> Vec<Prompt> {
     let digits = language.digits(number);
     if digits.is_empty() {
-        return vec![Cue::Say(Prompt::NumberWithheld)];
+        return vec![Prompt::NumberWithheld];
     }
-    [Prompt::CallsFrom].into_iter().chain(digits).map(Cue::Say).collect()
+    [Prompt::CallsFrom].into_iter().chain(digits).collect()
+}
+
+/// The name, else the number that they call from: a host is never left with a silence.
+fn caller_spoken(attendance: AttendanceId, has_name: bool, number: &str, language: Language) -> Vec<Cue> {
+    let otherwise = number_spoken(number, language);
+    if has_name {
+        return vec![Cue::Name { attendance, otherwise }];
+    }
+    otherwise.into_iter().map(Cue::Say).collect()
 }
 
 /// "Number three", and the name, else the number that they call from.
@@ -26,11 +35,7 @@ fn conferee_spoken(entry: &RosterEntry, language: Language) -> Vec<Cue> {
     let order = [Prompt::CallerNumber].into_iter().chain(language.cardinal(entry.order.0));
     let mut cues: Vec<Cue> = order.map(Cue::Say).collect();
     cues.push(Cue::Pause(SHORT));
-    if entry.has_name {
-        cues.push(Cue::Name(entry.conferee));
-    } else {
-        cues.extend(number_spoken(&entry.caller_number, language));
-    }
+    cues.extend(caller_spoken(entry.attendance, entry.has_name, &entry.caller_number, language));
     cues
 }
 
@@ -134,7 +139,10 @@ pub(super) enum Wanting {
 impl Wanting {
     fn spoken(&self, language: Language) -> Vec<Cue> {
         let (mut cues, wants) = match self {
-            Self::ToComeIn(entry) => (number_spoken(&entry.caller_number, language), Prompt::Waits),
+            Self::ToComeIn(entry) => (
+                caller_spoken(entry.attendance, entry.has_name, &entry.caller_number, language),
+                Prompt::Waits,
+            ),
             Self::ToSpeak(entry) => (conferee_spoken(entry, language), Prompt::RaisesHand),
         };
         cues.push(Cue::Say(wants));

@@ -189,6 +189,7 @@ fn refusals_and_silence_of_the_cms_are_told() {
         (CommandRefusal::NotThere, "no_longer_here"),
         (CommandRefusal::Floor, "may_not_unmute"),
         (CommandRefusal::WrongCode, "code_unknown"),
+        (CommandRefusal::LockedOut, "refused_locked_out"),
         (CommandRefusal::TooLong, "no_more_time"),
         (CommandRefusal::Full, "refused_full"),
     ] {

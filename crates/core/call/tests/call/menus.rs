@@ -1,6 +1,6 @@
 //! Menus over the mix: the roll call, who waits and hands, and how menus end.
 
-use partyline_call::{AskNumber, Fact, Wish};
+use partyline_call::{AskNumber, Cue, Fact, Prompt, Wish};
 use partyline_conference::{
     AttendanceId, Command, CommandRefusal, ConfereeId, Floor, Mute, Role, RosterEntry, Timestamp,
     WaitingEntry,
@@ -45,7 +45,7 @@ fn recorded_names_are_played_and_what_is_so_of_a_conferee_is_said() {
     world.roster(vec![named, RosterEntry { caller_number: String::new(), ..conferee(3) }]);
     assert_eq!(
         world.last_said(),
-        "roll_call_begins caller_number number_2 (150 ms) <name of 2> is_muted has_hand_up"
+        "roll_call_begins caller_number number_2 (150 ms) <name of 1002> is_muted has_hand_up"
     );
     assert_eq!(world.says("6"), "caller_number number_3 (150 ms) number_withheld");
 }
@@ -128,6 +128,7 @@ fn wanting() -> World {
         attendance: AttendanceId::from_bits(bits),
         arrived_at: Timestamp(bits as i64),
         caller_number: number.to_owned(),
+        has_name: false,
     };
     world.waiting(vec![waits(1, "71"), waits(2, "")]);
     let hand = |order, at| RosterEntry { hand_raised_at: Some(Timestamp(at)), ..conferee(order) };
@@ -149,6 +150,34 @@ fn who_waits_and_hands_come_one_by_one() {
     let said = world.asks("9", &Command::LowerHand { conferee: of(2) });
     assert_eq!(said, "hand_lowered hands_end");
     assert_eq!(world.says("1"), "hand_lowered hands_end", "the menu is closed");
+}
+
+#[test]
+fn who_has_a_name_is_named_to_the_host_who_decides_and_by_number_where_it_cannot_be_read() {
+    let mut world = World::conferring(Role::Host);
+    world.keys("*9");
+    world.waiting(vec![WaitingEntry {
+        attendance: AttendanceId::from_bits(9),
+        arrived_at: Timestamp(1),
+        caller_number: "71".to_owned(),
+        has_name: true,
+    }]);
+    world.roster(vec![
+        conferee(1),
+        RosterEntry { has_name: true, hand_raised_at: Some(Timestamp(1)), ..conferee(2) },
+    ]);
+    assert_eq!(world.last_said(), "<name of 9> waits");
+    let Some(Wish::Play(_, script)) = world.wishes.iter().rev().find(|wish| matches!(wish, Wish::Play(..)))
+    else {
+        panic!("something is said")
+    };
+    let instead = vec![Prompt::CallsFrom, Prompt::Number7, Prompt::Number1];
+    assert_eq!(
+        script.cues[0],
+        Cue::Name { attendance: AttendanceId::from_bits(9), otherwise: instead },
+        "never silence"
+    );
+    assert_eq!(world.says("6"), "caller_number number_2 (150 ms) <name of 1002> raises_hand");
 }
 
 #[test]

@@ -350,7 +350,7 @@ fn cues(cues: &[Cue]) -> String {
         .iter()
         .map(|cue| match cue {
             Cue::Say(prompt) => prompt.to_string(),
-            Cue::Name(conferee) => format!("<name of {}>", conferee.bits()),
+            Cue::Name { attendance, .. } => format!("<name of {}>", attendance.bits()),
             Cue::Pause(pause) => format!("({} ms)", pause.as_millis()),
             Cue::Tone { frequency_hz, duration } => {
                 format!("<{frequency_hz} Hz {} ms>", duration.as_millis())

@@ -1,6 +1,6 @@
 //! Every change, taken literally.
 
-use crate::attendance::{Attendance, AttendanceState, LeaveReason};
+use crate::attendance::{Attendance, AttendanceState, Guesses, LeaveReason};
 use crate::code::Role;
 use crate::conference::{ConfereeState, ConferenceEnd, Deadline, LiveConference, LiveMix, Manner, MixKind};
 use crate::decision::Change;
@@ -47,6 +47,7 @@ impl ReferenceRoom {
             | Change::SetFloor { .. }
             | Change::SetManner { .. }
             | Change::Extend { .. }
+            | Change::NoteGuesses { .. }
             | Change::Remember { .. } => self.control(version, change),
             Change::StartOutdial { .. }
             | Change::OpenSide { .. }
@@ -102,6 +103,7 @@ impl ReferenceRoom {
             arrived_at: *at,
             state: *state,
             deadline: *deadline,
+            guesses: Guesses::default(),
         };
         self.attendances.insert(*attendance, row);
         Ok(())

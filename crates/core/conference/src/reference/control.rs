@@ -23,6 +23,10 @@ impl ReferenceRoom {
                 self.live(*conference)?.extended_to = Some(*until);
                 Ok(())
             }
+            Change::NoteGuesses { attendance, guesses } => {
+                self.row(*attendance)?.guesses = *guesses;
+                Ok(())
+            }
             Change::Remember { conference, number, past } => {
                 self.live(*conference)?;
                 if number.is_empty() {

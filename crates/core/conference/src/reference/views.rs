@@ -125,6 +125,7 @@ impl ReferenceRoom {
                 attendance: row.id,
                 arrived_at: row.arrived_at,
                 caller_number: row.caller.number.clone(),
+                has_name: false,
             })
             .collect();
         // Of two who came in one instant the identifier says who is first.

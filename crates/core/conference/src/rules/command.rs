@@ -7,7 +7,7 @@ use crate::conference::ConferenceEnd;
 use crate::ids::{AttendanceId, CommandId, ConfereeId};
 
 use super::in_hand::RoomInHand;
-use super::{floor, leaving, manner, outdial, waiting_room};
+use super::{floor, guessing, leaving, manner, outdial, waiting_room};
 
 /// Who commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,9 +51,7 @@ pub(super) fn become_host(hand: &mut RoomInHand<'_>, id: CommandId, by: Attendan
         return;
     }
     let answer = commander(hand, Some(by)).and_then(|_| {
-        if !is_right {
-            return Err(CommandRefusal::WrongCode);
-        }
+        guessing::judge(hand, by, is_right)?;
         hand.set_role(by, Role::Host);
         leaving::host_is_in(hand);
         Ok(())

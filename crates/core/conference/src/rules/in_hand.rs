@@ -5,7 +5,9 @@
 //!
 //! **Invariant:** applying the decision so far to the snapshot's room gives what the working copy says.
 
-use crate::attendance::{Attendance, AttendanceState, CallerIdentity, LeaveReason, Waiting, WaitingKind};
+use crate::attendance::{
+    Attendance, AttendanceState, CallerIdentity, Guesses, LeaveReason, Waiting, WaitingKind,
+};
 use crate::code::Role;
 use crate::conference::{ConfereeState, Deadline, LiveConference, LiveMix, Manner, MixKind, Past};
 use crate::decision::{Change, Decision};
@@ -104,6 +106,7 @@ impl<'a> RoomInHand<'a> {
             arrived_at: now,
             state,
             deadline,
+            guesses: Guesses::default(),
         };
         self.facts.attendances.insert(hello.attendance, row);
         if !state.is_over() {

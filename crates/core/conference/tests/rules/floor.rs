@@ -1,7 +1,8 @@
 //! Who is silent, who may undo it, whose hand is up, and who becomes a host.
 
+use partyline_conference::rules::{LOCKED_OUT_FOR, WRONG_MAX};
 use partyline_conference::{
-    AttendanceId, Command, CommandRefusal, ConfereeId, EntryPolicy, Floor, HostLeaves, Mute, Role,
+    AttendanceId, Command, CommandRefusal, ConfereeId, EntryPolicy, EventKind, Floor, HostLeaves, Mute, Role,
 };
 
 use crate::world::World;
@@ -225,6 +226,39 @@ fn the_console_mutes_as_a_host_does() {
     let (mut world, _, [guest, _]) = meeting();
     assert_eq!(world.mutes(None, guest, true), Ok(()));
     assert_eq!(world.mute(guest), Mute::ByHost);
+}
+
+#[test]
+fn who_keys_three_wrong_codes_in_ten_minutes_is_locked_out_and_told_nothing_of_the_next() {
+    let (mut world, _, [guest, other]) = meeting();
+    for _ in 0..WRONG_MAX {
+        assert_eq!(world.becomes_host(guest, false), Err(CommandRefusal::WrongCode));
+    }
+    for is_right in [true, false, true] {
+        assert_eq!(world.becomes_host(guest, is_right), Err(CommandRefusal::LockedOut));
+    }
+    let refused = world.last.events.iter().any(|event| {
+        matches!(event, EventKind::Commanded { by, answer: Err(CommandRefusal::LockedOut), .. } if *by == Some(guest))
+    });
+    assert!(refused, "it is on record: {:?}", world.last.events);
+    assert_eq!(world.becomes_host(other, true), Ok(()), "others are not");
+    // What was refused while locked out makes it no longer.
+    world.passes(LOCKED_OUT_FOR);
+    assert_eq!(world.becomes_host(guest, true), Ok(()));
+}
+
+#[test]
+fn wrong_codes_are_forgotten_after_a_while_and_by_a_right_one() {
+    let (mut world, _, [guest, _]) = meeting();
+    for _ in 0..4 {
+        assert_eq!(world.becomes_host(guest, false), Err(CommandRefusal::WrongCode));
+        assert_eq!(world.becomes_host(guest, false), Err(CommandRefusal::WrongCode));
+        world.passes(LOCKED_OUT_FOR);
+    }
+    for _ in 0..4 {
+        assert_eq!(world.becomes_host(guest, false), Err(CommandRefusal::WrongCode));
+        assert_eq!(world.becomes_host(guest, true), Ok(()));
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use partyline_audio::level::{level_dbov, tone_level_dbov};
 use partyline_audio::{Clip, Player, Program, Step};
 use partyline_codec::Codec;
 use partyline_media::{
-    Attachment, FRAME, FRAME_SAMPLES, Frame, LegOutput, Mix, MixFull, PROGRAMS_MAX, RATE_HZ, SeatKey,
+    Attachment, FRAME, FRAME_SAMPLES, Frame, LegOutput, Mix, MixFull, Over, PROGRAMS_MAX, RATE_HZ, SeatKey,
 };
 use proptest::prelude::*;
 
@@ -232,13 +232,69 @@ fn programs_are_played_to_all_one_after_the_other_and_too_many_are_refused() {
     let mut world = World::of(2);
     for value in 0..PROGRAMS_MAX as i16 + 3 {
         let has_room = value < PROGRAMS_MAX as i16;
-        assert_eq!(world.mix.play(clip(1_000 * (value + 1))), has_room);
+        assert_eq!(world.mix.play(clip(1_000 * (value + 1)), Over::Talk), has_room);
     }
     for value in 0..PROGRAMS_MAX as i16 {
         let heard = world.tick(&[SILENT, SILENT]);
         assert_eq!(heard, [through(Codec::Pcmu, &[1_000 * (value + 1); 160]); 2]);
     }
     assert_eq!(world.tick(&[SILENT, SILENT]), [SILENT; 2]);
+}
+
+/// A tone of −20 dBov for so many milliseconds.
+fn program(frequency_hz: f32, milliseconds: u64) -> Player {
+    let tone = Step::Tone { frequency_hz, duration: Duration::from_millis(milliseconds), level_dbov: -20.0 };
+    Player::new(&Program { steps: vec![tone], repeats: false }, RATE_HZ)
+}
+
+#[test]
+fn an_announcement_is_six_db_down_over_the_talk_twelve_db_down_and_the_talk_comes_back_without_a_click() {
+    let mut world = World::of(3);
+    let mut said = 0;
+    let mut talk = |world: &mut World, frames: usize| {
+        let mut heard = [Vec::new(), Vec::new()];
+        for _ in 0..frames {
+            let frames = world.tick(&[sine(500.0, 8_000.0, said), SILENT, SILENT]);
+            said += 1;
+            heard[0].extend(frames[0]);
+            heard[1].extend(frames[1]);
+        }
+        heard
+    };
+    let [_, before] = talk(&mut world, 20);
+    let loud = tone_level_dbov(&before[1_600..], RATE_HZ, 500.0);
+    assert!(world.mix.play(program(1_500.0, 400), Over::DuckedTalk));
+    assert!(world.mix.play(program(1_500.0, 400), Over::DuckedTalk));
+    let [own, other] = talk(&mut world, 40);
+    // The second half is of the second program: nothing came up between the two.
+    for part in [&other[1_600..3_200], &other[3_200..4_800]] {
+        let ducked = tone_level_dbov(part, RATE_HZ, 500.0) - loud;
+        assert!((ducked + 12.0).abs() < 0.5, "the talk is {ducked} dB down");
+        let announced = tone_level_dbov(part, RATE_HZ, 1_500.0);
+        assert!((announced + 26.0).abs() < 0.5, "the announcement is at {announced} dBov");
+    }
+    // Who talks hears it too, and not themselves.
+    assert!((tone_level_dbov(&own[1_600..3_200], RATE_HZ, 1_500.0) + 26.0).abs() < 0.5);
+    assert!(tone_level_dbov(&own[1_600..3_200], RATE_HZ, 500.0) < -60.0);
+    let [_, after] = talk(&mut world, 20);
+    assert!((tone_level_dbov(&after[1_600..], RATE_HZ, 500.0) - loud).abs() < 0.1);
+    // A sine of this pitch and level never steps by more; what is ducked or comes back does not either.
+    let steepest = |samples: &[i16]| samples.windows(2).map(|two| two[0].abs_diff(two[1])).max().unwrap();
+    let allowed = steepest(&before[1_600..]) + 100;
+    assert!(steepest(&after) <= allowed, "{} and {allowed}", steepest(&after));
+}
+
+#[test]
+fn a_tone_leaves_the_talk_as_it_is() {
+    let mut world = World::of(2);
+    for tick in 0..10 {
+        world.tick(&[sine(500.0, 8_000.0, tick), SILENT]);
+    }
+    assert!(world.mix.play(program(1_500.0, 400), Over::Talk));
+    let heard: Vec<i16> =
+        (10..30).flat_map(|tick| world.tick(&[sine(500.0, 8_000.0, tick), SILENT])[1]).collect();
+    assert!((tone_level_dbov(&heard, RATE_HZ, 500.0) + 15.3).abs() < 0.5);
+    assert!((tone_level_dbov(&heard, RATE_HZ, 1_500.0) + 20.0).abs() < 0.5);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use partyline_audio::{Program, Step};
 use partyline_codec::Codec;
-use partyline_engine::{Attachment, LegEvent, MixKey, PlayId};
+use partyline_engine::{Attachment, LegEvent, MixKey, Over, PlayId};
 
 use crate::phone::{Call, engine, eventually};
 
@@ -153,7 +153,7 @@ async fn a_tone_to_the_mix_is_heard_by_all_and_a_solo_program_only_while_alone()
     let second = Call::new(&engine, None);
     engine.attach(second.leg.id(), mix, BOTH).await.unwrap();
     first.phone.listen_until("no music any more", |sound| sound.level() < UNHEARD);
-    engine.play_to_mix(mix, tone(700.0, 3_000));
+    engine.play_to_mix(mix, tone(700.0, 3_000), Over::Talk);
     first.phone.listen_until("the tone", |sound| (sound.tone(700.0) + 15.0).abs() < 1.0);
     second.phone.listen_until("the tone", |sound| (sound.tone(700.0) + 15.0).abs() < 1.0);
 }

@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use partyline_audio::{Program, Step};
 use partyline_codec::Codec;
 use partyline_engine::{
-    Attachment, Engine, FormatDetails, LegControl, LegId, LegMedia, MediaTransport, MixKey, PlayId,
+    Attachment, Engine, FormatDetails, LegControl, LegId, LegMedia, MediaTransport, MixKey, Over, PlayId,
 };
 
 use crate::phone::{LOCAL, engine, eventually};
@@ -45,7 +45,7 @@ fn step(engine: &Engine, dice: &mut Dice, legs: &mut Vec<LegControl>, sink: &Udp
         4 => drop(engine.open_mix(mix, 8)),
         5 if dice.throw(4) == 0 => engine.close_mix(mix),
         6 => engine.detach(id, mix),
-        7 => engine.play_to_mix(mix, program()),
+        7 => engine.play_to_mix(mix, program(), Over::DuckedTalk),
         8 => engine.set_solo_program(mix, (dice.throw(2) == 0).then(program)),
         9 => {
             if let Some(leg) = chosen {

@@ -1,6 +1,8 @@
 //! Messages of `partyline.mixing.v1.Mixing`.
 
-use partyline_conference::{AttendanceId, ConferenceId, Epoch, MixId, MixKind, VruId};
+use partyline_conference::{
+    AttendanceId, ConfereeId, ConferenceId, Epoch, MixId, MixKind, RecordedName, VruId,
+};
 
 use super::{ParseError, TICKET_BYTES_MAX, present, read};
 use crate::generated::mixing as wire;
@@ -47,13 +49,15 @@ pub struct SetLeg {
     pub version: u64,
 }
 
-/// A sound that a whole mix hears.
+/// What a whole mix hears of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Sound {
     /// Somebody has come.
     Entry,
     /// Somebody has left.
     Exit,
+    /// Nothing any more: what waits to be announced is not.
+    Hush,
 }
 
 impl Sound {
@@ -63,12 +67,13 @@ impl Sound {
         match self {
             Self::Entry => "entry",
             Self::Exit => "exit",
+            Self::Hush => "hush",
         }
     }
 }
 
-/// A sound for all in a mix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Something that all in a mix should hear of.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlaySound {
     /// The mix.
     pub mix: MixId,
@@ -78,6 +83,10 @@ pub struct PlaySound {
     pub play: u64,
     /// Which.
     pub sound: Sound,
+    /// Who it is; `None` for several.
+    pub who: Option<ConfereeId>,
+    /// Their name; `None` for a tone.
+    pub name: Option<RecordedName>,
 }
 
 /// A leg of the media engine of the mixer's own process.
@@ -200,15 +209,26 @@ impl TryFrom<wire::PlayRequest> for PlaySound {
     type Error = ParseError;
 
     fn try_from(request: wire::PlayRequest) -> Result<Self, ParseError> {
-        let sound = [Sound::Entry, Sound::Exit]
+        let sound = [Sound::Entry, Sound::Exit, Sound::Hush]
             .into_iter()
             .find(|sound| sound.as_str() == request.sound)
             .ok_or(ParseError::Malformed("sound"))?;
+        let who = match request.conferee_id.as_str() {
+            "" => None,
+            text => Some(read("conferee_id", text)?),
+        };
+        let name = match request.name.as_slice() {
+            [] => None,
+            _ if who.is_none() => return Err(ParseError::Missing("conferee_id")),
+            octets => Some(RecordedName::from_octets(octets).ok_or(ParseError::Malformed("name"))?),
+        };
         Ok(Self {
             mix: read("mix_id", &request.mix_id)?,
             epoch: Epoch(request.epoch),
             play: request.play_id,
             sound,
+            who,
+            name,
         })
     }
 }
@@ -220,6 +240,8 @@ impl From<PlaySound> for wire::PlayRequest {
             epoch: play.epoch.0,
             play_id: play.play,
             sound: play.sound.as_str().to_owned(),
+            conferee_id: play.who.map(|who| who.to_string()).unwrap_or_default(),
+            name: play.name.map(|name| name.to_octets()).unwrap_or_default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use partyline_conference::{AttendanceId, RecordedName};
 
 use super::{ParseError, read};
 use crate::generated::conferencing as wire;
+use crate::generated::mixing::PlayRequest;
 
 /// A voice does not belong into logs.
 impl fmt::Debug for wire::KeepNameRequest {
@@ -13,6 +14,20 @@ impl fmt::Debug for wire::KeepNameRequest {
         f.debug_struct("KeepNameRequest")
             .field("attendance_id", &self.attendance_id)
             .field("octets", &self.samples.len())
+            .finish()
+    }
+}
+
+/// A voice does not belong into logs.
+impl fmt::Debug for PlayRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlayRequest")
+            .field("mix_id", &self.mix_id)
+            .field("epoch", &self.epoch)
+            .field("play_id", &self.play_id)
+            .field("sound", &self.sound)
+            .field("conferee_id", &self.conferee_id)
+            .field("octets", &self.name.len())
             .finish()
     }
 }

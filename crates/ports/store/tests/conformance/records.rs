@@ -74,10 +74,10 @@ fn name(samples: usize, level: i16) -> RecordedName {
 
 pub(crate) async fn a_name_is_kept_with_its_caller_and_heard_by_the_roster(store: &dyn Store) {
     let scene = Scene::with_conference(store).await;
-    assert_eq!(store.recorded_name(conferee(1)).await.unwrap(), None);
+    assert_eq!(store.recorded_name(attendance(1)).await.unwrap(), None);
     store.keep_name(attendance(1), &name(8_000, -3)).await.unwrap();
     store.keep_name(attendance(1), &name(RecordedName::SAMPLES_MAX, i16::MIN)).await.unwrap();
-    let kept = store.recorded_name(conferee(1)).await.unwrap();
+    let kept = store.recorded_name(attendance(1)).await.unwrap();
     assert_eq!(
         kept,
         Some(name(RecordedName::SAMPLES_MAX, i16::MIN)),
@@ -87,13 +87,13 @@ pub(crate) async fn a_name_is_kept_with_its_caller_and_heard_by_the_roster(store
     let roster = store.roster(conference(1)).await.unwrap();
     let names: Vec<_> = roster.iter().map(|entry| (entry.conferee, entry.has_name)).collect();
     assert_eq!(names, [(conferee(1), true), (conferee(2), false)]);
-    assert_eq!(store.recorded_name(conferee(99)).await.unwrap(), None);
+    assert_eq!(store.recorded_name(attendance(99)).await.unwrap(), None);
     // Who never came in, or has gone, has no name to keep.
     let unknown = store.keep_name(attendance(99), &name(1, 0)).await;
     assert!(matches!(unknown, Err(StoreError::Unknown(_))), "{unknown:?}");
     scene.commit([leave(2, LeaveReason::HungUp)]).await.unwrap();
     assert!(store.keep_name(attendance(2), &name(1, 0)).await.is_err());
-    assert_eq!(store.recorded_name(conferee(2)).await.unwrap(), None);
+    assert_eq!(store.recorded_name(attendance(2)).await.unwrap(), None);
 }
 
 pub(crate) async fn names_go_with_the_records_of_their_conference_and_not_before(store: &dyn Store) {
@@ -104,15 +104,15 @@ pub(crate) async fn names_go_with_the_records_of_their_conference_and_not_before
     let hour = Duration::from_secs(3600);
     let kept = Retention { conferences: Some(hour), ..nothing() };
     store.purge(NOW.after(2 * hour), &kept).await.unwrap();
-    assert_eq!(store.recorded_name(conferee(2)).await.unwrap(), Some(name(800, 2)), "the conference lives");
+    assert_eq!(store.recorded_name(attendance(2)).await.unwrap(), Some(name(800, 2)), "the conference lives");
     // A restart ends the conference; its records stay as long as any.
     store.end_leftovers(NOW).await.unwrap();
     store.purge(NOW.after(hour), &kept).await.unwrap();
-    assert_eq!(store.recorded_name(conferee(1)).await.unwrap(), Some(name(800, 1)));
+    assert_eq!(store.recorded_name(attendance(1)).await.unwrap(), Some(name(800, 1)));
     let before = store.purge(NOW.after(2 * hour), &kept).await.unwrap();
     // Two conferees, two names, two attendances, a conference and its mix.
     assert_eq!(before, 8);
-    assert_eq!(store.recorded_name(conferee(1)).await.unwrap(), None);
+    assert_eq!(store.recorded_name(attendance(1)).await.unwrap(), None);
 }
 
 pub(crate) async fn conferences_are_listed_by_room_and_life(store: &dyn Store) {

@@ -14,7 +14,13 @@ use crate::scene::{Caller, HOST_CODE, NotingMixer, Order, PARTICIPANT_CODE, Scen
 
 const ROOM: RoomId = RoomId::from_bits(77);
 
-async fn command(scene: &Scene, server: &str, id: u128, by: u128, command: Command) -> CommandAnswer {
+pub(crate) async fn command(
+    scene: &Scene,
+    server: &str,
+    id: u128,
+    by: u128,
+    command: Command,
+) -> CommandAnswer {
     let by = Some(AttendanceId::from_bits(by));
     let order = CommandOrder { id: CommandId::from_bits(id), room: ROOM, by, command };
     let reply = scene.client(server).command(wire::CommandRequest::from(order)).await.unwrap();
@@ -165,13 +171,13 @@ async fn who_is_deleted_hears_so_is_taken_out_at_the_mixer_and_stays_out_where_t
 }
 
 #[tokio::test]
-async fn the_hosts_code_makes_a_participant_a_host_and_a_wrong_one_is_a_guess_on_record() {
+async fn the_hosts_code_makes_a_participant_a_host_and_wrong_ones_are_on_record_and_lock_out() {
     let mut wanted = room(EntryPolicy::Start);
     wanted.host_pin = Some(HostPin::parse("4711").unwrap());
     let mut scene = Scene::new(wanted).await;
     scene.mixer("mixer-1", false).await;
     let _server = scene.server("cms-1").await;
-    let mut guest = scene.call("cms-1", 2, PARTICIPANT_CODE).await;
+    let guest = scene.call("cms-1", 2, PARTICIPANT_CODE).await;
     let claim = |code: &str, pin: Option<&str>| Command::BecomeHost {
         code: ConferenceCode::parse(code).unwrap(),
         pin: pin.map(|pin| HostPin::parse(pin).unwrap()),
@@ -188,10 +194,14 @@ async fn the_hosts_code_makes_a_participant_a_host_and_a_wrong_one_is_a_guess_on
     assert_eq!(guesses.iter().filter(|guess| guess.refusal == Refusal::WrongPin).count(), 1);
     assert!(guesses.iter().all(|guess| guess.caller_number == "492" && guess.room == Some(ROOM)));
     assert_eq!(guest.placed().role, Role::Participant);
+    let right = claim(HOST_CODE, Some("4711"));
+    let locked_out = command(&scene, "cms-1", 20, 2, right.clone()).await;
+    assert_eq!(locked_out, Err(CommandRefusal::LockedOut), "whatever the VRU lets through");
 
-    assert_eq!(command(&scene, "cms-1", 20, 2, claim(HOST_CODE, Some("4711"))).await, Ok(()));
-    guest.until("host", is(|placed| placed.role == Role::Host)).await;
-    assert_eq!(command(&scene, "cms-1", 21, 2, Command::SetLock { locked: true }).await, Ok(()));
+    let mut other = scene.call("cms-1", 3, PARTICIPANT_CODE).await;
+    assert_eq!(command(&scene, "cms-1", 21, 3, right).await, Ok(()));
+    other.until("host", is(|placed| placed.role == Role::Host)).await;
+    assert_eq!(command(&scene, "cms-1", 22, 3, Command::SetLock { locked: true }).await, Ok(()));
 }
 
 #[tokio::test]

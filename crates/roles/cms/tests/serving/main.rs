@@ -5,5 +5,6 @@
 mod commands;
 mod entry;
 mod failure;
+mod names;
 mod requests;
 mod scene;

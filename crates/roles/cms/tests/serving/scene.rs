@@ -120,7 +120,7 @@ pub(crate) struct Scene {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) signer: TicketSigner,
     mixers: Vec<Serving>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 pub(crate) fn room(entry: EntryPolicy) -> NewRoom {
@@ -156,14 +156,23 @@ pub(crate) fn room(entry: EntryPolicy) -> NewRoom {
     }
 }
 
+async fn open(directory: &std::path::Path) -> Arc<SqliteStore> {
+    let keys = LookupKeys::new(vec![LookupKey::new("k1", [1; 32])]).unwrap();
+    SqliteStore::open(&directory.join("store.db"), keys).await.unwrap()
+}
+
 impl Scene {
     pub(crate) async fn new(room: NewRoom) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let keys = LookupKeys::new(vec![LookupKey::new("k1", [1; 32])]).unwrap();
-        let store = SqliteStore::open(&directory.path().join("store.db"), keys).await.unwrap();
+        let store = open(directory.path()).await;
         store.create_room(&room).await.unwrap();
         let signer = TicketSigner::from_seed(&[5; 32]);
-        Self { network: Network::new(), store, signer, mixers: Vec::new(), _directory: directory }
+        Self { network: Network::new(), store, signer, mixers: Vec::new(), directory }
+    }
+
+    /// The store of servers that start from now on, where the one before was closed.
+    pub(crate) async fn open_the_store_again(&mut self) {
+        self.store = open(self.directory.path()).await;
     }
 
     /// With one mixer, two interface servers and a room of this policy.

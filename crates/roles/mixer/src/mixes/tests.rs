@@ -1,5 +1,7 @@
-use partyline_conference::{ConfereeId, MixKind, RoomVersion, Timestamp, VruId};
-use partyline_rpc::mixing::Sound;
+use partyline_conference::{ConfereeId, MixKind, RecordedName, RoomVersion, Timestamp, VruId};
+
+use crate::announcer::What;
+use crate::phrases::Phrases;
 
 use super::*;
 
@@ -146,13 +148,60 @@ fn a_removed_caller_does_not_come_back() {
     assert_eq!(mixes.seats_taken(), 0);
 }
 
+fn named(play: u64) -> PlaySound {
+    let (who, name) = (ConfereeId::from_bits(play.into()), RecordedName::new(vec![1; 8_000]));
+    PlaySound { mix: MIX, epoch: Epoch(1), play, sound: Sound::Entry, who: Some(who), name }
+}
+
+/// What a mix is told until there is nothing more, however long that takes.
+fn told(mixes: &mut Mixes, mut now: Instant) -> Vec<What> {
+    let (sounds, mut told) = (Sounds::new(Phrases::default()), Vec::new());
+    loop {
+        match mixes.announce(now, (MIX, Epoch(1)), &sounds) {
+            Announcing::Say(key, said) => {
+                assert_eq!(key, KEY);
+                told.push(said.what);
+            }
+            Announcing::Wait(until) => now = until,
+            Announcing::Over => return told,
+        }
+    }
+}
+
 #[test]
-fn a_sound_of_one_number_plays_once() {
-    let (mut mixes, _) = with_mix(10);
-    let order = PlaySound { mix: MIX, epoch: Epoch(1), play: 7, sound: Sound::Entry };
-    assert_eq!(mixes.play(&order), Ok(Some(KEY)));
-    assert_eq!(mixes.play(&order), Ok(None));
-    assert_eq!(mixes.play(&PlaySound { play: 8, ..order }), Ok(Some(KEY)));
+fn what_is_announced_by_one_number_is_announced_once_and_one_sees_to_it() {
+    let (mut mixes, now) = with_mix(10);
+    assert!(mixes.play(now, &named(7)).unwrap().is_some());
+    assert!(mixes.play(now, &named(7)).unwrap().is_none());
+    assert!(mixes.play(now, &named(8)).unwrap().is_none(), "somebody sees to it already");
+    assert_eq!(told(&mut mixes, now), [What::Name, What::Name, What::Words(Way::In, 2)]);
+    assert!(mixes.play(now, &named(8)).unwrap().is_none(), "a repeat, and nothing to see to");
+    assert!(mixes.play(now, &named(9)).unwrap().is_some(), "nobody sees to it any more");
+    let stale = PlaySound { epoch: Epoch(0), ..named(10) };
+    assert!(matches!(mixes.play(now, &stale), Err(Refused::Stale)));
+    let hush = PlaySound { sound: Sound::Hush, who: None, name: None, ..named(11) };
+    assert!(mixes.play(now, &hush).unwrap().is_none());
+    assert_eq!(told(&mut mixes, now), []);
+}
+
+#[test]
+fn announcements_end_with_their_placement() {
+    let (mut mixes, now) = with_mix(10);
+    mixes.play(now, &named(7)).unwrap();
+    mixes.ensure(now, &ensure(2), MixKey(101)).unwrap();
+    assert_eq!(told(&mut mixes, now), []);
+}
+
+#[test]
+fn names_that_wait_in_all_mixes_are_bounded_and_the_rest_are_tones() {
+    let (mut mixes, now) = (Mixes::new(2_000), Instant::now());
+    for nth in 0..NAMES_MAX as u128 + 5 {
+        let mix = MixId::from_bits(10 + nth);
+        mixes.ensure(now, &EnsureMix { mix, seats: 0, ..ensure(1) }, MixKey(nth)).unwrap();
+        mixes.play(now, &PlaySound { mix, ..named(1) }).unwrap();
+    }
+    let waiting: usize = mixes.mixes.values().map(|mix| mix.announcer.names()).sum();
+    assert_eq!(waiting, NAMES_MAX);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use partyline_conference::{
-    AccountId, Announce, CodeMatch, ConfereeId, ConferenceCode, ConferenceId, EventSequence, HostPin,
+    AccountId, Announce, AttendanceId, CodeMatch, ConferenceCode, ConferenceId, EventSequence, HostPin,
     RecordedName, Role, RoomId, RoomName, RosterEntry, ServiceName, Timestamp, WaitingEntry,
 };
 use partyline_store::{
@@ -76,7 +76,7 @@ impl StoreReader for Codes {
         Ok(Vec::new())
     }
 
-    async fn recorded_name(&self, _: ConfereeId) -> Result<Option<RecordedName>, StoreError> {
+    async fn recorded_name(&self, _: AttendanceId) -> Result<Option<RecordedName>, StoreError> {
         Ok(None)
     }
 

@@ -1,6 +1,6 @@
 //! The room in hand: changes that commands make to a conference and who sits in it, and the answers to them.
 
-use crate::attendance::{AttendanceState, LeaveReason};
+use crate::attendance::{AttendanceState, Guesses, LeaveReason};
 use crate::code::Role;
 use crate::command::{CommandAnswer, CommandNote};
 use crate::conference::{ConferenceEnd, Deadline, Manner, Past};
@@ -92,6 +92,16 @@ impl RoomInHand<'_> {
             known.role = role;
         }
         self.set_voice(attendance, voice);
+    }
+
+    /// Notes what a caller has keyed wrong; nothing where it is so already.
+    pub(in crate::rules) fn note_guesses(&mut self, attendance: AttendanceId, guesses: Guesses) {
+        if let Some(known) =
+            self.facts.attendances.get_mut(&attendance).filter(|known| known.guesses != guesses)
+        {
+            known.guesses = guesses;
+            self.change(Change::NoteGuesses { attendance, guesses });
+        }
     }
 
     pub(in crate::rules) fn set_lock(&mut self, locked: bool) {
