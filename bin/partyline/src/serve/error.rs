@@ -54,9 +54,9 @@ impl StartError {
     pub(crate) fn vru(name: &str, error: partyline_vru::StartError) -> Self {
         match error {
             partyline_vru::StartError::Bind { address, error } => Self::listen("SIP", address, error),
-            error @ (partyline_vru::StartError::NoAddress | partyline_vru::StartError::Certificate(_)) => {
-                Self::role(name, error)
-            }
+            error @ (partyline_vru::StartError::NoAddress
+            | partyline_vru::StartError::Thread(_)
+            | partyline_vru::StartError::Certificate(_)) => Self::role(name, error),
         }
     }
 

@@ -11,8 +11,9 @@ use partyline_sip::endpoint::EndpointCounters;
 use partyline_sip::rules::SessionRules;
 use partyline_store::StoreReader;
 use partyline_tls::CertificateError;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -29,8 +30,8 @@ use crate::outgoing::{Dialler, keep_registered};
 use crate::proxies::{Mixers, Proxies};
 use crate::shared::Shared;
 use crate::sip::{
-    Addressing, BoundSip, Door, Gate, Lag, NewCall, SipAddress, SipCommands, SipSettings, SipTask, TakeCall,
-    TlsSide,
+    Addressing, BoundSip, Door, Gate, Lag, NewCall, SipAddress, SipCommands, SipRuntime, SipSettings,
+    SipTask, SipThread, TakeCall, TlsSide,
 };
 use crate::sources::{SourceCounts, Sources};
 use crate::trunks::{Peers, TrunkStatus};
@@ -52,6 +53,9 @@ pub enum StartError {
         /// Why.
         error: std::io::Error,
     },
+    /// The thread of the SIP endpoint could not be made.
+    #[error("no thread for calls: {0}")]
+    Thread(std::io::Error),
     /// A certificate that is needed for TLS can't be used.
     #[error("no calls over TLS: {0}")]
     Certificate(#[from] CertificateError),
@@ -76,7 +80,7 @@ pub struct Vru {
     shared: Arc<Shared>,
     addresses: Vec<SipAddress>,
     sip: SipCommands,
-    sip_task: JoinHandle<()>,
+    sip_thread: SipThread,
     closer: CancellationToken,
     errands: JoinSet<()>,
     lease: watch::Receiver<bool>,
@@ -110,8 +114,12 @@ impl Vru {
         let addressing = Arc::new(Addressing::new(&config));
         let tls = config.tls.as_ref().map(TlsSide::open).transpose()?;
         let tls_listen = config.tls.as_ref().map_or(&[][..], |tls| &tls.listen);
-        let sockets = BoundSip::bind(&config.sip_listen, tls_listen, &addressing)
-            .map_err(|(address, error)| StartError::Bind { address, error })?;
+        let sip_runtime = SipRuntime::new().map_err(StartError::Thread)?;
+        let sockets = {
+            let _entered = sip_runtime.enter();
+            BoundSip::bind(&config.sip_listen, tls_listen, &addressing)
+                .map_err(|(address, error)| StartError::Bind { address, error })?
+        };
         let addresses = sockets.addresses().to_vec();
         library.warn_of_missing(config.language);
         warn_of_brief_sessions(&config);
@@ -146,13 +154,13 @@ impl Vru {
         }
         let door = Door { sockets, tls, addressing, gate: Gate::new(lease.clone(), lag) };
         let (task, sip) = SipTask::new(door, settings(&shared), take_calls(&shared));
-        let sip_task = tokio::spawn(task.run(closer.clone()));
+        let sip_thread = sip_runtime.run(task.run(closer.clone())).map_err(StartError::Thread)?;
         errands.spawn(watch_trunks(Arc::clone(&shared), sip.clone()));
         errands.spawn(keep_registered(Arc::clone(&shared), sip.clone()));
         for address in &addresses {
             info!(vru = %shared.config.id, transport = ?address.transport, local = %address.local, "takes calls");
         }
-        Ok(Self { shared, addresses, sip, sip_task, closer, errands, lease })
+        Ok(Self { shared, addresses, sip, sip_thread, closer, errands, lease })
     }
 
     /// The addresses that take calls, with the ports that were really taken.
@@ -164,7 +172,7 @@ impl Vru {
     /// Whether calls are taken and the CMS knows that this VRU lives.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.sip_task.is_finished() && *self.lease.borrow()
+        !self.sip_thread.is_finished() && *self.lease.borrow()
     }
 
     /// Waits until the CMS knows that this VRU lives: before that no call is taken.
@@ -220,8 +228,7 @@ impl Vru {
         let _ = tokio::time::timeout(BYE_MAX, flush).await;
         self.closer.cancel();
         self.errands.shutdown().await;
-        // It ends by the closer; an error says that it had ended before.
-        let _ = (&mut self.sip_task).await;
+        self.sip_thread.ended().await;
         info!(vru = %self.shared.config.id, "has stopped");
     }
 }
@@ -243,6 +250,7 @@ fn warn_of_brief_sessions(config: &Config) {
 fn settings(shared: &Shared) -> SipSettings {
     let config = &shared.config;
     SipSettings {
+        elsewhere: Handle::current(),
         locator: shared.locator.clone(),
         sources: shared.sources.clone(),
         user_agent: concat!("Partyline/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -261,13 +269,13 @@ fn settings(shared: &Shared) -> SipSettings {
 /// Calls get a task each, as long as there are places. Callers whose leaving nobody has heard of yet take half as many
 /// again, before they cost new callers theirs.
 fn take_calls(shared: &Arc<Shared>) -> TakeCall {
-    let shared = Arc::clone(shared);
+    let (shared, elsewhere) = (Arc::clone(shared), Handle::current());
     Box::new(move |new: NewCall| {
         let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
             return Err(new);
         };
         let running = call::run(Arc::clone(&shared), new, Arc::new(place));
-        shared.tasks.spawn(shared.closer.clone().run_until_cancelled_owned(running));
+        shared.tasks.spawn_on(shared.closer.clone().run_until_cancelled_owned(running), &elsewhere);
         Ok(())
     })
 }

@@ -1,4 +1,4 @@
-//! The SIP front door: one task owns the endpoint and hands calls to theirs.
+//! The SIP front door: one task, on a thread of its own, owns the endpoint and hands calls to theirs.
 //!
 //! **Invariant:** this task never waits for a call, a connection or a socket: what can't be handed over at once is
 //! counted and dropped, and the protocol repeats it.
@@ -11,6 +11,7 @@ mod inbox;
 mod setups;
 mod sockets;
 mod streams;
+mod thread;
 mod tls;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use partyline_sip::endpoint::{
 use partyline_sip::locate::{Located, Reachable};
 use partyline_sip::rules::{DialogRules, Network, Referrals, SessionRules};
 use partyline_tls::PeerIdentity;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -41,6 +43,7 @@ pub(crate) use addressing::Addressing;
 pub(crate) use commands::SipCommands;
 pub(crate) use gate::{Gate, Lag};
 pub(crate) use sockets::BoundSip;
+pub(crate) use thread::{SipRuntime, SipThread};
 pub(crate) use tls::TlsSide;
 
 /// Commands of calls that wait for the endpoint.
@@ -116,6 +119,7 @@ pub(crate) struct SipTask {
     setups: Setups,
     locator: Locator,
     sources: Sources,
+    elsewhere: Handle,
 }
 
 /// What stands between the sockets and the endpoint.
@@ -167,6 +171,7 @@ impl SipTask {
             setups: Setups::default(),
             locator: config.locator,
             sources: config.sources,
+            elsewhere: config.elsewhere,
         };
         (task, handle)
     }
@@ -386,7 +391,7 @@ impl SipTask {
     /// Looks up where a call is sent on to. There are at most as many look-ups as calls, and each has its end.
     fn locate(&self, call: CallKey, uri: String, inputs: InboxSender) {
         let (locator, reachable) = (self.locator.clone(), reachable(self.door.sockets.addresses()));
-        tokio::spawn(async move {
+        self.elsewhere.spawn(async move {
             let targets = locator.locate(&uri, &reachable).await.unwrap_or_default();
             let _ = inputs.send(SipInput::Located { call, targets }).await;
         });
@@ -431,6 +436,8 @@ impl SipTask {
 /// Settings of the endpoint.
 #[derive(Debug, Clone)]
 pub(crate) struct SipSettings {
+    /// Where look-ups run: not on the thread of the endpoint.
+    pub(crate) elsewhere: Handle,
     pub(crate) locator: Locator,
     pub(crate) sources: Sources,
     pub(crate) user_agent: String,

@@ -10,6 +10,7 @@ use partyline_tls::{CertificateError, CertificateKeeper, Look, PeerIdentity, cli
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
@@ -37,6 +38,8 @@ pub(crate) struct TlsSide {
     /// Whom other issuers vouch for, by the name that they are called by.
     by_name: Arc<HashMap<String, Arc<ClientConfig>>>,
     handshakes: Arc<Handshakes>,
+    /// Where handshakes are calculated: not on the thread of the endpoint.
+    elsewhere: Handle,
     patience: Duration,
 }
 
@@ -47,7 +50,7 @@ impl std::fmt::Debug for TlsSide {
 }
 
 impl TlsSide {
-    /// Reads certificates and makes what connections need.
+    /// Reads certificates and makes what connections need; handshakes will run on the present runtime.
     pub(crate) fn open(config: &SipTls) -> Result<Self, CertificateError> {
         let keeper = Arc::new(CertificateKeeper::open(config.certificate.clone(), SystemTime::now())?);
         let server = server_config(Arc::clone(&keeper), &config.clients)?;
@@ -62,6 +65,7 @@ impl TlsSide {
             others,
             by_name: Arc::new(by_name),
             handshakes: Arc::default(),
+            elsewhere: Handle::current(),
             patience: HANDSHAKE_MAX,
         })
     }
@@ -110,7 +114,7 @@ impl TlsSide {
         };
         let (acceptor, inputs, closer) = (self.acceptor.clone(), inputs.clone(), closer.clone());
         let patience = self.patience;
-        tokio::spawn(closer.run_until_cancelled_owned(async move {
+        self.elsewhere.spawn(closer.run_until_cancelled_owned(async move {
             let shaken = tokio::time::timeout(patience, acceptor.accept(stream)).await;
             drop(place);
             match shaken {
