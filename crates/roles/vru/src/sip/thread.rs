@@ -13,18 +13,22 @@ use tokio::sync::oneshot;
 
 /// A runtime for the thread, before anything runs on it.
 #[derive(Debug)]
-pub(crate) struct SipRuntime(Runtime);
+pub(crate) struct SipRuntime(Option<Runtime>);
 
 impl SipRuntime {
     /// # Errors
     /// Where the system has no file descriptors left.
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self(Builder::new_current_thread().enable_all().build()?))
+        Ok(Self(Some(Builder::new_current_thread().enable_all().build()?)))
     }
 
     /// Sockets that are bound while this is held wake the thread.
     pub(crate) fn enter(&self) -> EnterGuard<'_> {
-        self.0.enter()
+        self.runtime().enter()
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.0.as_ref().expect("taken only by `run`, which consumes this")
     }
 
     /// Runs this task, and what it spawns for as long as it runs.
@@ -33,13 +37,21 @@ impl SipRuntime {
     /// Where the system has no thread left.
     pub(crate) fn run(self, task: impl Future<Output = ()> + Send + 'static) -> io::Result<SipThread> {
         let (ending, ended) = oneshot::channel::<()>();
-        let Self(runtime) = self;
         let thread = std::thread::Builder::new().name("sip".to_owned()).spawn(move || {
             // Dropped at the end, also at one by panic.
             let _ending = ending;
-            runtime.block_on(task);
+            self.runtime().block_on(task);
         })?;
         Ok(SipThread { thread, ended })
+    }
+}
+
+impl Drop for SipRuntime {
+    fn drop(&mut self) {
+        // A start that fails ends it within another runtime, where tokio lets nobody wait for the end of one.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -95,6 +107,12 @@ mod tests {
         let mut buffer = [0; 16];
         assert_eq!(caller.recv(&mut buffer).unwrap(), 5);
         thread.ended().await;
+    }
+
+    #[tokio::test]
+    async fn one_that_never_ran_may_end_anywhere() {
+        let sip = SipRuntime::new().unwrap();
+        drop(sip);
     }
 
     #[tokio::test]
