@@ -4,6 +4,7 @@
 //! **Invariant:** what a test starts ends with it: dropping a [`Server`] kills its process and removes its folder.
 
 mod address;
+mod aside;
 mod meeting;
 mod party;
 mod rows;

@@ -65,18 +65,28 @@ impl Party {
     }
 
     /// A server whose calls out go to the bench, through a trunk named `carrier`, for numbers that begin with 555 or
-    /// are the operator's 700.
+    /// are the operator's 700. `{bench}` in the configuration stands for the bench's SIP socket.
     ///
     /// # Errors
     /// When either does not start.
     pub async fn with_carrier(config: &str, ring_max: &str) -> anyhow::Result<Self> {
+        Self::with_carrier_and(&ServerPlan { config: config.to_owned(), ..ServerPlan::default() }, ring_max)
+            .await
+    }
+
+    /// The same with a plan of one's own.
+    ///
+    /// # Errors
+    /// When either does not start.
+    pub async fn with_carrier_and(plan: &ServerPlan, ring_max: &str) -> anyhow::Result<Self> {
         let bench = Bench::start(BenchConfig::new(loopback_of_my_own().into())).await?;
+        let config = plan.config.replace("{bench}", &bench.sip().to_string());
         let config = format!(
             "{config}\n[[trunk]]\nname = \"carrier\"\n[trunk.dial_out]\nhosts = [\"{}\"]\nring_max = \"{ring_max}\"\n\
              caller_number = \"5550100\"\nnumbers = [{{ prefix = \"555\" }}, {{ prefix = \"700\" }}]\n",
             bench.sip()
         );
-        let server = Server::start_with(&ServerPlan { config, ..ServerPlan::default() })?;
+        let server = Server::start_with(&ServerPlan { config, has_own_listeners: plan.has_own_listeners })?;
         Ok(Self { server, bench, phones: std::cell::Cell::new(0) })
     }
 

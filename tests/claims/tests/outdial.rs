@@ -23,34 +23,6 @@ async fn rings(meeting: &Meeting, callee: &Phone) {
     meeting.server().wait_count("outdial", "state = 'dialling' AND ended_at IS NULL", 1).await.unwrap();
 }
 
-/// The two hear each other and nobody else hears either.
-async fn talk_in_private(meeting: &Meeting, asker: &Phone, callee: &Phone, others: &[&Phone]) {
-    let _ = meeting;
-    asker.wait_hears(callee).await.unwrap();
-    callee.wait_hears(asker).await.unwrap();
-    for other in others {
-        other.wait_hears_not(asker).await.unwrap();
-        other.wait_hears_not(callee).await.unwrap();
-        let heard = asker.call.hears_from_now(&[other.tone_hz], WINDOW).await[0];
-        assert!(heard < SILENT_DBOV, "{} is heard in private at {heard} dBov", other.number);
-    }
-}
-
-/// Nothing is left of whoever was called: no call, row, mix, seat or leg.
-async fn nothing_left(meeting: &Meeting, legs: u64) {
-    let server = meeting.server();
-    server.wait_count("outdial", "ended_at IS NULL", 0).await.unwrap();
-    server.wait_count("mix", "kind = 'side' AND closed_at IS NULL", 0).await.unwrap();
-    server.wait_count("attendance", "state = 'aside'", 0).await.unwrap();
-    let live = "reserved <> (SELECT coalesce(sum(reserved), 0) FROM mix WHERE closed_at IS NULL)";
-    server.wait_count("mixer", live, 0).await.unwrap();
-    server.wait_legs(legs).await.unwrap();
-}
-
-async fn ended(meeting: &Meeting, why: &str) {
-    meeting.server().wait_count("outdial", &format!("end_why = '{why}'"), 1).await.unwrap();
-}
-
 #[tokio::test]
 async fn a_host_talks_with_a_callee_in_private_and_brings_them_in() {
     let meeting = meeting(2, "", "30s").await;
@@ -60,7 +32,7 @@ async fn a_host_talks_with_a_callee_in_private_and_brings_them_in() {
     // The conference goes on while it rings, with its host.
     guest.wait_hears(&meeting.host).await.unwrap();
     callee.call.pick_up();
-    talk_in_private(&meeting, &meeting.host, &callee, &[guest, other]).await;
+    meeting.talk_in_private(&meeting.host, &callee, &[guest, other]).await.unwrap();
     guest.wait_hears(other).await.unwrap();
     other.wait_hears(guest).await.unwrap();
     assert_eq!(meeting.server().count("conferee", "state = 'joined'").await.unwrap(), 3);
@@ -77,9 +49,9 @@ async fn a_host_talks_with_a_callee_in_private_and_brings_them_in() {
     guest.wait_hears_not(&callee).await.unwrap();
     callee.call.hang_up();
     meeting.joined(3).await.unwrap();
-    ended(&meeting, "callee_left").await;
+    meeting.outdial_ended("callee_left").await.unwrap();
     meeting.all_hear_each_other().await.unwrap();
-    nothing_left(&meeting, 3).await;
+    meeting.no_outdial_left(3).await.unwrap();
     let told = meeting.server().json(&["conference", "show", "board"]).unwrap();
     assert_eq!(told["outdials"][0]["to"], "5551234", "{told}");
 }
@@ -89,12 +61,12 @@ async fn a_callee_is_dropped_and_the_host_is_back() {
     let meeting = meeting(1, "", "30s").await;
     let callee = meeting.party.expect(Reception::Answers).unwrap();
     meeting.host.call.send_digits("*15551234#");
-    talk_in_private(&meeting, &meeting.host, &callee, &[&meeting.guests[0]]).await;
+    meeting.talk_in_private(&meeting.host, &callee, &[&meeting.guests[0]]).await.unwrap();
     meeting.host.call.send_digits("*3");
     assert!(matches!(callee.call.wait_ended().await.unwrap(), CallEnd::TheyHungUp(_)));
-    ended(&meeting, "dropped").await;
+    meeting.outdial_ended("dropped").await.unwrap();
     meeting.all_hear_each_other().await.unwrap();
-    nothing_left(&meeting, 2).await;
+    meeting.no_outdial_left(2).await.unwrap();
 }
 
 #[tokio::test]
@@ -109,13 +81,13 @@ async fn busy_refused_no_answer_and_unreachable_are_spoken_and_the_conference_is
     ] {
         let callee = reception.map(|reception| meeting.party.expect(reception).unwrap());
         meeting.host.call.send_digits(&format!("*1{number}#"));
-        ended(&meeting, why).await;
+        meeting.outdial_ended(why).await.unwrap();
         meeting.host.wait_spoken_to().await.unwrap();
         meeting.host.call.wait_quieter(SILENT_DBOV, WINDOW).await.unwrap();
         let overheard = meeting.guests[0].loudest(Duration::from_secs(3)).await;
         assert!(overheard < HEARD_DBOV, "{why} is heard by others at {overheard} dBov");
         drop(callee);
-        nothing_left(&meeting, 2).await;
+        meeting.no_outdial_left(2).await.unwrap();
     }
     meeting.speak();
     meeting.all_hear_each_other().await.unwrap();
@@ -130,15 +102,15 @@ async fn whoever_of_the_two_hangs_up_leaves_nothing_behind() {
     meeting.host.call.send_digits("*15551234#");
     callee.wait_hears(&meeting.host).await.unwrap();
     callee.call.hang_up();
-    ended(&meeting, "callee_left").await;
+    meeting.outdial_ended("callee_left").await.unwrap();
     meeting.all_hear_each_other().await.unwrap();
-    nothing_left(&meeting, 2).await;
+    meeting.no_outdial_left(2).await.unwrap();
     // The host, while it rings: the callee's telephone is silent again.
     let callee = meeting.party.expect(Reception::Rings).unwrap();
     rings(&meeting, &callee).await;
     meeting.host.call.hang_up();
     assert!(matches!(callee.call.wait_ended().await.unwrap(), CallEnd::Cancelled(_)));
-    nothing_left(&meeting, 1).await;
+    meeting.no_outdial_left(1).await.unwrap();
     // The host, in private.
     meeting.host = meeting.party.key_code(&meeting.codes.host).await.unwrap();
     meeting.joined(2).await.unwrap();
@@ -147,7 +119,7 @@ async fn whoever_of_the_two_hangs_up_leaves_nothing_behind() {
     callee.wait_hears(&meeting.host).await.unwrap();
     meeting.host.call.hang_up();
     assert!(matches!(callee.call.wait_ended().await.unwrap(), CallEnd::TheyHungUp(_)));
-    nothing_left(&meeting, 1).await;
+    meeting.no_outdial_left(1).await.unwrap();
     assert_eq!(meeting.server().count("outdial", "end_why = 'asker_left'").await.unwrap(), 2);
 }
 
@@ -177,11 +149,11 @@ async fn the_operator_talks_in_private_with_a_participant_and_comes_to_a_hosts_c
     let guest = &meeting.guests[0];
     let operator = meeting.party.expect(Reception::Answers).unwrap();
     guest.call.send_digits("*0");
-    talk_in_private(&meeting, guest, &operator, &[&meeting.host]).await;
+    meeting.talk_in_private(guest, &operator, &[&meeting.host]).await.unwrap();
     guest.call.send_digits("*3");
     assert!(matches!(operator.call.wait_ended().await.unwrap(), CallEnd::TheyHungUp(_)));
     meeting.all_hear_each_other().await.unwrap();
-    nothing_left(&meeting, 2).await;
+    meeting.no_outdial_left(2).await.unwrap();
 
     let operator = meeting.party.expect(Reception::Answers).unwrap();
     meeting.host.call.send_digits("*0");
@@ -189,7 +161,7 @@ async fn the_operator_talks_in_private_with_a_participant_and_comes_to_a_hosts_c
     partyline_claims::all_hear_each_other(&[&meeting.host, guest, &operator]).await.unwrap();
     operator.call.hang_up();
     meeting.joined(2).await.unwrap();
-    nothing_left(&meeting, 2).await;
+    meeting.no_outdial_left(2).await.unwrap();
 }
 
 #[tokio::test]

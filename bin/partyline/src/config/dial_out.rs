@@ -16,6 +16,9 @@ const NUMBERS_MAX: usize = 1000;
 /// The longest that a callee's call may be allowed to last.
 const CALL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The longest that an operator may be rung: a call that nobody answers is given up by the rules somewhat later.
+const RING_MAX: Duration = Duration::from_secs(3 * 60);
+
 /// Dialling out as it is written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -34,6 +37,7 @@ pub(crate) struct DialOut {
     pub(crate) call_max: Text<Span>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) operator: Option<Text<Operator>>,
+    pub(crate) operator_ring_max: Text<Span>,
     pub(crate) operators_max: Count<1, 1000>,
 }
 
@@ -53,6 +57,7 @@ impl Default for DialOut {
             day_max: Text(Limit(Some(DialOutRules::DAY_MAX_DEFAULT))),
             call_max: Text(Span(DialOutRules::CALL_MAX_DEFAULT)),
             operator: None,
+            operator_ring_max: Text(Span(partyline_vru::Config::OPERATOR_RING_MAX_DEFAULT)),
             operators_max: Count::of::<{ DialOutRules::OPERATORS_MAX_DEFAULT }>(),
         }
     }
@@ -86,6 +91,9 @@ pub(super) fn rules(file: &File, problems: &mut Problems<'_>) -> DialOutRules {
     }
     if file.call_max.0.0.is_zero() || file.call_max.0.0 > CALL_MAX {
         problems.add("dial_out.call_max", "expected a time of at most 24h, such as \"2h\"");
+    }
+    if file.operator_ring_max.0.0.is_zero() || file.operator_ring_max.0.0 > RING_MAX {
+        problems.add("dial_out.operator_ring_max", "expected a time of at most 3m, such as \"60s\"");
     }
     let prefixes = |list: &[Text<PrefixWord>]| list.iter().map(|prefix| prefix.0.0.clone()).collect();
     DialOutRules {

@@ -73,6 +73,7 @@ pub(crate) struct Config {
     pub(crate) prompts: Prompts,
     pub(crate) keys: KeyMaps,
     pub(crate) dial_out: Arc<DialOutRules>,
+    pub(crate) operator_ring_max: Duration,
     pub(crate) retention: Retention,
     pub(crate) log: LogConfig,
     pub(crate) dnis: BTreeMap<String, Dnis>,
@@ -195,6 +196,7 @@ fn check(file: &File, origins: &Origins, environment: &[(String, String)]) -> Re
         },
         keys: keypad::key_maps(file, &mut problems),
         dial_out: Arc::new(dial_out::rules(file, &mut problems)),
+        operator_ring_max: file.dial_out.operator_ring_max.0.0,
         retention: Retention {
             conferences: file.retention.conferences.0.0,
             events: file.retention.events.0.0,

@@ -141,6 +141,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("dial_out.call_max", Kind::Text, "The longest that one callee may stay."),
     setting("dial_out.operator", Kind::Text, "The operator, whom `*0` calls: a number, or a SIP address. A room may name another one.")
         .unset("none", "\"sip:desk@example.org\""),
+    setting("dial_out.operator_ring_max", Kind::Text, "How long an operator is rung who has a SIP address; a number rings as its trunk says."),
     setting("dial_out.operators_max", Kind::Number, "Most calls of one conference to the operator at once."),
     setting("retention.conferences", Kind::Text, "How long ended conferences are kept, with their conferees; \"none\" keeps them for ever."),
     setting("retention.events", Kind::Text, "How long events are kept."),

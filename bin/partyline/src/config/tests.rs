@@ -475,6 +475,10 @@ fn dialling_out_is_read_and_nonsense_about_it_is_refused_where_it_stands() {
         ("[dial_out]\ncountry_code = \"0049\"\n", "dial_out.country_code: expected 1 to 3 digits"),
         ("[dial_out]\nnational_prefix = \"x\"\n", "dial_out.national_prefix: expected at most 8 digits"),
         ("[dial_out]\ncall_max = \"0s\"\n", "dial_out.call_max: expected a time of at most 24h"),
+        (
+            "[dial_out]\noperator_ring_max = \"4m\"\n",
+            "dial_out.operator_ring_max: expected a time of at most 3m",
+        ),
         ("[dial_out]\nconference_max = 0\n", "partyline.toml:2"),
     ] {
         let told = refused(text);

@@ -162,6 +162,7 @@ fn vru_config(vru: &config::Vru, config: &Config) -> partyline_vru::Config {
     let milliseconds = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let guess = &config.guess_defence;
     partyline_vru::Config {
+        operator_ring_max: config.operator_ring_max,
         id: vru.id.clone(),
         sip_listen: vru.listen.clone(),
         external_address: config.external_address,

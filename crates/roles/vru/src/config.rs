@@ -73,6 +73,9 @@ pub struct Config {
     pub trunks: Vec<Trunk>,
     /// What becomes of calls that belong to no trunk.
     pub unknown_sources: UnknownSources,
+    /// How long an operator is rung who is called by a SIP address.
+    #[serde(skip)]
+    pub operator_ring_max: Duration,
     /// The defence against guessing.
     pub guess_defence: GuessDefence,
     /// How long the VRU waits for other roles.
@@ -80,6 +83,11 @@ pub struct Config {
     /// How long callers may take.
     #[serde(skip)]
     pub patience: Patience,
+}
+
+impl Config {
+    /// How long an operator is rung who is called by a SIP address, where nothing else is said.
+    pub const OPERATOR_RING_MAX_DEFAULT: Duration = Duration::from_secs(60);
 }
 
 impl Default for Config {
@@ -104,6 +112,7 @@ impl Default for Config {
             trusted_sources: Vec::new(),
             trunks: Vec::new(),
             unknown_sources: UnknownSources::default(),
+            operator_ring_max: Self::OPERATOR_RING_MAX_DEFAULT,
             guess_defence: GuessDefence::default(),
             waits: Waits::default(),
             patience: Patience::default(),

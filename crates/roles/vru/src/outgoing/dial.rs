@@ -23,9 +23,6 @@ use crate::shared::Shared;
 use crate::sip::{PlacedCall, SipCommands, reachable};
 use crate::trunks::{LoadPlace, preferred};
 
-/// How long an operator of our own settings is rung.
-const ADDRESS_RING_MAX: Duration = Duration::from_secs(60);
-
 /// A number to call.
 #[derive(Debug, Clone)]
 pub struct Dial {
@@ -235,7 +232,7 @@ pub(crate) async fn dial_address(
         from_user: String::new(),
         follows_redirects: false,
         credentials: Vec::new(),
-        ring_max: ADDRESS_RING_MAX,
+        ring_max: shared.config.operator_ring_max,
         trunk: None,
     };
     by_route(shared, sip, route, progress).await
