@@ -1,8 +1,7 @@
 //! Conference commands: they read the database itself, beside a running server or without one.
 
 use anyhow::{Context as _, bail};
-use partyline_conference::CallQuality;
-use partyline_conference::{ConferenceId, Timestamp};
+use partyline_conference::{CallQuality, ConferenceId, Timestamp, WaitingEntry};
 use partyline_store::{ConfereeRecord, ConferenceFilter, ConferenceRecord, OutdialRecord, StoreReader};
 use serde_json::{Value, json};
 
@@ -49,7 +48,38 @@ pub(crate) async fn list(
 /// `conference show`.
 pub(crate) async fn show(store: &dyn StoreReader, which: &str) -> anyhow::Result<Answer> {
     let conference = find(store, which).await?;
-    Ok(Answer::new(text(&conference), json(&conference)))
+    let waiting = match conference.ended_at {
+        None => store.waiting(conference.room).await?,
+        Some(_) => Vec::new(),
+    };
+    let mut json = json(&conference);
+    json["waiting"] = waiting.iter().map(waiting_json).collect();
+    let mut text = text(&conference);
+    if !waiting.is_empty() {
+        text.push('\n');
+        text.push_str(&waiting_text(&waiting));
+    }
+    Ok(Answer::new(text, json))
+}
+
+/// Who waits to be admitted.
+fn waiting_text(waiting: &[WaitingEntry]) -> String {
+    let rows: Vec<Vec<String>> = waiting
+        .iter()
+        .map(|entry| {
+            let number = if entry.caller_number.is_empty() { "withheld" } else { &entry.caller_number };
+            vec![number.to_owned(), entry.attendance.to_string(), rfc3339(entry.arrived_at)]
+        })
+        .collect();
+    table(&["WAITS", "IDENTIFIER", "SINCE"], &rows)
+}
+
+fn waiting_json(entry: &WaitingEntry) -> Value {
+    json!({
+        "attendance": entry.attendance.to_string(),
+        "caller": entry.caller_number,
+        "arrived_at": rfc3339(entry.arrived_at),
+    })
 }
 
 /// The live conference of this identifier, or of the room of this name.

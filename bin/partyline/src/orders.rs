@@ -28,6 +28,18 @@ fn text(order: &Order, json: &Value) -> String {
         Order::Unmute(one) => format!("Conferee {} is heard", one.order),
         Order::LowerHand(one) => format!("The hand of conferee {} is down", one.order),
         Order::Delete(one) => format!("Conferee {} is deleted", one.order),
+        Order::DropOthers(one) => format!("Everybody is sent away but conferee {}", one.order),
+        Order::Admit(waiter) => format!("{} is let in", waiter.caller),
+        Order::TurnAway(waiter) => format!("{} is sent away", waiter.caller),
+        Order::Music(whether) if whether.switch.is_on() => "Who is alone hears music".to_owned(),
+        Order::Music(_) => "Who is alone hears no music".to_owned(),
+        Order::Continue(whether) if whether.switch.is_on() => {
+            "The conference goes on after its last host".to_owned()
+        }
+        Order::Continue(_) => "The conference ends with its last host".to_owned(),
+        Order::MoreTime { .. } => {
+            format!("The conference may last until {}", json["until"].as_str().unwrap_or("-"))
+        }
         Order::Floor { floor: FloorWord::Open, .. } => "Everybody may speak".to_owned(),
         Order::Floor { floor: FloorWord::Muted, .. } => "All are muted, and may unmute themselves".to_owned(),
         Order::Floor { floor: FloorWord::Lecture, .. } => "Only hosts may speak".to_owned(),
@@ -46,7 +58,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::admin::{Meant, One};
+    use crate::admin::{Meant, One, SwitchWord, Waiter, Whether};
+    use crate::config::values::Text;
 
     fn meant() -> Meant {
         Meant { conference: "board".to_owned() }
@@ -59,6 +72,10 @@ mod tests {
             Order::Delete(One { meant: meant(), order: 3 }),
             Order::Floor { meant: meant(), floor: FloorWord::Lecture },
             Order::Announce { meant: meant(), manner: AnnounceWord::Silence },
+            Order::DropOthers(One { meant: meant(), order: 1 }),
+            Order::Admit(Waiter { meant: meant(), caller: "5550123".to_owned() }),
+            Order::Music(Whether { meant: meant(), switch: SwitchWord::On }),
+            Order::MoreTime { meant: meant(), more: Text::from_flag("90s").unwrap() },
         ];
         for order in orders {
             let request = Request::Order { order };

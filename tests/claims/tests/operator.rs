@@ -103,6 +103,107 @@ async fn an_operator_gives_a_lecture_and_ends_it_for_all() {
 }
 
 #[tokio::test]
+async fn an_operator_admits_one_from_the_waiting_room_past_a_lock_and_turns_another_away() {
+    let meeting = Meeting::of(0, &["--waiting-room", "on"]).await.unwrap();
+    let admitted = meeting.party.key_code(&meeting.codes.participant).await.unwrap();
+    let away = meeting.party.key_code(&meeting.codes.participant).await.unwrap();
+    meeting.server().wait_count("attendance", "state = 'waiting_room'", 2).await.unwrap();
+    meeting.server().command(&["conference", "lock", "board"]).unwrap();
+    let shown = meeting.server().json(&["conference", "show", "board"]).unwrap();
+    let waiting: Vec<_> = shown["waiting"].as_array().unwrap().iter().map(|row| &row["caller"]).collect();
+    assert_eq!(waiting.len(), 2, "{shown}");
+    assert!(waiting.iter().any(|number| **number == *admitted.number), "{shown}");
+
+    meeting.server().command(&["conference", "admit", "board", &admitted.number]).unwrap();
+    meeting.joined(2).await.unwrap();
+    all_hear_each_other(&[&meeting.host, &admitted]).await.unwrap();
+    away.wait_hears_not(&meeting.host).await.unwrap();
+    // The other one by the identifier that the list shows.
+    let shown = meeting.server().json(&["conference", "show", "board"]).unwrap();
+    let identifier = shown["waiting"][0]["attendance"].as_str().unwrap().to_owned();
+    let done = meeting.server().json(&["conference", "turn-away", "board", &identifier]).unwrap();
+    assert_eq!(done["what"], "turn_away", "{done}");
+    assert!(matches!(away.call.wait_ended().await.unwrap(), CallEnd::TheyHungUp(_)));
+    meeting.server().wait_count("attendance", "reason = 'turned_away'", 1).await.unwrap();
+    let nobody = meeting.server().command(&["conference", "admit", "board", &away.number]).unwrap_err();
+    assert!(nobody.to_string().contains("nobody in the waiting room is"), "{nobody}");
+    assert_eq!(meeting.server().count("conference", "is_locked = 1").await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn an_operator_sends_everybody_away_but_one_and_the_mixer_lets_them_go() {
+    let meeting = Meeting::of(2, &[]).await.unwrap();
+    let [stays, other] = meeting.guests.as_slice() else { panic!("two guests") };
+    let before = meeting.server().rpcs("mixer-1").unwrap();
+    let order = order_of(&meeting, &stays.number);
+    let done = meeting.server().json(&["conference", "drop-others", "board", &order]).unwrap();
+    assert_eq!(done["what"], "drop_others", "{done}");
+    // Neither is heard any more, nor hears anybody, from the moment on; that they hear why comes behind it.
+    for gone in [&meeting.host, other] {
+        stays.wait_hears_not(gone).await.unwrap();
+        gone.wait_hears_not(stays).await.unwrap();
+    }
+    for gone in [&meeting.host, other] {
+        assert!(matches!(gone.call.wait_ended().await.unwrap(), CallEnd::TheyHungUp(_)));
+    }
+    let after = meeting.server().rpcs("mixer-1").unwrap();
+    let sets = after[before.len()..].iter().filter(|path| path.ends_with("Mixing/Set")).count();
+    assert_eq!(sets, 2, "one for each: {after:?}");
+    assert!(stays.call.ended().is_none());
+    meeting.server().wait_count("conferee", "leave_reason = 'dropped'", 2).await.unwrap();
+    meeting.server().wait_legs(1).await.unwrap();
+    // Whoever was dropped may come back.
+    let back = meeting.party.key_code(&meeting.codes.host).await.unwrap();
+    all_hear_each_other(&[stays, &back]).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_operator_gives_more_time_as_long_as_the_room_lasts() {
+    let meeting = Meeting::of(1, &["--conference-max", "1h"]).await.unwrap();
+    let ends_by = |minutes: i64| format!("deadline = started_at + {}", minutes * 60_000);
+    meeting.server().wait_count("conference", &ends_by(60), 1).await.unwrap();
+    let done = meeting.server().json(&["conference", "more-time", "board"]).unwrap();
+    assert!(done["until"].as_str().is_some_and(|until| until.ends_with('Z')), "{done}");
+    meeting.server().wait_count("conference", &ends_by(90), 1).await.unwrap();
+    meeting.server().command(&["conference", "more-time", "board", "10m"]).unwrap();
+    meeting.server().wait_count("conference", &ends_by(100), 1).await.unwrap();
+    let refused = meeting.server().command(&["conference", "more-time", "board", "5h"]).unwrap_err();
+    assert!(refused.to_string().contains("may not last that long"), "{refused}");
+    let misspelled = meeting.server().command(&["conference", "more-time", "board", "soon"]).unwrap_err();
+    assert!(misspelled.to_string().contains("expected"), "{misspelled}");
+    assert_eq!(meeting.server().count("conference", &ends_by(100)).await.unwrap(), 1);
+    meeting.all_hear_each_other().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_operator_says_whether_there_is_music_and_whether_it_goes_on_without_a_host() {
+    let meeting = Meeting::of(0, &["--host-leaves", "end", "--music", "off"]).await.unwrap();
+    meeting.hush().await.unwrap();
+    meeting.server().command(&["conference", "music", "board", "on"]).unwrap();
+    meeting.host.wait_spoken_to().await.unwrap();
+    meeting.server().command(&["conference", "music", "board", "off"]).unwrap();
+    meeting.host.call.wait_quieter(-60.0, Duration::from_secs(2)).await.unwrap();
+
+    let guest = meeting.party.key_code(&meeting.codes.participant).await.unwrap();
+    meeting.joined(2).await.unwrap();
+    meeting.server().command(&["conference", "continue", "board", "on"]).unwrap();
+    meeting.host.call.hang_up();
+    meeting.joined(1).await.unwrap();
+    assert_eq!(meeting.server().count("conference", "ended_at IS NULL").await.unwrap(), 1);
+    let other = meeting.party.key_code(&meeting.codes.participant).await.unwrap();
+    all_hear_each_other(&[&guest, &other]).await.unwrap();
+    // A host comes, and it is to end with them again.
+    let host = meeting.party.key_code(&meeting.codes.host).await.unwrap();
+    meeting.joined(3).await.unwrap();
+    meeting.server().command(&["conference", "continue", "board", "off"]).unwrap();
+    host.call.hang_up();
+    for phone in [&guest, &other] {
+        assert!(matches!(phone.call.wait_ended().await.unwrap(), CallEnd::TheyHungUp(_)));
+    }
+    meeting.server().wait_count("conference", "end_why = 'host_left'", 1).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_operator_is_told_what_can_not_be_done() {
     let party = Party::start().await.unwrap();
     let codes = party.server.create_room("board", &["--entry", "start"]).unwrap();
@@ -114,6 +215,9 @@ async fn an_operator_is_told_what_can_not_be_done() {
     assert!(refused(&["conference", "mute", "board", "9"]).contains("order of entry 9"));
     assert!(refused(&["conference", "mute", "board", "0"]).contains("0"));
     assert!(refused(&["conference", "floor", "board", "loud"]).contains("loud"));
+    assert!(refused(&["conference", "more-time", "board"]).contains("needs no more time"));
+    assert!(refused(&["conference", "drop-others", "board", "9"]).contains("order of entry 9"));
+    assert!(refused(&["conference", "admit", "board", "555"]).contains("nobody in the waiting room"));
     for role in ["cms-1", "cms-2"] {
         party.server.stop_role(role).unwrap();
     }

@@ -14,6 +14,8 @@ pub(crate) use client::{AskError, ask, ask_and_hear};
 pub(crate) use order::{AnnounceWord, FloorWord, Order};
 #[cfg(test)]
 pub(crate) use order::{Meant, One};
+#[cfg(test)]
+pub(crate) use order::{SwitchWord, Waiter, Whether};
 pub(crate) use server::{AdminSocket, Answers};
 
 use crate::moment;

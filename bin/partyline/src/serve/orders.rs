@@ -3,16 +3,20 @@
 
 use std::time::Duration;
 
-use partyline_conference::{Command, CommandAnswer, CommandId, CommandRefusal, ConfereeId, ConferenceId};
+use partyline_conference::{
+    AttendanceId, Command, CommandAnswer, CommandId, CommandRefusal, ConfereeId, ConferenceEnd, ConferenceId,
+    RoomId, Timestamp,
+};
 use partyline_rpc::conferencing::{CommandOrder, command_answer};
 use partyline_rpc::generated::conferencing::CommandRequest;
-use partyline_store::StoreReader;
+use partyline_store::{ConferenceRecord, Store, StoreReader};
 use serde_json::{Value, json};
 
 use super::role_set::RoleSet;
 use super::running;
 use crate::admin::Order;
 use crate::conferences;
+use crate::moment::{self, rfc3339};
 
 /// How often a command is sent: an interface server may be gone, and the next takes over. A repeat changes nothing.
 const TRIES: u32 = 3;
@@ -25,8 +29,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(3);
 pub(super) async fn carry_out(roles: &RoleSet, order: &Order) -> Result<Value, String> {
     let store = &*roles.parts().store;
     let live = conferences::live(store, order.conference()).await.map_err(|error| format!("{error:#}"))?;
-    let command = command(store, live.id, order).await?;
-    let what = command.word().as_str();
+    let command = command(store, &live, order).await?;
+    let (what, until) = (command.word().as_str(), command.note().until);
     let id = CommandId::from_bits(rand::random());
     tracing::info!(command = %id, conference = %live.id, what, "an operator's command");
     let answer = ask(roles, &CommandOrder { id, room: live.room, by: None, command }).await?;
@@ -36,6 +40,9 @@ pub(super) async fn carry_out(roles: &RoleSet, order: &Order) -> Result<Value, S
         "conference": live.id.to_string(),
         "what": what,
     });
+    if let Some(until) = until {
+        json["until"] = json!(rfc3339(until));
+    }
     if let Err(refusal) = answer {
         json["outcome"] = json!("refused");
         json["refusal"] = json!(refusal.as_str());
@@ -61,11 +68,8 @@ async fn ask(roles: &RoleSet, order: &CommandOrder) -> Result<CommandAnswer, Str
     Err(format!("no interface server decides: {last}; `partyline role list` shows what runs"))
 }
 
-async fn command(
-    store: &dyn StoreReader,
-    conference: ConferenceId,
-    order: &Order,
-) -> Result<Command, String> {
+async fn command(store: &dyn Store, live: &ConferenceRecord, order: &Order) -> Result<Command, String> {
+    let conference = live.id;
     Ok(match order {
         Order::Lock(_) => Command::SetLock { locked: true },
         Order::Unlock(_) => Command::SetLock { locked: false },
@@ -82,7 +86,55 @@ async fn command(
             Command::LowerHand { conferee: conferee(store, conference, one.order).await? }
         }
         Order::Delete(one) => Command::Delete { conferee: conferee(store, conference, one.order).await? },
+        Order::DropOthers(one) => {
+            Command::DropOthers { stays: Some(conferee(store, conference, one.order).await?) }
+        }
+        Order::Admit(waiter) => {
+            Command::Admit { attendance: who_waits(store, live.room, &waiter.caller).await? }
+        }
+        Order::TurnAway(waiter) => {
+            Command::TurnAway { attendance: who_waits(store, live.room, &waiter.caller).await? }
+        }
+        Order::Music(whether) => Command::SetMusic { on: whether.switch.is_on() },
+        Order::Continue(whether) => Command::SetContinue { on: whether.switch.is_on() },
+        Order::MoreTime { more, .. } => {
+            Command::ExtendTo { until: end_of(store, live).await?.after(more.0.0) }
+        }
     })
+}
+
+/// When the conference ends by itself. What has no such end needs no more time.
+async fn end_of(store: &dyn Store, live: &ConferenceRecord) -> Result<Timestamp, String> {
+    let snapshot =
+        store.snapshot(live.room, moment::now(), &[], &[]).await.map_err(|error| error.to_string())?;
+    let deadline = snapshot.conference.filter(|found| found.id == live.id).and_then(|found| found.deadline);
+    // Without a mixer it waits for one, and has all its time when there is one again.
+    let deadline = deadline.filter(|deadline| deadline.why != ConferenceEnd::NoMixer);
+    deadline
+        .map(|deadline| deadline.at)
+        .ok_or_else(|| format!("the conference {} has no end of its own, and needs no more time", live.id))
+}
+
+/// Who in the waiting room is meant.
+async fn who_waits(store: &dyn StoreReader, room: RoomId, caller: &str) -> Result<AttendanceId, String> {
+    let waiting = store.waiting(room).await.map_err(|error| error.to_string())?;
+    let meant: Vec<AttendanceId> = match caller.parse::<AttendanceId>() {
+        Ok(id) => waiting.iter().map(|entry| entry.attendance).filter(|found| *found == id).collect(),
+        Err(_) => {
+            let theirs = waiting.iter().filter(|entry| entry.caller_number == caller && !caller.is_empty());
+            theirs.map(|entry| entry.attendance).collect()
+        }
+    };
+    match meant[..] {
+        [one] => Ok(one),
+        [] => Err(format!(
+            "nobody in the waiting room is {caller}; `partyline conference show` lists who waits"
+        )),
+        [_, _, ..] => Err(format!(
+            "{} callers in the waiting room have the number {caller}; `partyline conference show` lists their identifiers",
+            meant.len()
+        )),
+    }
 }
 
 /// The identifier, fixed at entry, of whoever has this order of entry.

@@ -45,8 +45,11 @@ pub enum Command {
         /// Who.
         conferee: ConfereeId,
     },
-    /// Everybody but the commander sent away.
-    DropOthers,
+    /// Everybody but one sent away.
+    DropOthers {
+        /// Who stays; none is the commander.
+        stays: Option<ConfereeId>,
+    },
     /// How entries and exits are told, for this conference.
     SetAnnounce {
         /// How.
@@ -122,12 +125,12 @@ impl Command {
             | Self::DropCallee { callee: attendance, .. } => {
                 CommandNote { caller: Some(*attendance), ..note }
             }
+            Self::DropOthers { stays } => CommandNote { conferee: *stays, ..note },
             Self::ExtendTo { until } => CommandNote { until: Some(*until), ..note },
             Self::SetLock { .. }
             | Self::End
             | Self::SetFloor { .. }
             | Self::SetHand { .. }
-            | Self::DropOthers
             | Self::SetAnnounce { .. }
             | Self::SetMusic { .. }
             | Self::SetContinue { .. }
@@ -153,7 +156,7 @@ impl Command {
             Self::SetHand { raised: false } => CommandWord::LowerOwnHand,
             Self::LowerHand { .. } => CommandWord::LowerHand,
             Self::Delete { .. } => CommandWord::Delete,
-            Self::DropOthers => CommandWord::DropOthers,
+            Self::DropOthers { .. } => CommandWord::DropOthers,
             Self::SetAnnounce { announce: Announce::Name } => CommandWord::AnnounceName,
             Self::SetAnnounce { announce: Announce::Tone } => CommandWord::AnnounceTone,
             Self::SetAnnounce { announce: Announce::Silence } => CommandWord::AnnounceSilence,

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use partyline_conference::rules::decide;
 use partyline_conference::{
-    AttendanceId, Change, ConfereeId, ConferenceId, Decision, FreshIds, Intent, MixId, Refusal, RoomId,
-    RoomSnapshot,
+    AttendanceId, Change, ConfereeId, ConferenceId, Decision, FreshIds, Intent, MixId, MixerId, Refusal,
+    RoomId, RoomSnapshot, RoomVersion,
 };
+use partyline_rpc::mixing::SetLeg;
 use partyline_store::{CommitError, RoomCommit, StoreError};
 
 use crate::clock;
@@ -101,6 +102,7 @@ impl Office {
 
     async fn commit(&self, snapshot: &RoomSnapshot, decision: Decision) -> Result<Effects, CommitError> {
         let mut effects = Effects::of(snapshot, &decision);
+        effects.removed.extend(self.sent_away(snapshot, &decision).await.map_err(CommitError::Store)?);
         let commit = RoomCommit {
             room: snapshot.room.id,
             expected: snapshot.room.version,
@@ -111,6 +113,35 @@ impl Office {
         metrics::counter!("partyline_cms_commits_total").increment(1);
         effects.stamp(version);
         Ok(effects)
+    }
+
+    /// All who are sent away at once, to be taken out at the mixer too, as one who is deleted is: it does not wait until
+    /// each of their VRUs has heard of it. The commit finds the room as it is read here, or fails.
+    async fn sent_away(
+        &self,
+        snapshot: &RoomSnapshot,
+        decision: &Decision,
+    ) -> Result<Vec<(MixerId, SetLeg)>, StoreError> {
+        let mut sent_away = Vec::new();
+        for change in &decision.changes {
+            let Change::LeaveOthers { conference, stays, .. } = change else { continue };
+            let Some(live) = snapshot.conference.as_ref().filter(|live| live.id == *conference) else {
+                continue;
+            };
+            let seated = self.store.voices(*conference, RoomVersion::default()).await?;
+            sent_away.extend(seated.iter().filter(|seat| seat.attendance != *stays).map(|seat| {
+                let setting = SetLeg {
+                    mix: live.mix.mix,
+                    epoch: live.mix.epoch,
+                    attendance: seat.attendance,
+                    is_muted: false,
+                    is_removed: true,
+                    version: 0,
+                };
+                (live.mix.mixer.clone(), setting)
+            }));
+        }
+        Ok(sent_away)
     }
 
     /// A repeated command gets its first answer and is not decided again.

@@ -16,8 +16,8 @@ use crate::office::Office;
 /// How long a mix lives on that others have taken the place of: whoever is in it hears the others until they are moved.
 const REPLACED_LIVES: Duration = Duration::from_secs(2);
 
-/// Orders about voices that are on their way at once.
-const VOICES_AT_ONCE: usize = 32;
+/// Orders about single legs that are on their way at once.
+const LEGS_AT_ONCE: usize = 32;
 
 impl Office {
     /// Carries orders to mixers, beside the callers' way: nobody waits for a tone, and a mixer that is gone has ended
@@ -32,9 +32,11 @@ impl Office {
             if let Some(voices) = &effects.voices {
                 office.set_voices(voices).await;
             }
-            for (mixer, setting) in &effects.removed {
-                office.order(mixer, |mixers, address| mixers.set(address, *setting)).await;
-            }
+            futures::stream::iter(&effects.removed)
+                .for_each_concurrent(LEGS_AT_ONCE, |(mixer, setting)| {
+                    office.order(mixer, |mixers, address| mixers.set(address, *setting))
+                })
+                .await;
             for play in effects.plays {
                 office.announce(play).await;
             }
@@ -73,7 +75,7 @@ impl Office {
             version: voice.version.0,
         });
         futures::stream::iter(settings)
-            .for_each_concurrent(VOICES_AT_ONCE, |setting| {
+            .for_each_concurrent(LEGS_AT_ONCE, |setting| {
                 self.order(&changed.mix.mixer, move |mixers, address| mixers.set(address, setting))
             })
             .await;

@@ -70,7 +70,7 @@ impl Keypads {
             }
             _ => vec![
                 Command::End,
-                Command::DropOthers,
+                Command::DropOthers { stays: None },
                 Command::SetLock { locked: true },
                 Command::SetLock { locked: false },
                 Command::SetFloor { floor: Floor::Open },

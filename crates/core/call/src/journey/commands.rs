@@ -100,7 +100,7 @@ impl Journey {
             KeyCommand::Quieter => self.move_volume(now, -1),
             KeyCommand::Louder => self.move_volume(now, 1),
             KeyCommand::UsualVolume => self.set_volume(now, VolumeSteps::default(), Prompt::UsualVolumeNow),
-            KeyCommand::DropOthers => self.send_and_close(now, Command::DropOthers),
+            KeyCommand::DropOthers => self.send_and_close(now, Command::DropOthers { stays: None }),
             KeyCommand::EndForAll => self.send_and_close(now, Command::End),
             other => self.command_of_menu(now, other),
         }
@@ -328,7 +328,7 @@ pub(super) fn prompt_of_done(command: &Command, oneself: ConfereeId) -> Option<P
         Command::SetHand { raised } => either(*raised, Prompt::HandIsRaised, Prompt::HandIsLowered),
         Command::LowerHand { .. } => Some(Prompt::HandLowered),
         Command::Delete { .. } => Some(Prompt::OneDeleted),
-        Command::DropOthers => Some(Prompt::OthersDropped),
+        Command::DropOthers { .. } => Some(Prompt::OthersDropped),
         Command::SetAnnounce { announce } => Some(match announce {
             Announce::Name => Prompt::AnnounceNames,
             Announce::Tone => Prompt::AnnounceTones,

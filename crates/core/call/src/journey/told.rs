@@ -181,7 +181,7 @@ impl Seat {
             | Command::End
             | Command::LowerHand { .. }
             | Command::Delete { .. }
-            | Command::DropOthers
+            | Command::DropOthers { .. }
             | Command::SetAnnounce { .. }
             | Command::ExtendTo { .. }
             | Command::Admit { .. }

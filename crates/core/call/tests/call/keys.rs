@@ -117,7 +117,7 @@ fn pound_ninety_nine_asks_before_it_ends_anything() {
     );
     assert_eq!(world.says("*"), "menu_left");
     world.keys("#99");
-    assert_eq!(world.asks("1", &Command::DropOthers), "others_dropped");
+    assert_eq!(world.asks("1", &Command::DropOthers { stays: None }), "others_dropped");
     world.keys("#992");
     assert_eq!(world.last_command().map(|(_, command)| command), Some(Command::End));
     world.done();

@@ -85,7 +85,7 @@ fn carry_out(hand: &mut RoomInHand<'_>, id: CommandId, by: Commander, command: &
         | Command::SetFloor { .. }
         | Command::LowerHand { .. }
         | Command::Delete { .. }
-        | Command::DropOthers
+        | Command::DropOthers { .. }
         | Command::SetAnnounce { .. }
         | Command::SetMusic { .. }
         | Command::SetContinue { .. }
@@ -123,10 +123,7 @@ fn carry_out_for_host(
         }
         Command::LowerHand { conferee } => floor::lower_hand(hand, *conferee),
         Command::Delete { conferee } => delete(hand, by, *conferee),
-        Command::DropOthers => {
-            hand.leave_others(by.conferee()?, LeaveReason::Dropped);
-            Ok(())
-        }
+        Command::DropOthers { stays } => drop_others(hand, by, *stays),
         Command::SetAnnounce { announce } => {
             manner::change(hand, |manner| manner.announce = Some(*announce));
             Ok(())
@@ -150,6 +147,20 @@ fn carry_out_for_host(
         | Command::CallOperator
         | Command::DropCallee { .. } => Err(CommandRefusal::NotAllowed),
     }
+}
+
+/// Sends everybody away but one. Where nobody is named the commander stays, so that the console has to name somebody.
+fn drop_others(hand: &mut RoomInHand<'_>, by: Commander, stays: Option<ConfereeId>) -> CommandAnswer {
+    let stays = match stays {
+        Some(conferee) => hand.conferee(conferee).ok_or(CommandRefusal::NotThere)?,
+        None => by.conferee()?,
+    };
+    let had_host = hand.facts.conference.as_ref().is_some_and(|live| live.hosts_seated > 0);
+    hand.leave_others(stays, LeaveReason::Dropped);
+    if had_host {
+        leaving::hosts_left(hand);
+    }
+    Ok(())
 }
 
 /// Deletes a conferee. Oneself one does not delete, one leaves: a slip of the finger in a roll call must not end the

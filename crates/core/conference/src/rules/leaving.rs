@@ -53,9 +53,16 @@ fn seat_is_free(hand: &mut RoomInHand<'_>, role: Role) {
     if live.seated == 0 {
         return hand.end_conference(ConferenceEnd::LastLeft, LeaveReason::ConferenceEnded);
     }
-    if role == Role::Participant || live.hosts_seated > 0 {
-        return;
+    if role == Role::Host {
+        hosts_left(hand);
     }
+}
+
+/// Hosts have left, perhaps the last one.
+pub(super) fn hosts_left(hand: &mut RoomInHand<'_>) {
+    let Some(live) = hand.facts.conference.as_ref().filter(|live| live.hosts_seated == 0) else {
+        return;
+    };
     match live.manner.host_leaves(&hand.facts.room) {
         HostLeaves::End => hand.end_conference(ConferenceEnd::HostLeft, LeaveReason::ConferenceEnded),
         HostLeaves::Grace(grace) => {

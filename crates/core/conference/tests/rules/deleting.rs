@@ -71,7 +71,7 @@ fn nobody_deletes_themselves_and_the_console_deletes_anybody() {
 fn everybody_else_is_dropped_and_the_commander_stays() {
     let mut world = World::of(|room| room.deleted_stay_out = true);
     let (host, second, guest) = (world.host(), world.host(), world.participant_from("4911"));
-    assert_eq!(world.commands(Some(host), Command::DropOthers), Ok(()));
+    assert_eq!(world.commands(Some(host), Command::DropOthers { stays: None }), Ok(()));
     for gone in [second, guest] {
         assert_eq!(world.left_by(gone), Some(LeaveReason::Dropped));
     }
@@ -79,13 +79,36 @@ fn everybody_else_is_dropped_and_the_commander_stays() {
     assert_eq!(world.room().callers(), 1);
     let back = world.participant_from("4911");
     assert_eq!(world.order(back), 4, "who was dropped may come back");
-    assert_eq!(world.commands(None, Command::DropOthers), Err(CommandRefusal::NotAllowed));
+    assert_eq!(world.commands(None, Command::DropOthers { stays: None }), Err(CommandRefusal::NotAllowed));
+}
+
+#[test]
+fn the_console_names_who_stays_and_the_last_hosts_going_means_what_it_always_does() {
+    for host_leaves in [HostLeaves::End, HostLeaves::Continue] {
+        let mut world = World::of(|room| room.host_leaves = host_leaves);
+        let (host, guest, other) = (world.host(), world.participant(), world.participant());
+        let stays = Some(world.conferee(guest));
+        // A participant drops nobody, themselves named or not.
+        let refused = Err(CommandRefusal::NotAllowed);
+        assert_eq!(world.commands(Some(other), Command::DropOthers { stays }), refused);
+        assert_eq!(world.commands(None, Command::DropOthers { stays }), Ok(()));
+        for gone in [host, other] {
+            assert_eq!(world.left_by(gone), Some(LeaveReason::Dropped));
+        }
+        assert_eq!(world.has_conference(), host_leaves == HostLeaves::Continue);
+        if !world.has_conference() {
+            assert_eq!(world.left_by(guest), Some(LeaveReason::ConferenceEnded));
+        }
+        let gone = Command::DropOthers { stays };
+        let refusal = if world.has_conference() { Ok(()) } else { Err(CommandRefusal::NoConference) };
+        assert_eq!(world.commands(None, gone), refusal);
+    }
 }
 
 #[test]
 fn alone_there_is_nobody_to_drop() {
     let mut world = World::of(|_| ());
     let host = world.host();
-    assert_eq!(world.commands(Some(host), Command::DropOthers), Ok(()));
+    assert_eq!(world.commands(Some(host), Command::DropOthers { stays: None }), Ok(()));
     assert!(world.last.changes.is_empty());
 }

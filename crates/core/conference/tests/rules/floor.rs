@@ -72,7 +72,7 @@ fn a_participant_commands_nobody_but_themselves() {
         Command::SetFloor { floor: Floor::Lecture },
         Command::LowerHand { conferee },
         Command::Delete { conferee },
-        Command::DropOthers,
+        Command::DropOthers { stays: None },
         Command::SetAnnounce { announce: partyline_conference::Announce::Silence },
         Command::SetMusic { on: false },
         Command::SetContinue { on: true },

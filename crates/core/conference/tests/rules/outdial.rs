@@ -140,7 +140,7 @@ fn what_became_of_the_call_is_told_by_who_had_it_made_and_by_nobody_else() {
 
 #[test]
 fn a_conference_that_ends_ends_talks_in_private() {
-    for command in [Command::End, Command::DropOthers] {
+    for command in [Command::End, Command::DropOthers { stays: None }] {
         let (mut world, host, guest, callee) = aside();
         set(&mut world, host, command.clone());
         if command == Command::End {
@@ -154,7 +154,7 @@ fn a_conference_that_ends_ends_talks_in_private() {
     }
     let (mut world, _, guest, callee) = aside();
     let other = world.host();
-    set(&mut world, other, Command::DropOthers);
+    set(&mut world, other, Command::DropOthers { stays: None });
     assert_over(&world, callee, OutdialEnd::AskerLeft);
     assert_eq!(world.left_by(guest), Some(LeaveReason::Dropped));
 }

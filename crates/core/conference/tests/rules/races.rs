@@ -145,7 +145,7 @@ fn commands(
         Command::SetHand { raised: false },
         Command::LowerHand { conferee },
         Command::Delete { conferee },
-        Command::DropOthers,
+        Command::DropOthers { stays: None },
         Command::SetAnnounce { announce: Announce::Silence },
         Command::SetMusic { on: true },
         Command::SetMusic { on: false },

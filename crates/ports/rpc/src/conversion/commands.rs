@@ -59,7 +59,12 @@ impl TryFrom<wire::command_request::Command> for Command {
             Wire::SetHand(raised) => Self::SetHand { raised },
             Wire::LowerHand(conferee) => Self::LowerHand { conferee: read("lower_hand", &conferee)? },
             Wire::Delete(conferee) => Self::Delete { conferee: read("delete", &conferee)? },
-            Wire::DropOthers(is_so) => is_set("drop_others", is_so).map(|()| Self::DropOthers)?,
+            Wire::DropOthers(is_so) => {
+                is_set("drop_others", is_so).map(|()| Self::DropOthers { stays: None })?
+            }
+            Wire::DropOthersBut(conferee) => {
+                Self::DropOthers { stays: Some(read("drop_others_but", &conferee)?) }
+            }
             Wire::SetAnnounce(word) => Self::SetAnnounce { announce: announce(&word)? },
             Wire::SetMusic(on) => Self::SetMusic { on },
             Wire::SetContinue(on) => Self::SetContinue { on },
@@ -102,7 +107,8 @@ impl From<Command> for wire::command_request::Command {
             Command::SetHand { raised } => Self::SetHand(raised),
             Command::LowerHand { conferee } => Self::LowerHand(conferee.to_string()),
             Command::Delete { conferee } => Self::Delete(conferee.to_string()),
-            Command::DropOthers => Self::DropOthers(true),
+            Command::DropOthers { stays: None } => Self::DropOthers(true),
+            Command::DropOthers { stays: Some(conferee) } => Self::DropOthersBut(conferee.to_string()),
             Command::SetAnnounce { announce } => Self::SetAnnounce(announce.as_str().to_owned()),
             Command::SetMusic { on } => Self::SetMusic(on),
             Command::SetContinue { on } => Self::SetContinue(on),

@@ -70,7 +70,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-const COMMANDS: usize = 29;
+const COMMANDS: usize = 30;
 
 /// Every command, about a conferee, somebody who waits, and a time.
 fn commands(
@@ -92,7 +92,8 @@ fn commands(
         Command::SetHand { raised: false },
         Command::LowerHand { conferee },
         Command::Delete { conferee },
-        Command::DropOthers,
+        Command::DropOthers { stays: None },
+        Command::DropOthers { stays: Some(conferee) },
         Command::SetAnnounce { announce: Announce::Name },
         Command::SetMusic { on: true },
         Command::SetMusic { on: false },

@@ -21,7 +21,16 @@ pub(crate) async fn command(
     by: u128,
     command: Command,
 ) -> CommandAnswer {
-    let by = Some(AttendanceId::from_bits(by));
+    ask(scene, server, id, Some(AttendanceId::from_bits(by)), command).await
+}
+
+async fn ask(
+    scene: &Scene,
+    server: &str,
+    id: u128,
+    by: Option<AttendanceId>,
+    command: Command,
+) -> CommandAnswer {
     let order = CommandOrder { id: CommandId::from_bits(id), room: ROOM, by, command };
     let reply = scene.client(server).command(wire::CommandRequest::from(order)).await.unwrap();
     command_answer(&reply.into_inner()).unwrap()
@@ -231,15 +240,44 @@ async fn a_host_admits_from_the_waiting_room_past_a_lock_and_turns_another_away(
 
 #[tokio::test]
 async fn everybody_else_is_dropped_and_each_is_told() {
-    let (scene, _mixer, _a, _b) = Scene::usual(EntryPolicy::Start).await;
+    let (scene, mixer, _a, _b) = Scene::usual(EntryPolicy::Start).await;
     let mut host = scene.call("cms-1", 1, HOST_CODE).await;
     let mut others =
         [scene.call("cms-2", 2, HOST_CODE).await, scene.call("cms-1", 3, PARTICIPANT_CODE).await];
-    assert_eq!(command(&scene, "cms-1", 9, 1, Command::DropOthers).await, Ok(()));
+    assert_eq!(command(&scene, "cms-1", 9, 1, Command::DropOthers { stays: None }).await, Ok(()));
     for other in &mut others {
         other.until("dropped", |now| *now == AttendDown::Removed(LeaveReason::Dropped)).await;
     }
     host.until("alone", is(|placed| placed.is_alone)).await;
+    // The mixer lets them go whatever their VRUs do, and nobody else.
+    let taken_out = || {
+        let mut callers: Vec<u128> =
+            sets(&mixer).iter().filter(|set| set.is_removed).map(|set| set.attendance.bits()).collect();
+        callers.sort_unstable();
+        callers
+    };
+    eventually("taken out", || taken_out().len() >= 2).await;
+    assert_eq!(taken_out(), [2, 3]);
+}
+
+#[tokio::test]
+async fn the_console_sends_everybody_away_but_the_one_whom_it_names() {
+    let (scene, mixer, _a, _b) = Scene::usual(EntryPolicy::Start).await;
+    let mut stays = scene.call("cms-1", 1, HOST_CODE).await;
+    let mut other = scene.call("cms-2", 2, PARTICIPANT_CODE).await;
+    let nobody = Some(partyline_conference::ConfereeId::from_bits(99));
+    let named = Some(stays.placed().conferee);
+    for (id, stays, answer) in [
+        (8, None, Err(CommandRefusal::NotAllowed)),
+        (9, nobody, Err(CommandRefusal::NotThere)),
+        (10, named, Ok(())),
+    ] {
+        assert_eq!(ask(&scene, "cms-1", id, None, Command::DropOthers { stays }).await, answer);
+    }
+    other.until("dropped", |now| *now == AttendDown::Removed(LeaveReason::Dropped)).await;
+    stays.until("alone", is(|placed| placed.is_alone)).await;
+    eventually("taken out", || sets(&mixer).iter().any(|set| set.is_removed)).await;
+    assert!(sets(&mixer).iter().all(|set| set.attendance == AttendanceId::from_bits(2)));
 }
 
 #[tokio::test]
@@ -251,7 +289,7 @@ async fn every_command_and_every_refusal_is_an_event_with_who_and_what() {
     let mute = Command::SetMuted { conferee: guest.placed().conferee, muted: true };
     for (id, by, command_given, answer) in [
         (8, 2, hand.clone(), Ok(())),
-        (9, 2, Command::DropOthers, Err(CommandRefusal::NotAllowed)),
+        (9, 2, Command::DropOthers { stays: None }, Err(CommandRefusal::NotAllowed)),
         (10, 1, mute.clone(), Ok(())),
     ] {
         assert_eq!(command(&scene, "cms-1", id, by, command_given).await, answer);
@@ -269,7 +307,7 @@ async fn every_command_and_every_refusal_is_an_event_with_who_and_what() {
         given,
         [
             (hand.note(), Some(2), Ok(())),
-            (Command::DropOthers.note(), Some(2), refused),
+            (Command::DropOthers { stays: None }.note(), Some(2), refused),
             (mute.note(), Some(1), Ok(())),
         ]
     );
