@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 
 use anyhow::bail;
 use callbench::meter::tone_level_dbov;
-use partyline_claims::{HEARD_DBOV, Party, Phone, SILENT_DBOV, ServerPlan, loopback_of_my_own};
+use partyline_claims::{HEARD_DBOV, Party, Phone, ServerPlan, loopback_of_my_own};
 
 use crate::capture::Capture;
 use crate::dissection::Dissection;
@@ -16,6 +16,8 @@ use crate::sound::Recording;
 
 /// What programs under trial send: below all tones of our own callers, and above music and speech.
 pub const PEER_HZ: f32 = 2050.0;
+/// A tone that is not sent. A break in another (a late packet) is heard at every frequency a little, but below this.
+const UNHEARD_DBOV: f32 = -50.0;
 
 /// A server under trial.
 #[derive(Debug)]
@@ -138,7 +140,7 @@ pub fn hears_only(heard: &[i16], rate_hz: u32, talker_hz: f32, own_hz: f32) -> a
         bail!("it hears the talker at {level} dBov");
     }
     let own = tone_level_dbov(heard, rate_hz, own_hz);
-    if own > SILENT_DBOV {
+    if own > UNHEARD_DBOV {
         let pieces = heard.chunks(rate_hz as usize / 10);
         let levels: Vec<String> =
             pieces.map(|piece| format!("{:.0}", tone_level_dbov(piece, rate_hz, own_hz))).collect();
