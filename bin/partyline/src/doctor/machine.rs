@@ -101,8 +101,8 @@ pub(crate) fn real_time() -> Finding {
     }
     Finding::warning(
         CHECK,
-        "not allowed: on a busy machine audio waits for other work",
-        "allow it: `LimitRTPRIO=20` in the systemd unit, or run nothing else on the machine",
+        "not allowed: on a busy machine audio and new calls wait for other work",
+        "allow it: `LimitRTPRIO=20` and `LimitNICE=-10` in the systemd unit, or run nothing else on the machine",
     )
 }
 

@@ -14,4 +14,4 @@ pub use backend::{IoCounts, MediaIo, SocketKey};
 pub use clock::MediaClock;
 pub use plain::PlainIo;
 pub use ports::{OpenPairError, PortPairs, PortRangeError, SocketPair};
-pub use thread::{allowed_cores, pin_this_thread, raise_this_thread};
+pub use thread::{allowed_cores, pin_this_thread, prefer_this_thread, raise_this_thread};

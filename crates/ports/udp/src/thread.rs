@@ -39,6 +39,17 @@ pub fn raise_this_thread(priority: u8) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Has the calling thread run before others that have no real-time priority, by so many steps of [nice(2)]. Threads that it
+/// starts inherit it.
+///
+/// # Errors
+/// The system's: chiefly that it is not allowed (`CAP_SYS_NICE`, `RLIMIT_NICE`).
+///
+/// [nice(2)]: https://man7.org/linux/man-pages/man2/nice.2.html
+pub fn prefer_this_thread(steps: u8) -> io::Result<()> {
+    rustix::process::nice(-i32::from(steps)).map(drop).map_err(io::Error::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
