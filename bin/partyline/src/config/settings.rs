@@ -123,7 +123,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("keypad.map", Kind::Text, "What callers' keys mean: \"default\", \"confbridge\" (near to what callers of Asterisk's ConfBridge know), or a map of `keypad.maps`. `**` speaks the keys in force."),
     setting("keypad.maps", Kind::Toml, "Maps of your own, one table each by name: `like` names the preset that it begins with, and each menu that it names (`conference`, `options`, `volume`, `roll_call`, `hands`, `ending`, `aside`) has these keys and no others. A key that means one thing to hosts and another to participants has both in a list. Keys of one command that begin those of another are refused.")
         .unset("none", "{ sales = { like = \"default\", conference = { \"*1\" = \"mute\", \"*2\" = [\"hands\", \"hand\"], \"#9#\" = \"leave\" } } }"),
-    setting("keypad.accounts", Kind::Toml, "Accounts with a map of their own, by the account's identifier.")
+    setting("keypad.accounts", Kind::Toml, "Accounts with a map of their own, by the account's identifier, as `room show` tells it.")
         .unset("none", "{ 00000000000000000000000001 = \"sales\" }"),
     setting("dial_out.allowed", Kind::List, "What numbers may begin with that hosts have called, as they are keyed or in their international form; empty allows all that are not denied. Rooms dial out only where `room set --dial-out on` says so, through trunks with `dial_out`.")
         .unset("empty", "[\"+49\", \"+43\"]"),

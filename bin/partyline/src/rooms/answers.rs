@@ -86,6 +86,7 @@ pub(super) fn shown(summary: &RoomSummary) -> Answer {
     let lines = [
         ("Name", room.name.to_string()),
         ("Identifier", room.id.to_string()),
+        ("Account", room.account.to_string()),
         ("Host code", format!("ends with {}", summary.host_code_ends)),
         ("Participant code", format!("ends with {}", summary.participant_code_ends)),
         ("Host PIN", if room.has_host_pin { "asked for" } else { "none" }.to_owned()),
@@ -121,6 +122,7 @@ fn json(summary: &RoomSummary) -> Value {
     let room = &summary.room;
     json!({
         "id": room.id.to_string(),
+        "account": room.account.to_string(),
         "name": room.name.as_str(),
         "entry": entry(room.entry),
         "class": room.class.as_str(),
