@@ -1,7 +1,5 @@
 //! Which keys mean what: a preset for all, and an account's own map.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
-
 use partyline_claims::{Meeting, Party, ServerPlan};
 
 #[tokio::test]

@@ -42,6 +42,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "partyline-rpc",
             "partyline-store",
             "partyline-tls",
+            "partyline-udp",
         ],
     ),
     ("partyline-proxy", &["partyline-conference", "partyline-rpc", "partyline-store", "partyline-telemetry"]),
