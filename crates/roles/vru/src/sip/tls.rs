@@ -115,8 +115,18 @@ impl TlsSide {
         let (acceptor, inputs, closer) = (self.acceptor.clone(), inputs.clone(), closer.clone());
         let patience = self.patience;
         self.elsewhere.spawn(closer.run_until_cancelled_owned(async move {
-            let shaken = tokio::time::timeout(patience, acceptor.accept(stream)).await;
+            let shaking = async {
+                if says_nothing(&stream).await {
+                    return None;
+                }
+                Some(acceptor.accept(stream).await)
+            };
+            let shaken = tokio::time::timeout(patience, shaking).await;
             drop(place);
+            let Some(shaken) = shaken.transpose() else {
+                count("empty");
+                return;
+            };
             match shaken {
                 Ok(Ok(stream)) => {
                     count("done");
@@ -162,6 +172,11 @@ impl TlsSide {
     }
 }
 
+/// Whether they go without a word, as balancers do who look whether the port answers.
+async fn says_nothing(stream: &TcpStream) -> bool {
+    !stream.peek(&mut [0]).await.is_ok_and(|octets| octets > 0)
+}
+
 fn count(end: &'static str) {
     metrics::counter!("partyline_vru_tls_handshakes_total", "end" => end).increment(1);
 }
@@ -203,7 +218,7 @@ impl Drop for HandshakePlace {
 #[cfg(test)]
 mod tests {
     use partyline_tls::{CertificateSource, ClientCertificates, Trust};
-    use tokio::io::AsyncReadExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -252,6 +267,22 @@ mod tests {
         }
         assert_eq!(counted(&sources, TurnedAway::BadHandshake), 3);
         assert_eq!(sources.all()[0].source, std::net::IpAddr::from([127, 0, 0, 1]));
+    }
+
+    #[tokio::test]
+    async fn who_looks_whether_the_port_answers_is_not_held_for_an_attacker() {
+        let (side, _folder) = side(Duration::from_secs(600));
+        let sources = Sources::default();
+        let mut looked = silent(&side, &sources, 2).await;
+        // One takes their leave, the other is gone at once.
+        looked[0].shutdown().await.unwrap();
+        looked[1].set_zero_linger().unwrap();
+        drop(looked.pop());
+        assert_eq!(looked[0].read(&mut [0; 16]).await.unwrap_or_default(), 0);
+        while !side.handshakes.0.lock().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(counted(&sources, TurnedAway::BadHandshake), 0);
     }
 
     #[tokio::test]
