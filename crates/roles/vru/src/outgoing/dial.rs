@@ -251,36 +251,72 @@ struct Route {
 async fn by_route(
     shared: &Shared,
     sip: &SipCommands,
-    route: Route,
+    mut route: Route,
     progress: &mpsc::Sender<DialProgress>,
 ) -> Result<OutCall, DialEnd> {
-    let mut hosts = route.hosts.into_iter();
+    let mut end = DialEnd::Unreachable;
+    for hosts in by_families(std::mem::take(&mut route.hosts)) {
+        match to_hosts(shared, sip, &route, hosts, progress).await {
+            Ok(call) => {
+                let (trunk, place) = route.trunk.unzip();
+                return Ok(OutCall { trunk, place, ..call });
+            }
+            Err(why) if why.may_do_better_elsewhere() => end = why,
+            Err(why) => return Err(why),
+        }
+    }
+    Err(end)
+}
+
+/// The hosts with their places of one family of addresses each, in the order in which the families come: media arrives at an
+/// address of one of them, so that who is called by the other can't be offered it.
+fn by_families(hosts: Vec<FurtherHost>) -> Vec<Vec<FurtherHost>> {
+    let all = || hosts.iter().flat_map(|host| &host.places);
+    let first_is_ipv4 = all().next().is_some_and(|place| place.remote.is_ipv4());
+    let of_family = |is_ipv4: bool| -> Vec<FurtherHost> {
+        let of_host = |host: &FurtherHost| {
+            let places = host.places.iter().filter(|place| place.remote.is_ipv4() == is_ipv4).copied();
+            FurtherHost { places: places.collect(), ..host.clone() }
+        };
+        hosts.iter().map(of_host).filter(|host| !host.places.is_empty()).collect()
+    };
+    [first_is_ipv4, !first_is_ipv4].into_iter().map(of_family).filter(|hosts| !hosts.is_empty()).collect()
+}
+
+/// Calls hosts of one family of addresses.
+async fn to_hosts(
+    shared: &Shared,
+    sip: &SipCommands,
+    route: &Route,
+    hosts: Vec<FurtherHost>,
+    progress: &mpsc::Sender<DialProgress>,
+) -> Result<OutCall, DialEnd> {
+    let mut hosts = hosts.into_iter();
     let Some((first, host)) = hosts.find_map(|host| host.places.first().copied().zip(Some(host))) else {
         return Err(DialEnd::Unreachable);
     };
-    let (trunk, place) = route.trunk.unzip();
+    let trunk = route.trunk.as_ref().map(|(trunk, _)| trunk);
     let (bind, told) = media_addresses(shared, first.remote.ip());
     let (leg, leg_events) = shared.engine.open_leg(bind).map_err(|_| DialEnd::NoRoom)?;
     let mut capabilities = media::capabilities(told, leg.local_port(), &shared.config.codecs);
     capabilities.security = shared.config.media_security;
-    let capabilities = preferred(capabilities, trunk.as_deref());
+    let capabilities = preferred(capabilities, trunk.map(Arc::as_ref));
     let mut outgoing = OutgoingCall::new(&host.target, first, capabilities);
-    outgoing.from_user = route.from_user;
+    outgoing.from_user.clone_from(&route.from_user);
     outgoing.alternatives = host.places[1..].to_vec();
     outgoing.further_hosts = hosts.collect();
     outgoing.follows_redirects = route.follows_redirects;
     outgoing.server_name = host.server_name;
-    outgoing.credentials = route.credentials;
-    if let Some(trunk) = &trunk {
+    outgoing.credentials.clone_from(&route.credentials);
+    if let Some(trunk) = trunk {
         tell(progress, DialProgress::Trying { trunk: trunk.name.clone(), target: first.remote.to_string() });
     }
-    let PlacedCall { key, events } = sip.call(outgoing).await.map_err(|_| DialEnd::NoRoom)?;
+    let PlacedCall { key, mut events } = sip.call(outgoing).await.map_err(|_| DialEnd::NoRoom)?;
     let hang_up = HangUp { key, sip: sip.clone(), is_armed: true };
-    let mut events = events;
     let answer = answered(shared, &leg, &mut events, progress);
     let agreement = tokio::time::timeout(route.ring_max, answer).await.unwrap_or(Err(DialEnd::NoAnswer))?;
     let remote = first.remote;
-    Ok(OutCall { trunk, agreement, leg, leg_events, events, remote, bound: bind, place, hang_up })
+    Ok(OutCall { trunk: None, agreement, leg, leg_events, events, remote, bound: bind, place: None, hang_up })
 }
 
 /// The hosts of a trunk that are found, each by the name that it is set under.

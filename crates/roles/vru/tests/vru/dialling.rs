@@ -135,6 +135,33 @@ async fn trunk_out_of_service_gives_way_to_the_next() {
     );
 }
 
+/// Shows RFC 4566 §5.7: whoever is called by another family of addresses is offered media at an address of theirs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn host_of_the_other_family_is_offered_media_at_an_address_of_its_own() {
+    if std::net::UdpSocket::bind("[::1]:0").is_err() {
+        // This machine has no IPv6.
+        return;
+    }
+    let (full, peer) = (Callee::at("::1").await, Callee::new().await);
+    let mut settings = trunk("peer", &peer, 1, "");
+    settings.dial_out.as_mut().unwrap().hosts.insert(0, full.address().to_string().parse().unwrap());
+    let cluster = Cluster::start_with(|config| {
+        config.sip_listen = ["[::1]:0", "127.0.0.1:0"].map(|address| address.parse().unwrap()).to_vec();
+        config.trunks = vec![settings];
+    })
+    .await;
+    let calling = call(&cluster);
+    let invite = full.asked("INVITE").await;
+    assert!(invite.text.contains("c=IN IP6 ::1"), "{}", invite.text);
+    full.answer(&invite, "503 Service Unavailable", "", "").await;
+    let invite = peer.asked("INVITE").await;
+    assert!(invite.text.contains("c=IN IP4 127.0.0.1"), "{}", invite.text);
+    peer.accept(&invite, "127.0.0.1:40000".parse().unwrap()).await;
+    peer.let_go().await;
+    assert!(over(calling).await.0.is_ok());
+    assert_eq!(cluster.engine.legs(), 0);
+}
+
 /// Shows RFC 3261 §9.1: a callee who does not answer in time is sent CANCEL.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callee_who_does_not_answer_is_let_go_by_cancel() {
