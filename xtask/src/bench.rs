@@ -8,6 +8,7 @@ pub(crate) mod keypad;
 pub(crate) mod server;
 mod sip;
 mod sipp;
+mod sound;
 mod storm;
 
 use std::time::Duration;
@@ -19,12 +20,12 @@ use crate::run;
 use server::BenchServer;
 
 /// All that can be measured.
-const WHAT: [&str; 8] = ["start", "load", "entry", "keypad", "sip", "sip-memory", "flood", "storm"];
+const WHAT: [&str; 9] = ["start", "load", "entry", "keypad", "sip", "sip-memory", "flood", "storm", "sound"];
 
 /// What to measure.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only these: start, load, entry, keypad, sip, sip-memory, flood, storm.
+    /// Only these: start, load, entry, keypad, sip, sip-memory, flood, storm, sound.
     #[arg(long = "only", value_delimiter = ',', value_parser = WHAT)]
     only: Vec<String>,
     /// Participants of the load.
@@ -73,6 +74,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if wants("storm") {
         storm::run(arguments.runs)?;
+    }
+    if wants("sound") {
+        sound::run()?;
     }
     Ok(())
 }

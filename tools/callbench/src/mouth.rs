@@ -17,6 +17,10 @@ pub(crate) const PACKET_OCTETS_MAX: usize = 512;
 /// A key is down for 80 ms and up for 60: quick, but no quicker than phones that dial by themselves.
 const KEY_FRAMES: u16 = 4;
 const PAUSE_FRAMES: u32 = 3;
+/// As tones in the sound a finger's: down for 160 ms and up for 100. A way that brings packets late takes bites out of tones, and what
+/// is left of a shorter one may be no key.
+const TONE_FRAMES: u16 = 8;
+const TONE_PAUSE_FRAMES: u32 = 5;
 /// By INFO a key follows the one before after as long as it would be down and up.
 const INFO_FRAMES: u32 = KEY_FRAMES as u32 + PAUSE_FRAMES;
 /// Keys that may wait.
@@ -205,7 +209,7 @@ impl Mouth {
                 self.told = Some(key);
                 self.pause_frames = INFO_FRAMES - 1;
             }
-            KeyWay::Tones => self.key_tone = KeyTone::new(key, KEY_FRAMES),
+            KeyWay::Tones => self.key_tone = KeyTone::new(key, TONE_FRAMES),
         }
     }
 
@@ -214,7 +218,7 @@ impl Mouth {
         let is_key = self.key_tone.as_mut().map(|tone| tone.fill(&mut samples));
         if is_key == Some(false) {
             self.key_tone = None;
-            self.pause_frames = PAUSE_FRAMES;
+            self.pause_frames = TONE_PAUSE_FRAMES;
         }
         match &mut self.voice {
             // A key is all that is heard of the telephone while it is down.
@@ -286,7 +290,7 @@ mod tests {
         let mut receiver = EventReceiver::new();
         let mut keys = String::new();
         let mut sequence = None;
-        for datagram in packets(&mut mouth, 80) {
+        for datagram in packets(&mut mouth, 120) {
             let packet = Packet::parse(&datagram).unwrap();
             assert!(sequence.is_none_or(|last: SeqNo| last.next() == packet.sequence));
             sequence = Some(packet.sequence);
@@ -333,7 +337,7 @@ mod tests {
         mouth.press("159D*0#", 2);
         let (mut decoder, mut detector) = (Decoder::new(Codec::Pcmu), partyline_audio::KeyDetector::new());
         let mut keys = String::new();
-        for datagram in packets(&mut mouth, 80) {
+        for datagram in packets(&mut mouth, 120) {
             let mut samples = [0; FRAME];
             decoder.decode(Packet::parse(&datagram).unwrap().payload, &mut samples);
             keys.extend(detector.hear(&samples));

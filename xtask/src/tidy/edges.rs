@@ -75,6 +75,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "partyline-tls",
         ],
     ),
+    ("soundbench", &["partyline-media", "partyline-rtp", "partyline-codec", "partyline-audio"]),
     ("partyline-claims", &["callbench", "partyline-rpc", "partyline-conference"]),
     ("partyline-interop", &["callbench", "partyline-claims"]),
     ("partyline-sim", &["partyline-conference", "partyline-call", "partyline-sip"]),
