@@ -40,7 +40,7 @@ impl Journey {
     }
 
     /// How much later than sent the next packet comes; `None` where it is lost.
-    pub fn next(&mut self) -> Option<Duration> {
+    pub fn fate(&mut self) -> Option<Duration> {
         let jitter = self.chance.random_range(0.0..=f64::from(self.path.jitter_ms) / 1_000.0);
         let lost = self.path.loss_percent / 100.0;
         // Gilbert's two states: a burst ends with the chance that makes it so long in the mean, and begins so seldom that
@@ -62,7 +62,7 @@ mod tests {
 
     fn fates(path: Path) -> Vec<Option<Duration>> {
         let mut journey = Journey::new(path, 7);
-        (0..PACKETS).map(|_| journey.next()).collect()
+        (0..PACKETS).map(|_| journey.fate()).collect()
     }
 
     #[test]

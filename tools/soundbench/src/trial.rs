@@ -114,7 +114,7 @@ pub fn run(said: &[i16], codec: Codec, path: Path, phase: Duration, seed: u64) -
     let mut journey = Journey::new(path, seed);
     let sent = packets(said, codec, path, phase);
     let mut arriving: Vec<(Duration, Vec<u8>)> =
-        sent.into_iter().filter_map(|(at, packet)| Some((at + journey.next()?, packet))).collect();
+        sent.into_iter().filter_map(|(at, packet)| Some((at + journey.fate()?, packet))).collect();
     arriving.sort_by_key(|(at, _)| *at);
     let mut mix = Mix::new(2);
     let mut pair = Pair {
