@@ -78,6 +78,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(20);
 const LEAVE_MAX: Duration = Duration::from_secs(10);
 /// A key that nothing follows for so long is given up by the server: 4 s, and what it takes to get there.
 const ALONE: Duration = Duration::from_millis(4_800);
+/// So much of what was pressed is told of a caller who is not let go.
+const LATEST: usize = 8;
 /// How often a caller looks whether they are still connected.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -165,6 +167,8 @@ impl FumblePlan {
                 nth,
                 random: StdRng::seed_from_u64(seed),
                 has_right_code: true,
+                keys_by: (KeyWay::Events, Damage::None),
+                pressed: Vec::new(),
                 report: FumbleReport::default(),
             };
             callers.spawn(async move { fumbler.run(until).await.map(|()| fumbler.report) });
@@ -191,6 +195,10 @@ struct Fumbler {
     random: StdRng,
     /// Whether the call at hand gets further than the code prompt.
     has_right_code: bool,
+    /// How the call at hand tells keys, and what happens to them on the way.
+    keys_by: (KeyWay, Damage),
+    /// What was pressed in it, the latest last.
+    pressed: Vec<String>,
     report: FumbleReport,
 }
 
@@ -233,6 +241,7 @@ impl Fumbler {
             let keys = self.draw_keys();
             self.report.keys += keys.len() as u64;
             caller.send_digits(&keys);
+            self.pressed.push(keys);
             self.pause(200, 4_000).await;
         }
         self.leave(&caller).await;
@@ -264,6 +273,8 @@ impl Fumbler {
         let dialled = self.percent(40);
         let wrong = self.percent(5);
         self.has_right_code = !wrong;
+        self.keys_by = (way, damage);
+        self.pressed.clear();
         let user = if dialled && !wrong { code.clone() } else { "conference".to_owned() };
         let mut plan =
             CallPlan::new(uri(&self.plan.target, &user)).from_user(from).key_way(way).damage(damage);
@@ -313,7 +324,23 @@ impl Fumbler {
             caller.hang_up();
             return;
         }
-        // Out of every menu and entry, each key by itself, and out of the conference.
+        // A tone in the sound is lost with the packets that are late, and pressed again.
+        let tries = if self.keys_by.0 == KeyWay::Tones { 3 } else { 1 };
+        for _ in 0..tries {
+            if self.is_let_go(caller).await {
+                self.report.left_by_keys += 1;
+                return;
+            }
+        }
+        let (way, damage) = self.keys_by;
+        let latest = self.pressed.iter().rev().take(LATEST).rev().cloned().collect::<Vec<_>>().join(" ");
+        self.report.strange.push(format!("not let go: {way:?}, {damage:?}, after {latest}"));
+        self.report.not_let_go += 1;
+        caller.hang_up();
+    }
+
+    /// Presses the way out of every menu and entry, each key by itself, and out of the conference.
+    async fn is_let_go(&self, caller: &Caller) -> bool {
         for keys in ["", "*", "*", "*", "#9#"] {
             caller.send_digits(keys);
             tokio::time::sleep(ALONE).await;
@@ -321,13 +348,11 @@ impl Fumbler {
         let until = Instant::now() + LEAVE_MAX;
         while Instant::now() < until {
             if matches!(caller.progress(), Progress::Ended(_)) {
-                self.report.left_by_keys += 1;
-                return;
+                return true;
             }
             tokio::time::sleep(LOOK).await;
         }
-        self.report.not_let_go += 1;
-        caller.hang_up();
+        false
     }
 
     fn is_over(&mut self, caller: &Caller) -> bool {
