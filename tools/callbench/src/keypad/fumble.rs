@@ -117,7 +117,7 @@ pub struct FumbleReport {
     pub ended_by_server: u64,
     /// Calls to which neither an answer nor a refusal came.
     pub unanswered: u64,
-    /// Callers whom `*`, `*`, `*`, `#9#` did not let go.
+    /// Callers whom `*`, `*`, `*`, `#9#` did not let go, time and again.
     pub not_let_go: u64,
     /// Calls that ended in any other way, in words.
     pub strange: Vec<String>,
@@ -324,8 +324,9 @@ impl Fumbler {
             caller.hang_up();
             return;
         }
+        // Who is still asked for their name says with the first `#` that this was it, and is in the conference for the next time.
         // A tone in the sound is lost with the packets that are late, and pressed again.
-        let tries = if self.keys_by.0 == KeyWay::Tones { 3 } else { 1 };
+        let tries = if self.keys_by.0 == KeyWay::Tones { 4 } else { 2 };
         for _ in 0..tries {
             if self.is_let_go(caller).await {
                 self.report.left_by_keys += 1;
