@@ -5,8 +5,8 @@ use std::f32::consts::TAU;
 use partyline_claims::{Meeting, Party, all_hear_each_other};
 
 const RATE_HZ: f32 = 8000.0;
-/// A tone and the pause behind it, in samples: 80 ms each.
-const PIECE: usize = 640;
+/// A tone and the pause behind it, in samples: 160 ms each, as a finger makes them, so that packets that are late hide none.
+const PIECE: usize = 1280;
 /// Half a second, in which the call is answered and the prompt begins.
 const LEAD: usize = 4000;
 /// Each of the two frequencies, −15 dBov.

@@ -52,6 +52,11 @@ const FULL_STEPS: u8 = 4;
 /// Steps in a row without it that end a key: an interruption of 10 ms gives four at most, a pause of 40 ms nine at least.
 const OFF_STEPS: u8 = 7;
 
+/// So many an interruption of 10 ms gives at most.
+const INTERRUPTED_STEPS: u8 = 4;
+/// Steps behind a piece that did not come whose window holds too little yet to show a key: they say nothing unless they are silent.
+const BLIND_STEPS: u8 = STEPS as u8 - 1;
+
 /// A complex number.
 type Complex = (f32, f32);
 
@@ -98,6 +103,8 @@ pub struct KeyDetector {
     rest_samples: usize,
     steps: [Step; STEPS],
     heard: Heard,
+    /// Steps left of [`BLIND_STEPS`].
+    blind: u8,
 }
 
 impl Default for KeyDetector {
@@ -160,6 +167,7 @@ impl KeyDetector {
             rest_samples: 0,
             steps: [silent; STEPS],
             heard: Heard { candidate: None, down: None },
+            blind: 0,
         }
     }
 
@@ -182,10 +190,27 @@ impl KeyDetector {
                 self.rest_samples = 0;
                 self.steps.rotate_left(1);
                 self.steps[STEPS - 1] = Step::of(&self.rest);
-                key = self.heard.step(sighting(&self.steps)).or(key);
+                key = self.step(sighting(&self.steps)).or(key);
             }
         }
         key
+    }
+
+    fn step(&mut self, sighting: Option<Sighting>) -> Option<char> {
+        let is_blind = self.blind > 0;
+        self.blind = self.blind.saturating_sub(1);
+        if is_blind && sighting.is_none() && self.steps[STEPS - 1].is_loud() {
+            return None;
+        }
+        self.heard.step(sighting)
+    }
+
+    /// A piece of the sound did not come, and nobody knows what it was: a key goes on behind it, or has ended in it.
+    pub fn miss(&mut self) {
+        self.steps = [Step::default(); STEPS];
+        self.rest_samples = 0;
+        self.blind = BLIND_STEPS;
+        self.heard.miss();
     }
 
     /// Hears silence of so many samples, for less than the price of listening to it.
@@ -196,10 +221,15 @@ impl KeyDetector {
             self.heard.step(None);
         }
         self.rest_samples = 0;
+        self.blind = 0;
     }
 }
 
 impl Step {
+    fn is_loud(&self) -> bool {
+        dbov_of_mean_square(self.energy / STEP as f32) > LEVEL_MIN_DBOV
+    }
+
     fn of(samples: &[i16; STEP]) -> Self {
         let samples: [f32; STEP] = samples.map(f32::from);
         let energy = samples.iter().map(|sample| sample * sample).sum();
@@ -220,6 +250,11 @@ impl Step {
 }
 
 impl Heard {
+    /// A key that was absent for longer than an interruption before the piece that did not come is not the one behind it.
+    fn miss(&mut self) {
+        self.down = self.down.filter(|(_, missing)| *missing < INTERRUPTED_STEPS);
+    }
+
     /// Takes what the newest window shows; the key if it is recognised by it.
     fn step(&mut self, sighting: Option<Sighting>) -> Option<char> {
         if let Some((key, missing)) = &mut self.down {

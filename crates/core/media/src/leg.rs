@@ -500,6 +500,10 @@ impl Session {
             }
             return None;
         }
+        if self.incoming.is_broken() {
+            self.tones.miss();
+            return None;
+        }
         if level_dbov < TONE_MIN_DBOV {
             self.tones.hear_silence(FRAME_SAMPLES);
             return None;

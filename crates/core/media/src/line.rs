@@ -247,6 +247,11 @@ impl Incoming {
         self.uplink.frame()
     }
 
+    /// Whether sound is missing in the frame pulled last, for no longer than it is made up.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.uplink.is_broken()
+    }
+
     pub(crate) fn depth_ticks(&self) -> u32 {
         self.uplink.depth_ticks()
     }

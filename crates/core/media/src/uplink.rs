@@ -172,6 +172,12 @@ impl Uplink {
         matches!(self.pull, Pull::Whole | Pull::Patched { .. })
     }
 
+    /// Whether sound is missing in the frame pulled last, for no longer than it is made up.
+    pub(crate) fn is_broken(&self) -> bool {
+        let is_missing = matches!(self.pull, Pull::Missing | Pull::Patched { .. });
+        is_missing && !self.is_in_pause && self.missing <= FADES_DB.len()
+    }
+
     /// How loud the frame pulled last is, decoded only where nothing else tells.
     fn level(&mut self) -> f32 {
         let by_octets = match &self.source {

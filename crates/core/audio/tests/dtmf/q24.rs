@@ -55,6 +55,31 @@ fn an_interrupted_tone_is_one_key() {
     }
 }
 
+/// Of tones and pauses as fingers make them any 20 ms may be missing.
+#[test]
+fn a_frame_that_did_not_come_hides_no_key_and_makes_none() {
+    const KEYS: &str = "1559#0*";
+    for start_ms in starts() {
+        let press = |key| [Press { milliseconds: 80.0, ..Press::of(key) }.samples(), silence(60.0)].concat();
+        let samples = [silence(start_ms), KEYS.chars().flat_map(press).collect()].concat();
+        let samples = to_pcm(&samples);
+        for lost in 0..samples.chunks(160).count() {
+            let mut detector = KeyDetector::new();
+            let frames = samples.chunks(160).enumerate();
+            let hear = |(nth, frame)| {
+                if nth == lost {
+                    detector.miss();
+                    None
+                } else {
+                    detector.hear(frame)
+                }
+            };
+            let keys: String = frames.filter_map(hear).collect();
+            assert_eq!(keys, KEYS, "start {start_ms} ms, frame {lost} lost");
+        }
+    }
+}
+
 #[test]
 fn the_same_key_twice_is_two_keys_and_held_long_it_is_one() {
     let press = |milliseconds| Press { milliseconds, ..Press::of('7') }.samples();

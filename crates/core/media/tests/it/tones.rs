@@ -55,6 +55,19 @@ fn a_telephone_without_events_is_heard_by_its_tones_alone_and_in_a_mix() {
 }
 
 #[test]
+fn a_packet_lost_in_the_midst_of_a_key_makes_neither_two_nor_none() {
+    for before_ms in [20, 40, 60, 100] {
+        let mut caller = caller_without_events(Codec::Pcmu);
+        let mut outputs = press_five(&mut caller, Duration::from_millis(before_ms), true);
+        caller.lose(FRAME_SAMPLES as u32);
+        caller.tick();
+        outputs.extend(caller.outputs());
+        outputs.extend(press_five(&mut caller, Duration::from_millis(140 - before_ms), true));
+        assert_eq!(tones(&outputs), "5", "lost after {before_ms} ms");
+    }
+}
+
+#[test]
 fn others_hear_silence_while_a_key_is_down() {
     let mut caller = caller_without_events(Codec::Pcmu);
     press_five(&mut caller, Duration::from_millis(200), false);
