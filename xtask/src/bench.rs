@@ -1,10 +1,11 @@
 //! `cargo xtask bench`: the figures of docs/benchmarks.md, against a release build on this machine.
 //!
 //! Each figure is printed with the command that gives it again. Most are read, and compared with another of the same run;
-//! keypad, flood, storm and memory say themselves whether they are what is wanted.
+//! delay, keypad, flood, storm and memory say themselves whether they are what is wanted.
 
+mod delay;
 mod flood;
-pub(crate) mod keypad;
+mod keypad;
 pub(crate) mod server;
 mod sip;
 mod sipp;
@@ -13,19 +14,19 @@ mod storm;
 
 use std::time::Duration;
 
-use anyhow::Context;
 use serde_json::Value;
 
 use crate::run;
 use server::BenchServer;
 
 /// All that can be measured.
-const WHAT: [&str; 9] = ["start", "load", "entry", "keypad", "sip", "sip-memory", "flood", "storm", "sound"];
+const WHAT: [&str; 10] =
+    ["start", "load", "entry", "delay", "keypad", "sip", "sip-memory", "flood", "storm", "sound"];
 
 /// What to measure.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only these: start, load, entry, keypad, sip, sip-memory, flood, storm, sound.
+    /// Only these: start, load, entry, delay, keypad, sip, sip-memory, flood, storm, sound.
     #[arg(long = "only", value_delimiter = ',', value_parser = WHAT)]
     only: Vec<String>,
     /// Participants of the load.
@@ -59,6 +60,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if wants("entry") {
         entry(arguments)?;
+    }
+    if wants("delay") {
+        delay::run(arguments.runs)?;
     }
     if wants("keypad") {
         keypad::run()?;
@@ -138,20 +142,11 @@ pub(crate) fn call(
     calls_per_second: u32,
     seconds: u32,
 ) -> anyhow::Result<Value> {
-    let mut bench = run::command(&server::binary("callbench").display().to_string(), &["load", "--json"]);
-    bench.args(["--target", &format!("sip:{}:5060", server.address())]);
-    bench.arg("--rooms").arg(codes);
-    bench.args(["--callers", &participants.to_string(), "--talkers-per-room", "2"]);
-    bench.args(["--rate", &calls_per_second.to_string(), "--seconds", &seconds.to_string()]);
-    bench.args(["--server-pid", &server.pid().to_string()]);
-    let output = bench.output().context("callbench could not be started")?;
-    serde_json::from_slice(&output.stdout).with_context(|| {
-        format!(
-            "callbench: {}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        )
-    })
+    let (callers, rate, seconds) =
+        (participants.to_string(), calls_per_second.to_string(), seconds.to_string());
+    let pid = server.pid().to_string();
+    let more = ["--callers", &callers, "--talkers-per-room", "2", "--rate", &rate, "--seconds", &seconds];
+    server.callbench(&["load"], codes, &[&more[..], &["--server-pid", &pid]].concat())
 }
 
 /// Says whether something wanted was seen.

@@ -18,7 +18,7 @@ pub use baresip::{Baresip, BaresipPlan};
 pub use capture::{Capture, Captured};
 pub use dissection::{Dissection, Span};
 pub use kamailio::{Forwarding, Kamailio, Subscriber};
-pub use linphone::{KeysBy, Linphone};
+pub use linphone::{Credentials, KeysBy, Linphone};
 pub use sipp::{Sipp, SippRun};
 pub use sipp_call::{SippCall, SippPlan};
 pub use sound::Recording;

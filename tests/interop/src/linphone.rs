@@ -24,6 +24,17 @@ pub enum KeysBy {
     Info,
 }
 
+/// Who it says that it is, where it is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Credentials<'a> {
+    /// The user, of From too.
+    pub user: &'a str,
+    /// The password.
+    pub password: &'a str,
+    /// The digest algorithm that the password is for, `MD5` or `SHA-256`: challenges of another are not answered.
+    pub algorithm: &'a str,
+}
+
 /// A running linphonec on a loopback address of its own.
 #[derive(Debug)]
 pub struct Linphone {
@@ -39,12 +50,27 @@ impl Linphone {
     /// # Errors
     /// When it can't be started.
     pub fn start(local: Ipv4Addr, keys: KeysBy, tone_hz: f32) -> anyhow::Result<Self> {
+        Self::start_configured(&configuration(local, keys, "linphone"), keys, tone_hz)
+    }
+
+    /// The same for one that shows who it is; it sends keys as telephone-events.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn start_as(local: Ipv4Addr, credentials: &Credentials<'_>, tone_hz: f32) -> anyhow::Result<Self> {
+        let Credentials { user, password, algorithm } = credentials;
+        let configuration = configuration(local, KeysBy::Rfc4733, user)
+            + &format!("[auth_info_0]\nusername={user}\npasswd={password}\nalgorithm={algorithm}\n");
+        Self::start_configured(&configuration, KeysBy::Rfc4733, tone_hz)
+    }
+
+    fn start_configured(configuration: &str, keys: KeysBy, tone_hz: f32) -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
         let path = folder.path();
         // Without the folder of its database it opens no port, and says nothing.
         std::fs::create_dir_all(path.join(".local/share/linphone"))?;
         write_tone(&path.join("tone.wav"), tone_hz, 60, RATE_HZ)?;
-        std::fs::write(path.join("linphonerc"), configuration(local, keys))?;
+        std::fs::write(path.join("linphonerc"), configuration)?;
         let output = File::create(path.join("output.txt"))?;
         let mut child = Command::new("linphonec")
             .env("HOME", path)
@@ -168,12 +194,12 @@ fn occurrences(text: &str, of: &str) -> usize {
     text.matches(of).count()
 }
 
-fn configuration(local: Ipv4Addr, keys: KeysBy) -> String {
+fn configuration(local: Ipv4Addr, keys: KeysBy, user: &str) -> String {
     let (by_info, by_event) = (u8::from(keys == KeysBy::Info), u8::from(keys == KeysBy::Rfc4733));
     format!(
         "[sip]\nbind_address={local}\nsip_port=5060\nsip_tcp_port=5060\nsip_tls_port=0\nuse_ipv6=0\n\
          ipv6_migration_done=1\nuse_info={by_info}\nuse_rfc2833={by_event}\n\
-         contact=\"linphone\" <sip:linphone@{local}>\n[rtp]\naudio_rtp_port=-1\nbind_address={local}\n\
+         contact=\"linphone\" <sip:{user}@{local}>\n[rtp]\naudio_rtp_port=-1\nbind_address={local}\n\
          [sound]\nechocancellation=0\nremote_ring=\n"
     )
 }

@@ -6,7 +6,9 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use partyline_claims::{ServerPlan, all_hear_each_other, loopback_of_my_own};
-use partyline_interop::{BaresipPlan, Forwarding, Kamailio, PEER_HZ, Subscriber, Trial};
+use partyline_interop::{
+    BaresipPlan, Credentials, Forwarding, Kamailio, Linphone, PEER_HZ, Subscriber, Trial,
+};
 
 const NUMBER: &str = "18005551234";
 const PASSWORD: &str = "correct-horse";
@@ -89,8 +91,13 @@ async fn a_registration_with_a_wrong_password_is_told_to_the_operator() {
 
 /// Asks strangers who they are; the trunk knows one user. This baresip gives up where more than MD5 is offered.
 fn users_only() -> String {
+    users_by("\"md5\"")
+}
+
+/// The same by these digests.
+fn users_by(digests: &str) -> String {
     format!(
-        "[sip]\nunknown_sources = \"challenge\"\ndigests = [\"md5\"]\n\
+        "[sip]\nunknown_sources = \"challenge\"\ndigests = [{digests}]\n\
          [[trunk]]\nname = \"desks\"\nusers = [{{ name = \"desk\", password = \"{PASSWORD}\" }}]\n"
     )
 }
@@ -111,6 +118,34 @@ async fn a_stranger_who_is_asked_shows_a_trunks_user_and_talks() {
     let sent = trial.finish().await.unwrap();
     let asked = sent.count("sip.Status-Code == 401 && sip.WWW-Authenticate").unwrap();
     assert_eq!(asked, 1, "it is asked once");
+}
+
+/// Asks Linphone, which knows SHA-256, who it is.
+async fn linphone_shows_a_trunks_user(digests: &str) {
+    let trial = trial(users_by(digests)).await;
+    let credentials = Credentials { user: "desk", password: PASSWORD, algorithm: "SHA-256" };
+    let mut linphone = Linphone::start_as(trial.strangers_address(), &credentials, PEER_HZ).unwrap();
+    linphone.call(&trial.party.server.uri("conference")).await.unwrap();
+    let trunk = trial.party.server.json(&["trunk", "show", "desks"]).unwrap();
+    assert_eq!(trunk["calls"], 1, "the call is the trunk's: {trunk}");
+    linphone.quit().await.unwrap();
+    trial.party.server.wait_legs(0).await.unwrap();
+    let sent = trial.finish().await.unwrap();
+    let shown = "sip.Method == \"INVITE\" && sip.auth.algorithm == \"SHA-256\"";
+    assert!(sent.count(shown).unwrap() >= 1, "it shows its user in SHA-256");
+    assert_eq!(sent.count("sip.Status-Code == 401").unwrap(), 1, "it is asked once");
+}
+
+/// Shows RFC 8760 §2.4: a caller who is asked in SHA-256 alone shows who it is, and talks.
+#[tokio::test]
+async fn a_stranger_who_is_asked_in_sha_256_shows_a_trunks_user_and_talks() {
+    linphone_shows_a_trunks_user("\"sha-256\"").await;
+}
+
+/// Shows RFC 8760 §2.4: asked in both, who knows both takes the better one.
+#[tokio::test]
+async fn a_stranger_who_is_asked_in_both_digests_takes_the_better_one() {
+    linphone_shows_a_trunks_user("\"sha-256\", \"md5\"").await;
 }
 
 /// Shows RFC 3261 §21.4.2: without the right password there is no call.

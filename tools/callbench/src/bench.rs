@@ -160,6 +160,9 @@ impl Bench {
         mouth.press(&plan.digits, (plan.digits_after.as_millis() / 20) as u32);
         let mut ear = Ear::new(plan.memory);
         ear.watch(Awaited::Tones(plan.listens_for.clone()));
+        if plan.times_pulses {
+            ear.time_pulses();
+        }
         let leg = Leg::new(key, socket, (mouth, ear), plan.sends_rtp, plan.damage, self.keys.clone());
         if self.media.tell(MediaCommand::Open(Box::new(leg))) {
             Ok(())

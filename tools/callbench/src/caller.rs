@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::ear::{Awaited, PacketReport};
 use crate::error::WaitError;
-use crate::leg::{LegKey, Look};
+use crate::leg::{Beginnings, LegKey, Look};
 use crate::media::{Command as MediaCommand, Media};
 use crate::meter::{RATE_HZ, level_dbov, tone_level_dbov, tone_levels_dbov};
 use crate::plan::Source;
@@ -374,6 +374,15 @@ impl Caller {
             waited: self.patience,
             instead,
         }
+    }
+
+    /// When pulses were sent and heard to begin, since this was last asked.
+    pub(crate) async fn take_pulses(&self) -> Beginnings {
+        let (reply, beginnings) = oneshot::channel();
+        if !self.media.tell(MediaCommand::TakePulses { leg: self.leg, reply }) {
+            return Beginnings::default();
+        }
+        beginnings.await.unwrap_or_default()
     }
 
     /// What the leg knows now; nothing where the thread does not answer.

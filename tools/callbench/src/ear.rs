@@ -8,6 +8,7 @@ use partyline_rtp::{Arrival, Packet, Reception, RtpTime, is_rtcp};
 use serde::Serialize;
 
 use crate::meter::{RATE_HZ, frame_tone_dbov, tonal_share};
+use crate::pulses::PulseEar;
 
 /// The longest packet at 8 kHz: 120 ms.
 const PACKET_SAMPLES: usize = 960;
@@ -103,6 +104,7 @@ pub(crate) struct Ear {
     late: u64,
     other: u64,
     watch: Option<Watch>,
+    pulses: Option<PulseEar>,
 }
 
 /// Turns packets of a codec into µ-law, which takes half the room of samples and is good enough to measure.
@@ -151,6 +153,7 @@ impl Ear {
             late: 0,
             other: 0,
             watch: None,
+            pulses: None,
         }
     }
 
@@ -193,7 +196,21 @@ impl Ear {
 
     /// Whether the leg should be looked at more often, so that the moment is told well.
     pub(crate) fn is_watching(&self) -> bool {
+        self.is_waiting() || self.pulses.is_some()
+    }
+
+    fn is_waiting(&self) -> bool {
         self.watch.as_ref().is_some_and(|watch| watch.found.is_none())
+    }
+
+    /// Takes note of when pulses begin.
+    pub(crate) fn time_pulses(&mut self) {
+        self.pulses = Some(PulseEar::new());
+    }
+
+    /// When pulses began since this was last asked.
+    pub(crate) fn take_pulses(&mut self) -> Vec<Instant> {
+        self.pulses.as_mut().map(PulseEar::take).unwrap_or_default()
     }
 
     pub(crate) fn watched_at(&self) -> Option<Instant> {
@@ -256,8 +273,14 @@ impl Ear {
         if self.first_sound.is_none() && self.level_dbov(octets) > SOUND_MIN_DBOV {
             self.first_sound = Some(now);
         }
-        if self.is_watching() {
+        if self.is_waiting() {
             self.look(now, octets);
+        }
+        if let Some(mut pulses) = self.pulses.take() {
+            let mut samples = [0; PACKET_SAMPLES];
+            let count = Decoder::new(self.law()).decode(octets, &mut samples);
+            pulses.hear(now, &samples[..count]);
+            self.pulses = Some(pulses);
         }
     }
 

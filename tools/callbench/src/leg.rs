@@ -40,6 +40,13 @@ pub(crate) struct Look {
     pub(crate) codec: Option<Codec>,
 }
 
+/// When pulses began.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Beginnings {
+    pub(crate) sent: Vec<Instant>,
+    pub(crate) heard: Vec<Instant>,
+}
+
 /// One caller's media.
 #[derive(Debug)]
 pub(crate) struct Leg {
@@ -177,6 +184,10 @@ impl Leg {
         if !self.held_back.is_empty() {
             send(&std::mem::take(&mut self.held_back));
         }
+    }
+
+    pub(crate) fn take_pulses(&mut self) -> Beginnings {
+        Beginnings { sent: self.mouth.take_pulses(), heard: self.ear.take_pulses() }
     }
 
     pub(crate) fn look(&self, now: Instant, window: Duration) -> Look {

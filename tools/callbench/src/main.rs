@@ -1,5 +1,6 @@
 //! `callbench`: calls a conference from outside, alone or by the hundred, and says what it heard.
 
+mod delay_command;
 mod keypad_commands;
 
 use std::io::Write;
@@ -16,6 +17,7 @@ use callbench::{
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use delay_command::DelayArguments;
 use keypad_commands::KeypadCommand;
 
 /// Gives memory back when a storm is over: the system's own allocator keeps what its blocks are strewn over.
@@ -56,6 +58,10 @@ enum What {
     ///
     /// callbench storm --target sip:127.0.0.1:5060 --rooms rooms.txt --callers 200 --rate 25 --dial 12345678 --server-pid 4711
     Storm(StormArguments),
+    /// Measure how long sound takes from mouth to ear
+    ///
+    /// callbench delay --target sip:127.0.0.1:5060 --rooms rooms.txt --callers 200 --seconds 30
+    Delay(DelayArguments),
     /// Press keys, and measure what comes of it
     #[command(subcommand)]
     Keypad(KeypadCommand),
@@ -257,6 +263,7 @@ async fn main() -> anyhow::Result<()> {
         What::Call(arguments) => call(bench, arguments).await,
         What::Load(arguments) => load(bench, arguments).await,
         What::Storm(arguments) => storm(bench, arguments).await,
+        What::Delay(arguments) => delay_command::delay(bench, arguments).await,
         What::Keypad(command) => keypad_commands::run(bench, command).await,
         What::Answer(arguments) => answer(&arguments),
     }

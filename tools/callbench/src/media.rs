@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::ear::Awaited;
-use crate::leg::{Leg, LegKey, Look};
+use crate::leg::{Beginnings, Leg, LegKey, Look};
 use crate::plan::Source;
 
 const SLOTS: usize = 20;
@@ -44,6 +44,11 @@ pub(crate) enum Command {
         leg: LegKey,
         window: Duration,
         reply: oneshot::Sender<Look>,
+    },
+    /// When pulses were sent and heard to begin, since this was last asked.
+    TakePulses {
+        leg: LegKey,
+        reply: oneshot::Sender<Beginnings>,
     },
     Close(LegKey),
     Remove(LegKey),
@@ -195,6 +200,9 @@ impl MediaThread {
             Command::ForgetGap(leg) => self.with(leg, |leg| leg.ear().forget_gap()),
             Command::Look { leg, window, reply } => self.with(leg, |leg| {
                 let _ = reply.send(leg.look(Instant::now(), window));
+            }),
+            Command::TakePulses { leg, reply } => self.with(leg, |leg| {
+                let _ = reply.send(leg.take_pulses());
             }),
             Command::Close(leg) => self.with(leg, Leg::close),
             Command::Remove(key) => self.slots.iter_mut().for_each(|slot| slot.retain(|leg| leg.key != key)),

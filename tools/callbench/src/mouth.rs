@@ -10,6 +10,7 @@ use partyline_rtp::{Header, KeyPress, RtpTime, SeqNo, Ssrc};
 use crate::keys::{ENDS, KeyWay, Place};
 use crate::meter::RATE_HZ;
 use crate::plan::Source;
+use crate::pulses::Pulses;
 use crate::tone::{FRAME, KeyTone, Oscillator};
 
 /// Octets of the largest packet, with room for what protects it.
@@ -31,6 +32,7 @@ const KEYS_MAX: usize = 256;
 enum Voice {
     Silence,
     Tone(Oscillator),
+    Pulses(Pulses),
     Sound { samples: std::sync::Arc<[i16]>, at: usize },
 }
 
@@ -117,6 +119,7 @@ impl Mouth {
         self.voice = match source {
             Source::Silence => Voice::Silence,
             Source::Tone(hz) => Voice::Tone(Oscillator::new(hz, self.level_dbov)),
+            Source::Pulses(hz) => Voice::Pulses(Pulses::new(hz, self.level_dbov)),
             Source::Sound(samples) => Voice::Sound { samples, at: 0 },
         };
     }
@@ -136,6 +139,14 @@ impl Mouth {
     /// Whether every key has been sent to its end.
     pub(crate) fn has_pressed_all(&self) -> bool {
         self.keys.is_empty() && self.key.is_none() && self.key_tone.is_none()
+    }
+
+    /// When pulses began since this was last asked.
+    pub(crate) fn take_pulses(&mut self) -> Vec<Instant> {
+        match &mut self.voice {
+            Voice::Pulses(pulses) => pulses.take(),
+            Voice::Silence | Voice::Tone(_) | Voice::Sound { .. } => Vec::new(),
+        }
     }
 
     /// A key that is to be told by signalling, once.
@@ -165,7 +176,7 @@ impl Mouth {
             return octets;
         }
         let mut payload = [0; PACKET_OCTETS_MAX];
-        let octets = self.voice(&mut payload);
+        let octets = self.voice(now, &mut payload);
         header.write(&payload[..octets], buffer).expect("a buffer holds a 20 ms packet")
     }
 
@@ -213,7 +224,7 @@ impl Mouth {
         }
     }
 
-    fn voice(&mut self, payload: &mut [u8]) -> usize {
+    fn voice(&mut self, now: Instant, payload: &mut [u8]) -> usize {
         let mut samples = [0; FRAME];
         let is_key = self.key_tone.as_mut().map(|tone| tone.fill(&mut samples));
         if is_key == Some(false) {
@@ -225,6 +236,7 @@ impl Mouth {
             _ if is_key == Some(true) => {}
             Voice::Silence => {}
             Voice::Tone(oscillator) => oscillator.fill(&mut samples),
+            Voice::Pulses(pulses) => pulses.fill(now, &mut samples),
             Voice::Sound { samples: sound, at } => {
                 let rest = sound.get(*at..).unwrap_or(&[]);
                 let count = rest.len().min(FRAME);

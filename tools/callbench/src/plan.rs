@@ -24,6 +24,7 @@ pub struct CallPlan {
     pub(crate) codecs: Vec<Codec>,
     pub(crate) memory: Duration,
     pub(crate) listens_for: Vec<f32>,
+    pub(crate) times_pulses: bool,
     pub(crate) sends_rtp: bool,
     pub(crate) sends_ack: bool,
     pub(crate) delays_offer: bool,
@@ -48,6 +49,8 @@ pub(crate) enum Source {
     #[default]
     Silence,
     Tone(f32),
+    /// Short tones of this frequency, at odd times.
+    Pulses(f32),
     /// Sound at 8 kHz, once; then silence.
     Sound(Arc<[i16]>),
 }
@@ -83,6 +86,7 @@ impl CallPlan {
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             memory: Duration::from_secs(10),
             listens_for: Vec::new(),
+            times_pulses: false,
             sends_rtp: true,
             sends_ack: true,
             delays_offer: false,
@@ -109,6 +113,20 @@ impl CallPlan {
     #[must_use]
     pub fn tone(mut self, hz: f32) -> Self {
         self.source = Source::Tone(hz);
+        self
+    }
+
+    /// Sends short tones of this frequency, two in a second at odd times.
+    #[must_use]
+    pub fn pulses(mut self, hz: f32) -> Self {
+        self.source = Source::Pulses(hz);
+        self
+    }
+
+    /// Takes note of when others' [pulses](Self::pulses) begin.
+    #[must_use]
+    pub const fn times_pulses(mut self) -> Self {
+        self.times_pulses = true;
         self
     }
 

@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 use super::judge;
-use super::server::{self, BenchServer};
+use super::server::BenchServer;
 use crate::run;
 
 /// Rooms in which commands are given at once, each round after round: with the rounds, how many of each are measured.
@@ -29,7 +29,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
 fn effects() -> anyhow::Result<()> {
     let server = BenchServer::start()?;
     let rooms = server.rooms(ROOMS)?;
-    let report = callbench(&server, "effect", &rooms, &["--rounds", &ROUNDS.to_string()])?;
+    let report = server.callbench(&["keypad", "effect"], &rooms, &["--rounds", &ROUNDS.to_string()])?;
     run::say(&format!("from the last key to its effect, in ms: {report}"));
     ensure!(report["is_void"] == Value::Bool(false), "the bench itself was late");
     judge("every effect came", report["missed"].as_array().is_some_and(Vec::is_empty))?;
@@ -43,8 +43,16 @@ fn effects() -> anyhow::Result<()> {
 fn browse() -> anyhow::Result<()> {
     let server = BenchServer::start()?;
     let rooms = server.rooms_of("large", 1, &["--max-conferees", &(CONFEREES + 10).to_string()])?;
-    let report = callbench(&server, "browse", &rooms, &["--conferees", &CONFEREES.to_string()])?;
+    let report = server.callbench(&["keypad", "browse"], &rooms, &["--conferees", &CONFEREES.to_string()])?;
     run::say(&format!("a roll call of {CONFEREES}: {report}"));
+    // The server's own word, which holds where the bench was late too.
+    let of_server = |name: &str| server.metric_sum(name);
+    let latest_ms = of_server("partyline_tick_lateness_max_seconds")? * 1_000.0;
+    let (ticks, late) = (of_server("partyline_ticks_total")?, of_server("partyline_late_ticks_total")?);
+    run::say(&format!("the server was late in {late} of {ticks} ticks, by {latest_ms:.1} ms at most"));
+    let skipped = of_server("partyline_frames_skipped_total")?;
+    let passed_over = judge(&format!("the server passed over {skipped} frames"), skipped == 0.0);
+    passed_over?;
     ensure!(report["is_void"] == Value::Bool(false), "the bench itself was late");
     judge("browsed to the last", report["reached_last"] == Value::Bool(true))?;
     let none = |name: &str| report[name].as_u64() == Some(0);
@@ -55,24 +63,4 @@ fn browse() -> anyhow::Result<()> {
     let longest =
         ["longest_gap_ms", "witness_gap_ms", "host_gap_ms"].into_iter().map(gap).fold(0.0, f64::max);
     judge(&format!("no gap over {GAP_MAX_MS:.0} ms: {longest:.0} ms"), longest <= GAP_MAX_MS)
-}
-
-/// Has callbench press keys at a server, and reads its report.
-pub(crate) fn callbench(
-    server: &BenchServer,
-    what: &str,
-    rooms: &std::path::Path,
-    more: &[&str],
-) -> anyhow::Result<Value> {
-    let target = format!("sip:{}:5060", server.address());
-    let arguments = ["keypad", what, "--json", "--target", &target, "--rooms"];
-    let mut bench = run::command(&server::binary("callbench").display().to_string(), &arguments);
-    let output = bench.arg(rooms).args(more).output().context("callbench could not be started")?;
-    serde_json::from_slice(&output.stdout).with_context(|| {
-        format!(
-            "callbench: {}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        )
-    })
 }

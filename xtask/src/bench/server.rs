@@ -2,11 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use serde_json::Value;
 
 use crate::run;
 
@@ -102,8 +103,23 @@ impl BenchServer {
         Ok(of_it.sum())
     }
 
+    /// Has callbench call the rooms of a file, and reads its report.
+    pub(crate) fn callbench(&self, what: &[&str], rooms: &Path, more: &[&str]) -> anyhow::Result<Value> {
+        let target = format!("sip:{ADDRESS}:5060");
+        let mut bench = run::command(&binary("callbench").display().to_string(), what);
+        bench.args(["--json", "--target", &target, "--rooms"]).arg(rooms).args(more);
+        let output = bench.output().context("callbench could not be started")?;
+        serde_json::from_slice(&output.stdout).with_context(|| {
+            format!(
+                "callbench: {}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            )
+        })
+    }
+
     /// Where it keeps what it knows.
-    pub(crate) fn folder(&self) -> &std::path::Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 

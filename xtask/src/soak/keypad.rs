@@ -8,7 +8,6 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 use super::wait_gone;
-use crate::bench::keypad::callbench;
 use crate::bench::server::BenchServer;
 use crate::run;
 
@@ -82,7 +81,7 @@ pub(super) fn run(lasting: Duration) -> anyhow::Result<()> {
 fn fumble(server: &BenchServer, rooms: &Path, seconds: u64, seed: u64) -> anyhow::Result<Value> {
     let (callers, seconds, seed) = (CALLERS.to_string(), seconds.to_string(), seed.to_string());
     let more = ["--callers", &callers, "--seconds", &seconds, "--seed", &seed];
-    let report = callbench(server, "fumble", rooms, &more)?;
+    let report = server.callbench(&["keypad", "fumble"], rooms, &more)?;
     let none = |name: &str| report[name].as_u64() == Some(0);
     let is_clean = none("unanswered") && none("not_let_go") && report["strange"] == Value::Array(Vec::new());
     ensure!(is_clean && !none("answered"), "a caller met with what should not be: {report}");

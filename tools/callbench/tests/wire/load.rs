@@ -8,8 +8,23 @@ use callbench::{BenchConfig, ProcessMeter};
 use crate::peer::{Habits, Peer};
 
 const CALLERS: usize = 9;
+/// Runs at most, of which all but the last were void.
+const RUNS_MAX: usize = 5;
 
-async fn load(habits: Habits) -> LoadReport {
+/// A load that must look like this. Where the machine was busy, bench and peer were late, and that alone breaks the tones
+/// that are judged: such a run is void by its own word, and is made again.
+async fn load(habits: Habits, is_as_wanted: impl Fn(&LoadReport) -> bool) {
+    let mut report = one_load(habits.clone()).await;
+    for _ in 1..RUNS_MAX {
+        if is_as_wanted(&report) || !report.is_void {
+            break;
+        }
+        report = one_load(habits.clone()).await;
+    }
+    assert!(is_as_wanted(&report), "{report}");
+}
+
+async fn one_load(habits: Habits) -> LoadReport {
     let peer = Peer::start(Habits { mixes: true, ..habits }).await;
     let mut config = BenchConfig::new([127, 0, 0, 1].into());
     config.raises_priority = false;
@@ -31,32 +46,34 @@ async fn load(habits: Habits) -> LoadReport {
 
 #[tokio::test]
 async fn a_sound_conference_is_told_as_one() {
-    let report = load(Habits::default()).await;
-    assert_eq!((report.run.callers_in, report.failed.len()), (CALLERS, 0), "{report}");
-    assert_eq!(report.answer.count, CALLERS, "{report}");
-    let hearing = report.hearing;
-    assert_eq!((hearing.listeners, hearing.pairs), (CALLERS, 12), "{report}");
-    assert_eq!((hearing.missing, hearing.ghosts), (0, 0), "{report}");
-    assert!(report.loss.worst_share < 0.03, "{report}");
-    assert!(report.server.unwrap().cpu_us_per_participant_second > 0.0, "{report}");
+    load(Habits::default(), |report| {
+        let (run, hearing) = (&report.run, &report.hearing);
+        (run.callers_in, report.failed.len(), report.answer.count) == (CALLERS, 0, CALLERS)
+            && (hearing.listeners, hearing.pairs, hearing.missing, hearing.ghosts) == (CALLERS, 12, 0, 0)
+            && report.loss.worst_share < 0.03
+            && report.server.as_ref().is_some_and(|server| server.cpu_us_per_participant_second > 0.0)
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_talker_left_out_of_the_mix_is_missed_by_all_others_of_the_room() {
-    let report = load(Habits { forgets_a_talker: true, ..Habits::default() }).await;
-    assert_eq!((report.hearing.missing, report.hearing.ghosts), (6, 0), "{report}");
+    let habits = Habits { forgets_a_talker: true, ..Habits::default() };
+    load(habits, |report| (report.hearing.missing, report.hearing.ghosts) == (6, 0)).await;
 }
 
 #[tokio::test]
 async fn rooms_that_run_into_each_other_are_heard() {
-    let report = load(Habits { mixes_rooms_up: true, ..Habits::default() }).await;
-    assert_eq!((report.hearing.missing, report.hearing.ghosts), (0, 9 * 4), "{report}");
+    let habits = Habits { mixes_rooms_up: true, ..Habits::default() };
+    load(habits, |report| (report.hearing.missing, report.hearing.ghosts) == (0, 9 * 4)).await;
 }
 
 #[tokio::test]
 async fn packets_that_are_never_sent_are_lost_by_every_conferee() {
-    let report = load(Habits { drops_every: Some(20), ..Habits::default() }).await;
-    let share = report.loss.lost as f64 / report.loss.expected as f64;
-    assert!((0.03..0.15).contains(&share), "{report}");
-    assert!((report.loss.conferees_above_limit_share - 1.0).abs() < 1e-9, "{report}");
+    let habits = Habits { drops_every: Some(20), ..Habits::default() };
+    load(habits, |report| {
+        let share = report.loss.lost as f64 / report.loss.expected as f64;
+        (0.03..0.15).contains(&share) && (report.loss.conferees_above_limit_share - 1.0).abs() < 1e-9
+    })
+    .await;
 }
