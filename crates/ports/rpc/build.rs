@@ -10,6 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A hello carries a code and a PIN: its `Debug` is written by hand, so that no log can show them;
     // so is that of who has said a name.
     tonic_prost_build::configure()
+        .codec_path("crate::codec::LeanCodec")
         .skip_debug([
             "partyline.conferencing.v1.Hello",
             "partyline.conferencing.v1.BecomeHost",

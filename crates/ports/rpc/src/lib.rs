@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod clients;
+mod codec;
 pub mod conversion;
 pub mod limits;
 pub mod network;

@@ -10,6 +10,8 @@ use partyline_rpc::conferencing::{AttendDown, AttendUp, Hello, JoinedMix, MixTic
 use partyline_rpc::generated::conferencing as wire;
 use partyline_rpc::{LegName, TICKET_LIFE, Ticket};
 use tokio::sync::mpsc;
+use tokio_stream::StreamExt as _;
+use tokio_stream::adapters::Map;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
@@ -30,7 +32,10 @@ const SHED_WITHIN: Duration = Duration::from_millis(500);
 const DOWN_QUEUE: usize = 2;
 
 /// What goes down.
-pub(crate) type Down = ReceiverStream<Result<wire::AttendDown, Status>>;
+type Message = Result<wire::AttendDown, Status>;
+
+/// The same on its way to the wire. It waits in a box: the queue of a stream that is silent for hours holds room for many.
+pub(crate) type Down = Map<ReceiverStream<Box<Message>>, fn(Box<Message>) -> Message>;
 
 /// A caller's stream at this interface server.
 struct Stream {
@@ -100,11 +105,11 @@ impl Office {
         let (down, messages) = mpsc::channel(DOWN_QUEUE);
         let is_over = stream.is_over();
         // The channel is empty: this can't fail.
-        let _ = down.try_send(Ok(first.into()));
+        let _ = down.try_send(Box::new(Ok(first.into())));
         if !is_over {
             self.tasks.spawn(stream.run(up, down));
         }
-        Ok(ReceiverStream::new(messages))
+        Ok(unboxed(messages))
     }
 }
 
@@ -172,17 +177,21 @@ fn superseded() -> Status {
     Status::aborted("a newer stream of this attendance is open")
 }
 
+fn unboxed(messages: mpsc::Receiver<Box<Message>>) -> Down {
+    ReceiverStream::new(messages).map(|message| *message)
+}
+
 /// A stream of one message.
 fn only(message: AttendDown) -> Down {
     let (down, messages) = mpsc::channel(1);
     // The channel is empty: this can't fail.
-    let _ = down.try_send(Ok(message.into()));
-    ReceiverStream::new(messages)
+    let _ = down.try_send(Box::new(Ok(message.into())));
+    unboxed(messages)
 }
 
 /// A stream that has ended well.
 fn ended() -> Down {
-    ReceiverStream::new(mpsc::channel(1).1)
+    unboxed(mpsc::channel(1).1)
 }
 
 /// What came of one turn of a stream.
@@ -285,11 +294,7 @@ impl Stream {
     }
 
     /// Runs until the caller has left, was sent away, or the stream breaks.
-    async fn run(
-        mut self,
-        mut up: Streaming<wire::AttendUp>,
-        down: mpsc::Sender<Result<wire::AttendDown, Status>>,
-    ) {
+    async fn run(mut self, mut up: Streaming<wire::AttendUp>, down: mpsc::Sender<Box<Message>>) {
         let stopping_now = self.office.stopping.clone();
         loop {
             let turn = tokio::select! {
@@ -307,17 +312,17 @@ impl Stream {
             if let Turn::Ends(status) = turn {
                 if let Some(status) = status {
                     tracing::debug!(attendance = %self.attendance, room = %self.room, %status, "a stream ends");
-                    let _ = down.try_send(Err(status));
+                    let _ = down.try_send(Box::new(Err(status)));
                 }
                 return;
             }
         }
     }
 
-    async fn pass_on(&mut self, down: &mpsc::Sender<Result<wire::AttendDown, Status>>) -> Turn {
+    async fn pass_on(&mut self, down: &mpsc::Sender<Box<Message>>) -> Turn {
         match self.message() {
             Ok(message) => {
-                let is_sent = down.send(Ok(message.into())).await.is_ok();
+                let is_sent = down.send(Box::new(Ok(message.into()))).await.is_ok();
                 if is_sent && !self.is_over() { Turn::GoesOn } else { Turn::Ends(None) }
             }
             Err(status) => Turn::Ends(Some(status)),

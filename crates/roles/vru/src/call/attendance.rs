@@ -12,6 +12,7 @@ use partyline_conference::{
 use partyline_rpc::conferencing::{AttendDown, AttendUp, Hello, JoinedMix, MixTicket};
 use partyline_rpc::generated::conferencing as wire;
 use tokio::sync::{mpsc, watch};
+use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tracing::{debug, info};
@@ -173,10 +174,10 @@ impl AttendanceTask {
         let Some((place, channel)) = self.proxies.current() else {
             return StreamEnd::Broken { was_heard: false };
         };
-        let (up, messages) = mpsc::channel::<wire::AttendUp>(UP_MAX);
-        up.try_send(self.hello(word).into()).expect("an empty channel takes a message");
+        let (up, messages) = mpsc::channel::<Box<wire::AttendUp>>(UP_MAX);
+        up.try_send(Box::new(self.hello(word).into())).expect("an empty channel takes a message");
         let mut client = partyline_rpc::clients::conferencing(channel);
-        let opening = client.attend(ReceiverStream::new(messages));
+        let opening = client.attend(ReceiverStream::new(messages).map(|message| *message));
         let opened = tokio::time::timeout(self.waits.attend(), opening).await;
         match opened {
             Ok(Ok(response)) => self.converse(up, response.into_inner(), word).await,
@@ -196,7 +197,7 @@ impl AttendanceTask {
     /// The stream is open: hears standings, says what is new.
     async fn converse(
         &mut self,
-        up: mpsc::Sender<wire::AttendUp>,
+        up: mpsc::Sender<Box<wire::AttendUp>>,
         mut down: Streaming<wire::AttendDown>,
         mut said: Word,
     ) -> StreamEnd {
@@ -253,7 +254,7 @@ impl AttendanceTask {
 }
 
 /// Says what changed.
-fn say(up: &mpsc::Sender<wire::AttendUp>, said: Word, word: Word) -> Result<(), StreamEnd> {
+fn say(up: &mpsc::Sender<Box<wire::AttendUp>>, said: Word, word: Word) -> Result<(), StreamEnd> {
     if word.again != said.again && word.left.is_none() {
         return Err(StreamEnd::Again);
     }
@@ -261,15 +262,15 @@ fn say(up: &mpsc::Sender<wire::AttendUp>, said: Word, word: Word) -> Result<(), 
     if let Some(joined) = word.joined
         && word.joined != said.joined
     {
-        up.try_send(AttendUp::Joined(joined).into()).map_err(|_| broken)?;
+        up.try_send(Box::new(AttendUp::Joined(joined).into())).map_err(|_| broken)?;
     }
     if let Some(reason) = word.left
         && said.left.is_none()
     {
         if let Some(quality) = word.quality {
-            up.try_send(AttendUp::Quality(quality).into()).map_err(|_| broken)?;
+            up.try_send(Box::new(AttendUp::Quality(quality).into())).map_err(|_| broken)?;
         }
-        up.try_send(AttendUp::Left(reason).into()).map_err(|_| broken)?;
+        up.try_send(Box::new(AttendUp::Left(reason).into())).map_err(|_| broken)?;
     }
     Ok(())
 }

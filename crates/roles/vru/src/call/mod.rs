@@ -128,7 +128,7 @@ struct Call {
     brain: Box<dyn Brain>,
     attendance_id: AttendanceId,
     sip: HangUpGuard,
-    sip_events: mpsc::Receiver<CallEvent>,
+    sip_events: mpsc::Receiver<Box<CallEvent>>,
     leg: Option<(LegControl, mpsc::Receiver<LegEvent>)>,
     has_media: bool,
     keys: Keys,
@@ -300,7 +300,7 @@ impl Call {
             () = self.shared.goodbye.cancelled(), if !self.is_told_goodbye => Input::Goodbye,
             () = sleep_until(self.brain.poll_timeout()) => Input::Timeout,
             () = sleep_until(rings_at) => Input::Rings,
-            event = self.sip_events.recv(), if !self.sip.is_over => Input::Sip(event),
+            event = self.sip_events.recv(), if !self.sip.is_over => Input::Sip(event.map(|event| *event)),
             event = leg_event => Input::Leg(event),
             Some(checked) = self.checks.join_next() => match checked {
                 Ok(fact) => Input::Check(fact),

@@ -107,7 +107,7 @@ pub(crate) struct OutCall {
     /// What its leg hears.
     pub(crate) leg_events: mpsc::Receiver<LegEvent>,
     /// What is heard of it.
-    pub(crate) events: mpsc::Receiver<CallEvent>,
+    pub(crate) events: mpsc::Receiver<Box<CallEvent>>,
     /// Where it was sent.
     pub(crate) remote: SocketAddr,
     /// Where its media arrives.
@@ -336,12 +336,12 @@ async fn found_hosts(shared: &Shared, way: &Way) -> Vec<FurtherHost> {
 async fn answered(
     shared: &Shared,
     leg: &LegControl,
-    events: &mut mpsc::Receiver<CallEvent>,
+    events: &mut mpsc::Receiver<Box<CallEvent>>,
     progress: &mpsc::Sender<DialProgress>,
 ) -> Result<Agreement, DialEnd> {
     loop {
         let event = tokio::select! {
-            event = events.recv() => event,
+            event = events.recv() => event.map(|event| *event),
             () = shared.goodbye.cancelled() => return Err(DialEnd::Stopping),
         };
         match event {

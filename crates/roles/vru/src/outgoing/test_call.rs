@@ -154,7 +154,7 @@ impl Dialler {
             let (key, source) = tokio::select! {
                 () = tokio::time::sleep_until(end) => break,
                 () = self.shared.goodbye.cancelled() => break,
-                event = call.events.recv() => match event {
+                event = call.events.recv() => match event.map(|event| *event) {
                     Some(CallEvent::Key(key)) => (key, KeySource::Info),
                     Some(CallEvent::Ended(_)) | None => {
                         they_hung_up = true;

@@ -84,7 +84,7 @@ pub(crate) struct NewCall {
     pub(crate) incoming: Box<partyline_sip::endpoint::IncomingCall>,
     /// Who calls, where they showed a certificate that somebody we trust vouches for.
     pub(crate) peer: Option<Arc<PeerIdentity>>,
-    pub(crate) events: mpsc::Receiver<CallEvent>,
+    pub(crate) events: mpsc::Receiver<Box<CallEvent>>,
     pub(crate) commands: SipCommands,
 }
 
@@ -99,7 +99,7 @@ pub(crate) struct RegistrationEvents {
 #[derive(Debug)]
 pub(crate) struct PlacedCall {
     pub(crate) key: CallKey,
-    pub(crate) events: mpsc::Receiver<CallEvent>,
+    pub(crate) events: mpsc::Receiver<Box<CallEvent>>,
 }
 
 /// Takes calls; gives one back that it has no place for.
@@ -109,7 +109,7 @@ pub(crate) type TakeCall = Box<dyn FnMut(NewCall) -> Result<(), NewCall> + Send>
 pub(crate) struct SipTask {
     endpoint: Endpoint,
     streams: Streams,
-    calls: HashMap<CallKey, mpsc::Sender<CallEvent>>,
+    calls: HashMap<CallKey, mpsc::Sender<Box<CallEvent>>>,
     registrations: HashMap<RegistrationKey, watch::Sender<Option<RegistrationEvent>>>,
     commands: mpsc::Receiver<Command>,
     handle: SipCommands,
@@ -404,7 +404,7 @@ impl SipTask {
         }
         let is_over = matches!(event, CallEvent::Ended(_));
         if let Some(call) = self.calls.get(&key)
-            && let Err(mpsc::error::TrySendError::Full(_)) = call.try_send(event)
+            && let Err(mpsc::error::TrySendError::Full(_)) = call.try_send(Box::new(event))
         {
             metrics::counter!("partyline_vru_call_events_dropped_total").increment(1);
         }
