@@ -177,6 +177,12 @@ impl KeyDetector {
         self.heard.down.is_some()
     }
 
+    /// Whether a key is down, or what was heard last may become one.
+    #[must_use]
+    pub const fn is_hearing(&self) -> bool {
+        self.heard.down.is_some() || self.heard.candidate.is_some()
+    }
+
     /// Hears so many samples; the key that was recognised in them. A piece of up to 20 ms can't hold two.
     pub fn hear(&mut self, mut samples: &[i16]) -> Option<char> {
         let mut key = None;

@@ -12,6 +12,7 @@ pub mod player;
 pub mod resample;
 mod resampler;
 mod sinc;
+mod stretch;
 pub mod tone;
 pub mod wav;
 
@@ -20,4 +21,5 @@ pub use dtmf::KeyDetector;
 pub use limiter::Limiter;
 pub use player::{Player, Playing};
 pub use resampler::Resampler;
+pub use stretch::{LAG_MAX, TimeStretch};
 pub use wav::WavError;

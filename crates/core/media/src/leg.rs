@@ -27,6 +27,10 @@ const QUIET_STEP: Duration = Duration::from_secs(1);
 /// A frame that is quieter holds no key: weaker tones count for none, and a frame may begin with a pause.
 const TONE_MIN_DBOV: f32 = -45.0;
 
+/// How long after a tone that may be a key's the sound gets neither longer nor shorter, in frames: half a second, longer than
+/// the pause between two keys that somebody presses by machine.
+const KEY_FRAMES: u32 = 25;
+
 /// What a leg wants told or done.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum LegOutput {
@@ -110,6 +114,8 @@ struct Session {
     /// Keys in the sound, and whether there were any.
     tones: KeyDetector,
     has_toned: bool,
+    /// Frames for which the sound stays as it is, because of a key.
+    key_frames: u32,
     speech: Speech,
     /// Whether the telephone has sent a telephone-event.
     has_sent_events: bool,
@@ -137,7 +143,7 @@ impl Leg {
                     secrecy: media.transport.keys.as_deref().map(Secrecy::new),
                     reach: Reach::default(),
                     has_collided: false,
-                    incoming: Incoming::new(&media),
+                    incoming: Incoming::new(now, &media),
                     outgoing: Outgoing::new(*start, media.codec, &media.details.opus),
                     media,
                     is_bound: false,
@@ -147,6 +153,7 @@ impl Leg {
                     control: Control::default(),
                     tones: KeyDetector::new(),
                     has_toned: false,
+                    key_frames: 0,
                     speech: Speech::new(),
                     has_sent_events: false,
                 };
@@ -307,7 +314,7 @@ impl Leg {
         let Line::Connected(session) = &mut self.line else {
             return partyline_codec::SILENCE_DBOV;
         };
-        let mut level_dbov = session.incoming.pull();
+        let mut level_dbov = session.incoming.pull(now, session.key_frames > 0);
         let tone = session.hear_tones(level_dbov, is_alone);
         if session.tones.is_down() {
             level_dbov = partyline_codec::SILENCE_DBOV;
@@ -455,7 +462,7 @@ impl Leg {
         if let Line::Connected(session) = &mut self.line {
             session.outgoing.pause(frames);
             for _ in 0..frames.min(50) {
-                session.incoming.pull();
+                session.incoming.skip();
             }
         }
     }
@@ -498,8 +505,11 @@ impl Session {
             if self.tones.is_down() {
                 self.tones = KeyDetector::new();
             }
+            self.key_frames = 0;
             return None;
         }
+        self.key_frames =
+            if self.tones.is_hearing() { KEY_FRAMES } else { self.key_frames.saturating_sub(1) };
         if self.incoming.is_broken() {
             self.tones.miss();
             return None;

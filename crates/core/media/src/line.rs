@@ -112,6 +112,8 @@ pub(crate) struct Incoming {
     pub(crate) reception: Reception,
     events: EventReceiver,
     uplink: Uplink,
+    /// When something came last.
+    now: Instant,
     heard: Loudness,
     /// Frames since packets chose another codec.
     frames_in_codec: u32,
@@ -121,8 +123,9 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
-    pub(crate) fn new(media: &LegMedia) -> Self {
+    pub(crate) fn new(now: Instant, media: &LegMedia) -> Self {
         Self {
+            now,
             latch: SourceLatch::new(media.remote),
             reception: Reception::new(media.codec.clock_rate_hz()),
             events: EventReceiver::new(),
@@ -183,6 +186,7 @@ impl Incoming {
             Verdict::Stranger => return self.drop_one(),
         };
         let arrival = self.reception.accept(now, &packet);
+        self.now = now;
         if arrival == Arrival::Started {
             self.events.reset();
         }
@@ -209,7 +213,7 @@ impl Incoming {
             }
             self.switch(codec);
         }
-        self.uplink.insert(arrival, packet);
+        self.uplink.insert(self.now, arrival, packet);
     }
 
     const fn drop_one(&mut self) -> Received {
@@ -217,14 +221,20 @@ impl Incoming {
         Received::Dropped
     }
 
-    /// Takes the next frame out of the jitter buffer; how loud it is.
-    pub(crate) fn pull(&mut self) -> f32 {
+    /// Takes the next frame out of the jitter buffer; how loud it is. `keeps_time` says that the sound may get neither
+    /// longer nor shorter.
+    pub(crate) fn pull(&mut self, now: Instant, keeps_time: bool) -> f32 {
         self.frames_in_codec = self.frames_in_codec.saturating_add(1);
-        let level_dbov = self.uplink.pull();
+        let level_dbov = self.uplink.pull(now, keeps_time);
         if self.uplink.is_there() {
             self.heard.add(level_dbov);
         }
         level_dbov
+    }
+
+    /// Passes over a frame.
+    pub(crate) fn skip(&mut self) {
+        self.pull(self.now, true);
     }
 
     /// How loud all that came was, in the mean of its power; `None` where nothing came.

@@ -3,10 +3,12 @@
 //! A packet is decoded whole when its first tick is due, and kept until its last. A hole is filled by the spare copy
 //! that the packet after it may carry, where that is here already, else by what the decoder makes up.
 
-use partyline_codec::{Codec, Decoder};
-use partyline_rtp::{Arrival, JitterCounters, Packet, PacketBuffer, Piece, Pull};
+use std::time::Instant;
 
-use crate::frame::FRAME_SAMPLES;
+use partyline_codec::{Codec, Decoder};
+use partyline_rtp::{Arrival, DepthWish, JitterCounters, Packet, PacketBuffer, Piece, Pull};
+
+use crate::frame::PULL_TICKS_MAX;
 
 /// The ticks that are counted in, in a second.
 const TICKS_HZ: u32 = 8_000;
@@ -44,7 +46,7 @@ impl Packets {
         let samples = || vec![0; PACKET_TICKS * ratio].into_boxed_slice();
         Self {
             codec,
-            buffer: PacketBuffer::new(codec.clock_rate_hz(), FRAME_SAMPLES),
+            buffer: PacketBuffer::new(codec.clock_rate_hz(), PULL_TICKS_MAX),
             ratio,
             decoded: None,
             samples: samples(),
@@ -57,9 +59,9 @@ impl Packets {
     }
 
     /// Takes a packet. What is none of the codec is refused, and counted by the buffer.
-    pub(crate) fn insert(&mut self, arrival: Arrival, packet: &Packet<'_>) {
+    pub(crate) fn insert(&mut self, now: Instant, arrival: Arrival, packet: &Packet<'_>) {
         let ticks = self.codec.eight_thousandths(packet.payload).unwrap_or(0);
-        self.buffer.insert(arrival, packet.timestamp, ticks, packet.payload);
+        self.buffer.insert(now, arrival, packet.timestamp, ticks, packet.payload);
     }
 
     pub(crate) fn flush(&mut self) {
@@ -74,9 +76,21 @@ impl Packets {
         self.buffer.depth_ticks()
     }
 
-    /// Takes the next frame.
-    pub(crate) fn pull(&mut self, is_quiet: bool) -> Pull {
-        let pull = self.buffer.pull(FRAME_SAMPLES, is_quiet);
+    pub(crate) const fn wish(&self) -> DepthWish {
+        self.buffer.wish()
+    }
+
+    pub(crate) fn has(&self, ticks: usize) -> bool {
+        self.buffer.has(ticks)
+    }
+
+    pub(crate) const fn sounded(&mut self, change_ticks: i32, held_ticks: usize) {
+        self.buffer.sounded(change_ticks, held_ticks);
+    }
+
+    /// Takes the next so many ticks.
+    pub(crate) fn pull(&mut self, now: Instant, ticks: usize) -> Pull {
+        let pull = self.buffer.pull(now, ticks);
         self.idle_frames = if pull == Pull::Idle { self.idle_frames.saturating_add(1) } else { 0 };
         pull
     }
@@ -86,7 +100,7 @@ impl Packets {
         self.ends_in_pause && self.idle_frames < PAUSE_FRAMES_MAX
     }
 
-    /// Decodes the frame pulled last.
+    /// Decodes what was pulled last.
     pub(crate) fn decode(&mut self, decoder: &mut Decoder, frame: &mut [i16]) {
         let mut out = frame;
         for piece in self.buffer.pieces() {

@@ -1,20 +1,23 @@
 //! What a caller says, as frames at the rate of the mix: jitter buffer, decoder, concealment, comfort noise, resampling.
 //!
 //! G.711 is decoded only where somebody asks for the samples, because its loudness is read from the octets; a codec
-//! with a memory is decoded frame by frame, whether or not anybody listens. **Invariant:** a frame is made once,
-//! however many ask for it, and nothing allocates once the uplink is built.
+//! with a memory is decoded frame by frame, whether or not anybody listens. Where the jitter buffer wishes to be deeper or
+//! less deep, the sound is made longer or shorter while somebody listens, and cut or halted where nobody does.
+//! **Invariant:** a frame is made once, however many ask for it, and nothing allocates once the uplink is built.
 
-use partyline_audio::Resampler;
+use std::time::Instant;
+
 use partyline_audio::level::level_dbov;
 use partyline_audio::mixing::GainRamp;
+use partyline_audio::{LAG_MAX, Resampler, TimeStretch};
 use partyline_codec::{Codec, ComfortNoise, Decoder, SILENCE_DBOV};
-use partyline_rtp::{Arrival, JitterBuffer, JitterCounters, Packet, Pull};
+use partyline_rtp::{Arrival, DepthWish, JitterBuffer, JitterCounters, Packet, Pull};
 
-use crate::frame::{FRAME_SAMPLES, Payload};
+use crate::frame::{FRAME_SAMPLES, PULL_TICKS_MAX, Payload};
 use crate::packets::Packets;
 
-/// Quieter than this, a cut in the sound is not heard.
-const QUIET_DBOV: f32 = -45.0;
+/// The most by which a frame is held up where nobody listens, in ticks: what came of it tells how loud it is.
+const HALT_TICKS_MAX: usize = FRAME_SAMPLES / 2;
 /// How much quieter each frame missing in a row is than the last one that came, in dB; then there is silence. The
 /// concealment of the codecs fades like this.
 const FADES_DB: [f32; 3] = [0.5, 3.5, 10.5];
@@ -31,7 +34,8 @@ pub(crate) struct Uplink {
     /// The far side has said that it pauses, and what the pause sounds like.
     is_in_pause: bool,
     pull: Pull,
-    level_dbov: f32,
+    taken: Taken,
+    stretch: TimeStretch,
     good_level_dbov: f32,
     missing: usize,
     /// The frame at the decoder's rate, and at the mix's.
@@ -45,13 +49,51 @@ pub(crate) struct Uplink {
     farewell: Option<Box<[i16]>>,
 }
 
+/// What was taken out of the jitter buffer last.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    ticks: usize,
+    /// The sound is held up for so long after it.
+    halt_ticks: usize,
+    /// By how much the sound should get longer or shorter when it is made.
+    wish: DepthWish,
+}
+
+impl Taken {
+    const FRAME: Self =
+        Self { ticks: FRAME_SAMPLES, halt_ticks: 0, wish: DepthWish { ticks: 0, is_pressing: false } };
+}
+
 /// The jitter buffer, by what packets can be kept as.
 #[derive(Debug)]
 enum Source {
     /// An octet is a tick: payloads are cut and joined anywhere.
-    Octets { jitter: Box<JitterBuffer>, payload: Payload },
+    Octets { jitter: Box<JitterBuffer>, payload: Box<[u8; PULL_TICKS_MAX]> },
     /// Packets stay whole.
     Packets(Box<Packets>),
+}
+
+impl Source {
+    fn wish(&self) -> DepthWish {
+        match self {
+            Self::Octets { jitter, .. } => jitter.wish(),
+            Self::Packets(packets) => packets.wish(),
+        }
+    }
+
+    fn has(&self, ticks: usize) -> bool {
+        match self {
+            Self::Octets { jitter, .. } => jitter.has(ticks),
+            Self::Packets(packets) => packets.has(ticks),
+        }
+    }
+
+    fn sounded(&mut self, change_ticks: i32, held_ticks: usize) {
+        match self {
+            Self::Octets { jitter, .. } => jitter.sounded(change_ticks, held_ticks),
+            Self::Packets(packets) => packets.sounded(change_ticks, held_ticks),
+        }
+    }
 }
 
 impl Uplink {
@@ -62,7 +104,10 @@ impl Uplink {
         let samples = |rate_hz: u32| vec![0; (rate_hz / 50) as usize].into_boxed_slice();
         let source = if codec.is_octet_a_tick() {
             let silence = codec.silence_octet().unwrap_or(0);
-            Source::Octets { jitter: Box::new(JitterBuffer::new(silence)), payload: [silence; FRAME_SAMPLES] }
+            Source::Octets {
+                jitter: Box::new(JitterBuffer::new(silence)),
+                payload: Box::new([silence; PULL_TICKS_MAX]),
+            }
         } else {
             Source::Packets(Box::new(Packets::new(codec, coded_hz)))
         };
@@ -74,7 +119,8 @@ impl Uplink {
             comfort: ComfortNoise::new(),
             is_in_pause: false,
             pull: Pull::Idle,
-            level_dbov: SILENCE_DBOV,
+            taken: Taken::FRAME,
+            stretch: TimeStretch::new(coded_hz),
             good_level_dbov: SILENCE_DBOV,
             missing: FADES_DB.len(),
             coded: samples(coded_hz),
@@ -103,17 +149,19 @@ impl Uplink {
 
     /// One frame more, which fades out: the farewell to a codec.
     fn end(mut self) -> Box<[i16]> {
-        self.decoder.conceal(&mut self.coded);
+        let missing = FRAME_SAMPLES.saturating_sub(self.stretch.held_ticks());
+        self.decoder.conceal(self.stretch.room(missing));
+        self.stretch.give(&mut self.coded, 0, false);
         self.resample();
         GainRamp::at(1.0).apply(&mut self.frame, 0.0, 1.0);
         self.frame
     }
 
-    /// Takes a packet of this codec.
-    pub(crate) fn insert(&mut self, arrival: Arrival, packet: &Packet<'_>) {
+    /// Takes a packet of this codec that came now.
+    pub(crate) fn insert(&mut self, now: Instant, arrival: Arrival, packet: &Packet<'_>) {
         match &mut self.source {
-            Source::Octets { jitter, .. } => jitter.insert(arrival, packet.timestamp, packet.payload),
-            Source::Packets(packets) => packets.insert(arrival, packet),
+            Source::Octets { jitter, .. } => jitter.insert(now, arrival, packet.timestamp, packet.payload),
+            Source::Packets(packets) => packets.insert(now, arrival, packet),
         }
     }
 
@@ -147,24 +195,54 @@ impl Uplink {
         }
     }
 
-    /// Takes the next frame out of the jitter buffer; how loud it is.
-    pub(crate) fn pull(&mut self) -> f32 {
-        let is_quiet = self.level_dbov < QUIET_DBOV;
-        self.is_stale |= !std::mem::replace(&mut self.is_made, false);
+    /// Takes the next frame out of the jitter buffer; how loud it is. `keeps_time` says that the sound may get neither
+    /// longer nor shorter.
+    pub(crate) fn pull(&mut self, now: Instant, keeps_time: bool) -> f32 {
+        let is_heard = std::mem::replace(&mut self.is_made, false);
+        self.is_stale |= !is_heard;
+        if !is_heard {
+            self.pass_over();
+        }
+        self.taken = self.next(is_heard, keeps_time);
+        let ticks = self.taken.ticks;
         self.pull = match &mut self.source {
-            Source::Octets { jitter, payload } => jitter.pull(payload, is_quiet),
-            Source::Packets(packets) => packets.pull(is_quiet),
+            Source::Octets { jitter, payload } => jitter.pull(now, &mut payload[..ticks]),
+            Source::Packets(packets) => packets.pull(now, ticks),
         };
         if self.is_there() {
             (self.is_in_pause, self.missing) = (false, 0);
         } else {
             self.missing = (self.missing + 1).min(FADES_DB.len() + 1);
         }
-        self.level_dbov = self.level();
+        let level_dbov = self.level();
         if self.is_there() {
-            self.good_level_dbov = self.level_dbov;
+            self.good_level_dbov = level_dbov;
         }
-        self.level_dbov
+        level_dbov
+    }
+
+    /// The frame before was heard by nobody.
+    fn pass_over(&mut self) {
+        self.stretch.forget();
+        if let Source::Octets { jitter, .. } = &mut self.source {
+            jitter.unheard(self.taken.ticks as i32 - FRAME_SAMPLES as i32);
+        }
+    }
+
+    /// What is to be taken next.
+    fn next(&self, is_heard: bool, keeps_time: bool) -> Taken {
+        let frame = FRAME_SAMPLES.saturating_sub(self.stretch.held_ticks());
+        let wish = if keeps_time { DepthWish::default() } else { self.source.wish() };
+        let ticks = wish.ticks.unsigned_abs() as usize;
+        let (more, halt_ticks) = match wish.ticks {
+            ..0 if is_heard => (ticks.min(LAG_MAX), 0),
+            ..0 => (ticks.min(FRAME_SAMPLES), 0),
+            1.. if !is_heard => (0, ticks.min(HALT_TICKS_MAX)),
+            0.. => (0, 0),
+        };
+        // What is not there can't be left out.
+        let more = if self.source.has(frame + more) { more } else { 0 };
+        Taken { ticks: frame + more - halt_ticks, halt_ticks, wish }
     }
 
     /// Whether the frame pulled last came, if only in part.
@@ -181,7 +259,7 @@ impl Uplink {
     /// How loud the frame pulled last is, decoded only where nothing else tells.
     fn level(&mut self) -> f32 {
         let by_octets = match &self.source {
-            Source::Octets { payload, .. } => self.codec().level_dbov(payload),
+            Source::Octets { payload, .. } => self.codec().level_dbov(&payload[..self.taken.ticks]),
             Source::Packets(_) => None,
         };
         match by_octets {
@@ -202,9 +280,10 @@ impl Uplink {
 
     /// The frame pulled last as it came, where it came whole and means something by itself.
     pub(crate) fn payload(&self) -> Option<&Payload> {
+        let is_changed = self.taken.ticks != FRAME_SAMPLES || self.taken.wish.ticks != 0;
         match &self.source {
             Source::Octets { payload, .. } if self.codec().silence_octet().is_some() && self.is_there() => {
-                Some(payload)
+                payload.first_chunk().filter(|_| !is_changed)
             }
             Source::Octets { .. } | Source::Packets(_) => None,
         }
@@ -225,36 +304,50 @@ impl Uplink {
             self.resampler.iter_mut().for_each(Resampler::forget);
         }
         let was_silent = std::mem::replace(&mut self.is_silent, false);
+        if self.is_in_pause && matches!(self.pull, Pull::Missing | Pull::Idle) {
+            self.stretch.forget();
+            self.source.sounded(0, 0);
+            // At the mix's rate, so that all of it is heard.
+            self.comfort.fill(&mut self.frame);
+            return self.soften();
+        }
+        let (decoder, samples) = (&mut self.decoder, self.stretch.room(self.taken.ticks));
         match (&mut self.source, self.pull) {
-            (_, Pull::Missing | Pull::Idle) if self.is_in_pause => {
-                // At the mix's rate, so that all of it is heard.
-                self.comfort.fill(&mut self.frame);
-                return self.soften();
-            }
-            (Source::Packets(packets), Pull::Idle) if packets.is_pausing() => {
-                self.decoder.conceal(&mut self.coded)
-            }
+            (Source::Packets(packets), Pull::Idle) if packets.is_pausing() => decoder.conceal(samples),
             (_, Pull::Idle) => {
                 self.is_silent = true;
-                self.coded.fill(0);
+                samples.fill(0);
                 if !was_silent {
-                    self.decoder.forget();
+                    decoder.forget();
                     self.comfort.hush();
                 }
             }
             (Source::Packets(packets), Pull::Whole | Pull::Patched { .. } | Pull::Missing) => {
-                packets.decode(&mut self.decoder, &mut self.coded);
+                packets.decode(decoder, samples);
             }
             (Source::Octets { payload, .. }, Pull::Whole) => {
-                self.decoder.decode(payload, &mut self.coded);
+                decoder.decode(&payload[..self.taken.ticks], samples);
             }
-            (Source::Octets { .. }, Pull::Missing) => self.decoder.conceal(&mut self.coded),
+            (Source::Octets { .. }, Pull::Missing) => decoder.conceal(samples),
             (Source::Octets { jitter, payload }, Pull::Patched { .. }) => {
-                patch(jitter, payload, &mut self.decoder, &mut self.coded);
+                patch(jitter, &payload[..self.taken.ticks], decoder, samples);
             }
         }
+        if self.taken.halt_ticks > 0 {
+            self.decoder.conceal(self.stretch.room(self.taken.halt_ticks));
+        }
+        self.fit();
         self.resample();
         self.soften();
+    }
+
+    /// Makes a frame of what was decoded: longer or shorter, if that is wished.
+    fn fit(&mut self) {
+        let Taken { halt_ticks, wish, .. } = self.taken;
+        let is_steady = self.pull == Pull::Whole && halt_ticks == 0;
+        let change =
+            self.stretch.give(&mut self.coded, if is_steady { wish.ticks } else { 0 }, wish.is_pressing);
+        self.source.sounded(change + halt_ticks as i32, self.stretch.held_ticks());
     }
 
     fn resample(&mut self) {
@@ -279,7 +372,7 @@ impl Uplink {
 }
 
 /// Decodes the parts of a frame that came and makes up the holes between them.
-fn patch(jitter: &JitterBuffer, payload: &Payload, decoder: &mut Decoder, samples: &mut [i16]) {
+fn patch(jitter: &JitterBuffer, payload: &[u8], decoder: &mut Decoder, samples: &mut [i16]) {
     let per_octet = samples.len() / payload.len();
     let mut at = 0;
     while at < payload.len() {

@@ -4,13 +4,16 @@
 //! time goes in, any frame comes out, and its delay changes by the tick. It suits payloads of one value a tick:
 //! octets of G.711 or G.722, or the numbers of packets that last many ticks
 //! ([`PacketBuffer`](crate::PacketBuffer)). It does not decode, conceal or read a clock: each pull *is* the
-//! clock, and what is there at the pull decides, so on a clean path it adds no delay at all.
+//! clock, and what is there at the pull decides, so on a clean path it adds no delay at all. It wishes to be deeper or
+//! less deep ([`JitterBuffer::wish`]); who pulls makes the sound longer or shorter for that, by pulling less or more
+//! than a frame in the time of one.
 //! **Invariant:** a tick of a stream is given once, in order; the ring never holds more than
 //! [`CAPACITY_TICKS`].
 
 use std::ops::Range;
+use std::time::Instant;
 
-use crate::playout::Playout;
+use crate::playout::{DepthWish, FRAME_TICKS, Playout};
 use crate::reception::Arrival;
 use crate::tick_map::{TICKS, TickMap};
 use crate::types::RtpTime;
@@ -20,8 +23,10 @@ pub const CAPACITY_TICKS: usize = TICKS as usize;
 const CAPACITY: u64 = TICKS;
 /// Words of a bit for each tick of the longest frame.
 const FRAME_WORDS: usize = CAPACITY_TICKS / 2 / 64;
-/// A stream that gave nothing for this many pulls is over or pauses: the next packet starts anew.
-const STALLED_PULLS_MAX: u32 = 10;
+/// A stream that gave nothing for this many pulls is over or pauses: nothing is expected.
+const EXPECTED_PULLS_MAX: u32 = 10;
+/// After so many (600 ms) the next packet starts anew; until then what comes late is heard, if it fits into the ring.
+const STALLED_PULLS_MAX: u32 = 30;
 /// Where positions begin, so that a stream may go back before its first packet.
 const ORIGIN: u64 = 1 << 33;
 
@@ -56,10 +61,18 @@ pub struct JitterCounters {
     pub given_ticks: u64,
     /// Ticks filled with silence while the stream went on.
     pub missing_ticks: u64,
-    /// Ticks thrown away to shorten the delay, or because nobody pulled.
+    /// Ticks thrown away: where nobody listened, to shorten the delay, or because nobody pulled.
     pub trimmed_ticks: u64,
-    /// Ticks by which the delay has grown.
+    /// Ticks by which the delay has grown in gaps, and where nobody listened.
     pub grown_ticks: u64,
+    /// How often the sound was made shorter to shorten the delay, and by how many ticks in all.
+    pub compressions: u64,
+    /// See `compressions`.
+    pub compressed_ticks: u64,
+    /// How often the sound was made longer so that the delay could grow, and by how many ticks in all.
+    pub stretches: u64,
+    /// See `stretches`.
+    pub stretched_ticks: u64,
     /// How often the stream's clock jumped or another stream began.
     pub restarts: u64,
 }
@@ -83,6 +96,10 @@ pub struct JitterBuffer<T = u8> {
     holes: [u64; FRAME_WORDS],
     /// The first tick of the last frame.
     frame_tick: u64,
+    /// Ticks that were given and do not sound yet.
+    held: u64,
+    /// Where the sound would be by now, had the depth not changed since packets were last noted.
+    expected: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +131,8 @@ impl<T: Copy> JitterBuffer<T> {
             counters: JitterCounters::default(),
             holes: [0; FRAME_WORDS],
             frame_tick: ORIGIN,
+            held: 0,
+            expected: ORIGIN,
         }
     }
 
@@ -135,10 +154,52 @@ impl<T: Copy> JitterBuffer<T> {
         self.counters
     }
 
-    /// Ticks buffered now: after a pull, the delay that the buffer adds.
+    /// Ticks buffered now, those that were given and do not sound yet too: after a pull, the delay that the buffer adds.
     #[must_use]
     pub const fn depth_ticks(&self) -> u32 {
-        (self.end - self.play) as u32
+        (self.end - self.play + self.held) as u32
+    }
+
+    /// What change of depth is wished for.
+    #[must_use]
+    pub const fn wish(&self) -> DepthWish {
+        self.playout.wish()
+    }
+
+    /// Whether the next so many ticks are all there, in a stream that plays.
+    #[must_use]
+    pub fn has(&self, ticks: usize) -> bool {
+        let ticks = ticks as u64;
+        self.phase == Phase::Playing && ticks <= CAPACITY / 2 && self.present.count(self.play, ticks) == ticks
+    }
+
+    /// Tells what became of the frame pulled last: by how many ticks the sound got longer (shorter where negative), and
+    /// how many were given and do not sound yet.
+    pub const fn sounded(&mut self, change_ticks: i32, held_ticks: usize) {
+        self.held = held_ticks as u64;
+        let ticks = change_ticks.unsigned_abs() as u64;
+        if change_ticks < 0 {
+            self.counters.compressions += 1;
+            self.counters.compressed_ticks += ticks;
+            self.playout.gave_up();
+        } else if change_ticks > 0 {
+            self.counters.stretches += 1;
+            self.counters.stretched_ticks += ticks;
+        }
+    }
+
+    /// Tells that nobody listens to the frame pulled last, which is so many ticks longer than a frame (less where
+    /// negative).
+    pub const fn unheard(&mut self, change_ticks: i32) {
+        let longer = change_ticks as i64 + self.held as i64;
+        self.held = 0;
+        let ticks = longer.unsigned_abs();
+        if longer > 0 {
+            self.counters.trimmed_ticks += ticks;
+            self.playout.gave_up();
+        } else if longer < 0 {
+            self.counters.grown_ticks += ticks;
+        }
     }
 
     /// Whether this tick of the frame pulled last was missing, where the pull was [`Pull::Patched`].
@@ -163,8 +224,10 @@ impl<T: Copy> JitterBuffer<T> {
         (empty < left).then(|| (empty as u32, tick, self.ring[(tick % CAPACITY) as usize]))
     }
 
-    /// Takes a payload of one value a tick, as [`Reception`](crate::Reception) judged its packet.
-    pub fn insert(&mut self, arrival: Arrival, timestamp: RtpTime, payload: &[T]) {
+    /// Takes a payload of one value a tick, as [`Reception`](crate::Reception) judged its packet. `now` is when it came,
+    /// as well as that is known: where it is the time of the next pull, it says nothing but that it was in time for it.
+    pub fn insert(&mut self, now: Instant, arrival: Arrival, timestamp: RtpTime, payload: &[T]) {
+        self.settle();
         let ticks = payload.len() as u64;
         if payload.is_empty() || ticks > CAPACITY / 2 {
             self.counters.refused += 1;
@@ -173,7 +236,7 @@ impl<T: Copy> JitterBuffer<T> {
         match arrival {
             Arrival::Suspect => self.counters.refused += 1,
             Arrival::Duplicate => self.counters.duplicates += 1,
-            Arrival::Reordered => self.place_reordered(self.position(timestamp), payload),
+            Arrival::Reordered => self.place_reordered(now, self.position(timestamp), payload),
             Arrival::Started => {
                 self.restart_at(timestamp, ticks);
                 self.place(self.newest_start, payload);
@@ -184,6 +247,7 @@ impl<T: Copy> JitterBuffer<T> {
                 if position < self.newest_start || position > self.end + CAPACITY {
                     self.restart_at(timestamp, ticks);
                 } else {
+                    self.note(now, position);
                     self.newest_start = position;
                     self.newest_ticks = ticks;
                     self.make_room(position + ticks);
@@ -193,13 +257,15 @@ impl<T: Copy> JitterBuffer<T> {
         }
     }
 
-    /// Gives the next frame; `is_quiet` says that the sound is quiet just now, so that a cut is not heard.
-    pub fn pull(&mut self, frame: &mut [T], is_quiet: bool) -> Pull {
+    /// Gives the ticks that are to sound next: a frame, or more or less of them where the sound gets shorter or longer.
+    pub fn pull(&mut self, now: Instant, frame: &mut [T]) -> Pull {
         let wanted = frame.len() as u64;
         if wanted == 0 || wanted > CAPACITY / 2 {
             frame.fill(self.silence);
             return Pull::Idle;
         }
+        self.settle();
+        self.playout.pulled(now);
         match self.phase {
             Phase::Waiting => {
                 if self.end - self.play < wanted {
@@ -210,21 +276,46 @@ impl<T: Copy> JitterBuffer<T> {
                 self.counters.trimmed_ticks += start - self.play;
                 self.skip_to(start);
                 self.phase = Phase::Playing;
+                self.expected = self.sounding();
             }
-            Phase::Playing => {
-                let left = (self.end - self.play).saturating_sub(wanted) as u32;
-                let trim = u64::from(self.playout.trim(is_quiet, left));
-                self.counters.trimmed_ticks += trim;
-                self.skip_to(self.play + trim);
-            }
-            Phase::Stalled { ticks, .. } => self.resume(ticks),
+            Phase::Playing => {}
+            Phase::Stalled { ticks, pulls } => self.resume(ticks, pulls),
         }
+        self.expected += FRAME_TICKS as u64;
         self.give(frame)
+    }
+
+    /// What sounds next: what is missing for now has passed too.
+    const fn sounding(&self) -> u64 {
+        let stalled = match self.phase {
+            Phase::Stalled { ticks, .. } => ticks,
+            Phase::Playing | Phase::Waiting => 0,
+        };
+        self.play + stalled - self.held
+    }
+
+    /// Lets the slack of packets that were noted be that of the depth which is now.
+    fn settle(&mut self) {
+        let sounding = self.sounding();
+        let deeper = self.expected as i64 - sounding as i64;
+        if deeper != 0 && self.phase != Phase::Waiting {
+            self.playout.deepened(deeper.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32);
+        }
+        self.expected = sounding;
+    }
+
+    /// Notes when a packet came.
+    fn note(&mut self, now: Instant, position: u64) {
+        if self.phase != Phase::Waiting {
+            let slack = (position as i64 - self.sounding() as i64).clamp(-(1 << 20), 1 << 20) as i32;
+            // After running dry the delay grows by itself.
+            self.playout.arrived(now, position, slack, self.phase == Phase::Playing);
+        }
     }
 
     /// After running dry: what was lost in the meantime took the time that silence was given for; the rest of
     /// that time is added delay.
-    fn resume(&mut self, stalled: u64) {
+    fn resume(&mut self, stalled: u64, pulls: u32) {
         if self.play == self.end {
             return;
         }
@@ -233,7 +324,9 @@ impl<T: Copy> JitterBuffer<T> {
         self.phase = Phase::Playing;
         if stalled > hole {
             self.counters.grown_ticks += stalled - hole;
-            self.playout.grew();
+            self.playout.grew(stalled - hole);
+        } else if pulls > EXPECTED_PULLS_MAX {
+            self.playout.restart();
         }
     }
 
@@ -244,19 +337,28 @@ impl<T: Copy> JitterBuffer<T> {
         self.frame_tick = self.play;
         let missing = self.take(now) + dry.len();
         dry.fill(self.silence);
-        self.counters.given_ticks += wanted;
         self.mark_holes(there as usize..frame.len());
-        self.counters.missing_ticks += missing as u64;
-        if there == wanted {
-            self.playout.left(self.depth_ticks());
-        } else {
+        if there < wanted {
             self.note_dryness(wanted - there);
         }
+        if there == 0 && !self.is_expecting() {
+            return Pull::Idle;
+        }
+        self.counters.given_ticks += wanted;
+        self.counters.missing_ticks += missing as u64;
         match missing as u64 {
             0 => Pull::Whole,
-            all if all == wanted && self.phase == Phase::Waiting => Pull::Idle,
             all if all == wanted => Pull::Missing,
             some => Pull::Patched { missing: some as u16 },
+        }
+    }
+
+    /// Whether something is to come: the stream does not pause.
+    const fn is_expecting(&self) -> bool {
+        match self.phase {
+            Phase::Playing => true,
+            Phase::Stalled { pulls, .. } => pulls <= EXPECTED_PULLS_MAX,
+            Phase::Waiting => false,
         }
     }
 
@@ -274,7 +376,7 @@ impl<T: Copy> JitterBuffer<T> {
         }
     }
 
-    fn wait(&mut self) {
+    const fn wait(&mut self) {
         self.phase = Phase::Waiting;
         self.playout.restart();
     }
@@ -299,21 +401,25 @@ impl<T: Copy> JitterBuffer<T> {
         self.wait();
     }
 
-    /// Nobody pulled for long, or a long gap: the oldest go.
+    /// Nobody pulled for long, or a long gap: the oldest go. After a gap in which all came late the rest is heard.
     fn make_room(&mut self, end: u64) {
         let first = end.saturating_sub(CAPACITY);
         if first > self.play {
-            let before = self.present.count_all();
+            let (before, skipped) = (self.present.count_all(), first - self.play);
             self.skip_to(first);
             self.counters.trimmed_ticks += before - self.present.count_all();
-            self.wait();
+            match &mut self.phase {
+                Phase::Stalled { ticks, .. } => *ticks = ticks.saturating_sub(skipped),
+                Phase::Playing | Phase::Waiting => self.wait(),
+            }
         }
     }
 
-    fn place_reordered(&mut self, position: u64, payload: &[T]) {
+    fn place_reordered(&mut self, now: Instant, position: u64, payload: &[T]) {
         if position + payload.len() as u64 > self.play + CAPACITY {
             self.counters.refused += 1;
         } else {
+            self.note(now, position);
             self.place(position, payload);
         }
     }

@@ -5,7 +5,10 @@
 //! ring of octets; who pulls is told the pieces of a frame, and of a hole also the packet after it, which may carry a
 //! spare copy of what is missing. It does not decode. **Invariant:** a packet that was overwritten is missing.
 
+use std::time::Instant;
+
 use crate::jitter_buffer::{JitterBuffer, JitterCounters, Pull};
+use crate::playout::DepthWish;
 use crate::reception::Arrival;
 use crate::types::RtpTime;
 
@@ -77,7 +80,7 @@ struct Kept {
 }
 
 impl PacketBuffer {
-    /// An empty buffer for an RTP clock of a multiple of 8 kHz, for frames of up to so many ticks.
+    /// An empty buffer for an RTP clock of a multiple of 8 kHz, for pulls of up to so many ticks.
     #[must_use]
     pub fn new(clock_rate_hz: u32, frame_ticks: usize) -> Self {
         Self {
@@ -109,17 +112,34 @@ impl PacketBuffer {
         self.numbers.depth_ticks()
     }
 
-    /// Takes a packet that sounds for so many 8,000ths of a second.
-    pub fn insert(&mut self, arrival: Arrival, timestamp: RtpTime, ticks: u32, payload: &[u8]) {
+    /// What change of depth is wished for.
+    #[must_use]
+    pub const fn wish(&self) -> DepthWish {
+        self.numbers.wish()
+    }
+
+    /// Whether the next so many ticks are all there, in a stream that plays.
+    #[must_use]
+    pub fn has(&self, ticks: usize) -> bool {
+        self.numbers.has(ticks)
+    }
+
+    /// Tells what became of the frame pulled last, as [`JitterBuffer::sounded`].
+    pub const fn sounded(&mut self, change_ticks: i32, held_ticks: usize) {
+        self.numbers.sounded(change_ticks, held_ticks);
+    }
+
+    /// Takes a packet that came now and sounds for so many 8,000ths of a second.
+    pub fn insert(&mut self, now: Instant, arrival: Arrival, timestamp: RtpTime, ticks: u32, payload: &[u8]) {
         let start = self.clock.ticks(arrival, timestamp) / u64::from(self.ratio);
         let ticks = ticks as usize;
         if ticks > PACKET_TICKS_MAX || payload.len() > OCTETS / 4 {
             // The buffer refuses nothing at all, and counts it.
-            self.numbers.insert(arrival, RtpTime(start as u32), &[]);
+            self.numbers.insert(now, arrival, RtpTime(start as u32), &[]);
             return;
         }
         let number = self.keep(start as u32, payload);
-        self.numbers.insert(arrival, RtpTime(start as u32), &[number; PACKET_TICKS_MAX][..ticks]);
+        self.numbers.insert(now, arrival, RtpTime(start as u32), &[number; PACKET_TICKS_MAX][..ticks]);
     }
 
     fn keep(&mut self, start: u32, payload: &[u8]) -> u32 {
@@ -138,12 +158,12 @@ impl PacketBuffer {
         number
     }
 
-    /// Takes the next frame of so many ticks; [`Self::pieces`] then tells what it holds. A tick whose packet was
+    /// Takes the next so many ticks; [`Self::pieces`] then tells what they hold. A tick whose packet was
     /// overwritten counts as pulled, and is told as a hole.
-    pub fn pull(&mut self, ticks: usize, is_quiet: bool) -> Pull {
+    pub fn pull(&mut self, now: Instant, ticks: usize) -> Pull {
         let room = self.frame.capacity();
         self.frame.resize(ticks.min(room), NONE);
-        self.numbers.pull(&mut self.frame, is_quiet)
+        self.numbers.pull(now, &mut self.frame)
     }
 
     /// The pieces of the frame pulled last, in order.

@@ -1,5 +1,9 @@
 //! The jitter buffer for packets that can't be cut.
 
+#![expect(clippy::disallowed_methods, reason = "a test needs some instant to begin with")]
+
+use std::time::Instant;
+
 use partyline_rtp::{Arrival, PacketBuffer, Piece, Pull, RtpTime};
 use proptest::prelude::*;
 
@@ -34,8 +38,8 @@ fn packets_are_given_in_order_also_where_the_clock_wraps() {
     let start = RtpTime(u32::MAX - 2_000);
     for n in 0..8_u8 {
         let arrival = if n == 0 { Arrival::Started } else { Arrival::Newest };
-        buffer.insert(arrival, start.plus(960 * u32::from(n)), 160, &[n; 40]);
-        assert_eq!(buffer.pull(FRAME, false), Pull::Whole);
+        buffer.insert(Instant::now(), arrival, start.plus(960 * u32::from(n)), 160, &[n; 40]);
+        assert_eq!(buffer.pull(Instant::now(), FRAME), Pull::Whole);
         assert_eq!(ticks(&buffer), whole(n));
     }
     assert_eq!(buffer.depth_ticks(), 0);
@@ -44,9 +48,9 @@ fn packets_are_given_in_order_also_where_the_clock_wraps() {
 #[test]
 fn a_packet_of_sixty_milliseconds_is_three_frames() {
     let mut buffer = buffer();
-    buffer.insert(Arrival::Started, RtpTime(0), 480, &[7]);
+    buffer.insert(Instant::now(), Arrival::Started, RtpTime(0), 480, &[7]);
     for frame in 0..3 {
-        buffer.pull(FRAME, false);
+        buffer.pull(Instant::now(), FRAME);
         let expected: Vec<_> = (0..160).map(|tick| Some((7, frame * 160 + tick))).collect();
         assert_eq!(ticks(&buffer), expected);
     }
@@ -55,12 +59,12 @@ fn a_packet_of_sixty_milliseconds_is_three_frames() {
 #[test]
 fn a_hole_tells_the_packet_after_it() {
     let mut buffer = buffer();
-    buffer.insert(Arrival::Started, RtpTime(0), 160, &[0]);
-    buffer.insert(Arrival::Newest, RtpTime(2_880), 160, &[3]);
+    buffer.insert(Instant::now(), Arrival::Started, RtpTime(0), 160, &[0]);
+    buffer.insert(Instant::now(), Arrival::Newest, RtpTime(2_880), 160, &[3]);
     // A pause in the pulling would trim: so deep is the buffer from the start.
     let mut frames = Vec::new();
     for _ in 0..4 {
-        buffer.pull(FRAME, false);
+        buffer.pull(Instant::now(), FRAME);
         frames.push(buffer.pieces().map(|piece| format!("{piece:?}")).collect::<Vec<_>>());
         if let Some(Piece::Hole { ticks: 160, next, .. }) = buffer.pieces().next() {
             assert!(next.is_none_or(|(ahead, payload)| payload == [3] && ahead % 160 == 0), "{next:?}");
@@ -69,29 +73,29 @@ fn a_hole_tells_the_packet_after_it() {
     let mut buffer = self::buffer();
     for n in [0_u8, 1, 2, 4] {
         let arrival = if n == 0 { Arrival::Started } else { Arrival::Newest };
-        buffer.insert(arrival, RtpTime(u32::from(n) * 960), 160, &[n]);
+        buffer.insert(Instant::now(), arrival, RtpTime(u32::from(n) * 960), 160, &[n]);
         if n < 2 {
-            buffer.pull(FRAME, false);
+            buffer.pull(Instant::now(), FRAME);
         }
     }
-    assert_eq!((buffer.pull(FRAME, false), ticks(&buffer)), (Pull::Whole, whole(2)));
-    assert_eq!(buffer.pull(FRAME, false), Pull::Missing);
+    assert_eq!((buffer.pull(Instant::now(), FRAME), ticks(&buffer)), (Pull::Whole, whole(2)));
+    assert_eq!(buffer.pull(Instant::now(), FRAME), Pull::Missing);
     let pieces: Vec<_> = buffer.pieces().collect();
     assert!(
         matches!(pieces[..], [Piece::Hole { ticks: 160, next: Some((160, [4])), .. }]),
         "{pieces:?} of {frames:?}"
     );
-    assert_eq!((buffer.pull(FRAME, false), ticks(&buffer)), (Pull::Whole, whole(4)));
+    assert_eq!((buffer.pull(Instant::now(), FRAME), ticks(&buffer)), (Pull::Whole, whole(4)));
 }
 
 #[test]
 fn what_is_no_packet_or_too_long_is_refused_and_counted() {
     let mut buffer = buffer();
-    buffer.insert(Arrival::Started, RtpTime(0), 961, &[0; 10]);
-    buffer.insert(Arrival::Newest, RtpTime(960), 160, &[0; 5_000]);
-    buffer.insert(Arrival::Newest, RtpTime(960), 0, &[0; 5]);
+    buffer.insert(Instant::now(), Arrival::Started, RtpTime(0), 961, &[0; 10]);
+    buffer.insert(Instant::now(), Arrival::Newest, RtpTime(960), 160, &[0; 5_000]);
+    buffer.insert(Instant::now(), Arrival::Newest, RtpTime(960), 0, &[0; 5]);
     assert_eq!(buffer.counters().refused, 3);
-    assert_eq!(buffer.pull(FRAME, false), Pull::Idle);
+    assert_eq!(buffer.pull(Instant::now(), FRAME), Pull::Idle);
 }
 
 #[test]
@@ -99,9 +103,9 @@ fn a_packet_that_was_overwritten_is_a_hole() {
     let mut buffer = buffer();
     for n in 0..20_u8 {
         let arrival = if n == 0 { Arrival::Started } else { Arrival::Newest };
-        buffer.insert(arrival, RtpTime(u32::from(n) * 120), 20, &[n; 1_400]);
+        buffer.insert(Instant::now(), arrival, RtpTime(u32::from(n) * 120), 20, &[n; 1_400]);
     }
-    buffer.pull(FRAME, false);
+    buffer.pull(Instant::now(), FRAME);
     let heard: Vec<_> = ticks(&buffer);
     assert!(heard.iter().flatten().all(|&(name, _)| name >= 8), "{heard:?}");
 }
@@ -121,8 +125,8 @@ proptest! {
                 _ => Arrival::Newest,
             };
             let timestamp = if kind == 4 { timestamp } else { timestamp % 100_000 };
-            buffer.insert(arrival, RtpTime(timestamp), length, &vec![1; octets]);
-            buffer.pull(FRAME, timestamp % 2 == 0);
+            buffer.insert(Instant::now(), arrival, RtpTime(timestamp), length, &vec![1; octets]);
+            buffer.pull(Instant::now(), FRAME);
             let mut all = 0;
             for piece in buffer.pieces() {
                 match piece {
