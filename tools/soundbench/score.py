@@ -29,16 +29,30 @@ def main():
         heard = wavfile.read(folder / trial["file"])[1]
         lag = max(0, int(trial["delay_p50_ms"] * RATE_HZ / 1000))
         trial["mos"] = score(said, heard, lag)
-        way = (trial["codec"], trial["loss_percent"], trial["burst"], trial["jitter_ms"], trial["drift_ppm"])
+        way = tuple(trial[key] for key in ("codec", "loss_percent", "burst", "jitter_ms", "drift_ppm", "stall_ms"))
         ways.setdefault(way, []).append(trial)
-    print("| codec | loss, % | in a row | jitter, ms | drift, ppm | MOS-LQO | delay p50, ms | longest, ms | made up, % |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    for (codec, loss, burst, jitter, drift), trials in ways.items():
+    print("| codec | loss, % | in a row | jitter, ms | drift, ppm | stall, ms | MOS-LQO | delay p50, ms | longest, ms | made up, % |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    for (codec, loss, burst, jitter, drift, stall), trials in ways.items():
         mos = numpy.mean([trial["mos"] for trial in trials])
         p50 = numpy.median([trial["delay_p50_ms"] for trial in trials])
         longest = max(trial["delay_max_ms"] for trial in trials)
         made_up = 100 * numpy.mean([trial["concealed"] for trial in trials])
-        print(f"| {codec} | {loss:g} | {burst:g} | {jitter} | {drift} | {mos:.2f} | {p50:.0f} | {longest:.0f} | {made_up:.1f} |")
+        print(f"| {codec} | {loss:g} | {burst:g} | {jitter} | {drift} | {stall} | {mos:.2f} | {p50:.0f} | {longest:.0f} | {made_up:.1f} |")
+
+    print()
+    print("| codec | depth before a stall, and 0, 1, 2, 3, 4 s after it, ms |")
+    print("| --- | --- |")
+    for (codec, *_, stall), trials in ways.items():
+        for trial in trials if stall else []:
+            print(f"| {codec} | {', '.join(format(depth, '.0f') for depth in trial['depths_ms'])} |")
+    print()
+    print("| sound | packets told | drift, ppm | hours | deepest, ms | missing, ms | longer, ms | shorter, ms | worst step |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    for drift in json.loads((folder / "drifts.json").read_text()):
+        amounts = [format(drift[key], ".0f") for key in ("depth_max_ms", "missing_ms", "lengthened_ms", "shortened_ms")]
+        way = f"{drift['sound']} | {drift['told']} | {drift['drift_ppm']} | {drift['hours']:g}"
+        print(f"| {way} | {' | '.join(amounts)} | {drift['worst_step']:.2f} |")
 
 
 main()

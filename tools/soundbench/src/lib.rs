@@ -4,6 +4,7 @@
 //! **Invariant:** the same trial gives the same samples on every machine, however busy.
 
 pub mod delay;
+pub mod drift;
 pub mod path;
 pub mod speech;
 pub mod trial;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use clap::Parser;
 use partyline_codec::Codec;
-use partyline_media::RATE_HZ;
+use partyline_media::{FRAME, RATE_HZ};
 use serde::Serialize;
 use soundbench::delay::lags;
-use soundbench::path::Path;
+use soundbench::drift::{self, Drift, Followed, Sound, Told};
+use soundbench::path::{Path, STALL_AT};
 use soundbench::{speech, trial};
 
 /// What is said in each trial.
@@ -23,7 +24,10 @@ struct Arguments {
     /// The folder of prompts (WAV) that are said
     #[arg(long, default_value = "prompts/audio/en", value_name = "FOLDER")]
     prompts: PathBuf,
-    /// The folder for `said.wav`, what was heard in each trial, and `trials.json`
+    /// How long a clock that is off is followed
+    #[arg(long, default_value_t = 4.0, value_name = "HOURS")]
+    drift_hours: f64,
+    /// The folder for `said.wav`, what was heard in each trial, `trials.json` and `drifts.json`
     #[arg(long, value_name = "FOLDER")]
     into: PathBuf,
 }
@@ -40,6 +44,17 @@ struct Trial {
     delay_max_ms: f64,
     depth_end_ms: f64,
     concealed: f32,
+    /// What the jitter buffer added a tick before a stall, and 0, 1, 2, 3 and 4 s after it.
+    depths_ms: Vec<f64>,
+}
+
+/// Some hours of a clock that is off.
+#[derive(Debug, Serialize)]
+struct Hours {
+    #[serde(flatten)]
+    drift: Drift,
+    #[serde(flatten)]
+    followed: Followed,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -72,12 +87,39 @@ fn main() -> anyhow::Result<()> {
                     delay_max_ms: late.last().copied().unwrap_or(f64::NAN),
                     depth_end_ms: heard.depth.as_secs_f64() * 1_000.0,
                     concealed: heard.concealed,
+                    depths_ms: depths_ms(path, &heard.depths),
                 });
             }
         }
     }
     std::fs::write(arguments.into.join("trials.json"), serde_json::to_vec_pretty(&trials)?)?;
+    let drifts = drifts(arguments.drift_hours);
+    std::fs::write(arguments.into.join("drifts.json"), serde_json::to_vec_pretty(&drifts)?)?;
     Ok(())
+}
+
+fn depths_ms(path: Path, depths: &[Duration]) -> Vec<f64> {
+    if path.stall_ms == 0 {
+        return Vec::new();
+    }
+    let over = STALL_AT + Duration::from_millis(u64::from(path.stall_ms));
+    let tick = |time: Duration| (time.as_millis() / FRAME.as_millis()) as usize;
+    let after = (0..=4).map(|second| tick(over + Duration::from_secs(second)) + 1);
+    let at = std::iter::once(tick(STALL_AT) - 1).chain(after);
+    at.filter_map(|tick| Some(depths.get(tick)?.as_secs_f64() * 1_000.0)).collect()
+}
+
+fn drifts(hours: f64) -> Vec<Hours> {
+    let mut all = Vec::new();
+    for told in [Told::AtOnce, Told::AtTicks] {
+        for sound in [Sound::Tone, Sound::Voice] {
+            for drift_ppm in [-200, 0, 200] {
+                let drift = Drift { sound, told, drift_ppm, hours };
+                all.push(Hours { drift, followed: drift::run(drift) });
+            }
+        }
+    }
+    all
 }
 
 /// The ways that are tried.
@@ -95,6 +137,7 @@ fn paths() -> Vec<Path> {
         ..Path::CLEAN
     }));
     paths.extend([200, -200].map(|drift_ppm| Path { drift_ppm, ..Path::CLEAN }));
+    paths.push(Path { stall_ms: 500, ..Path::CLEAN });
     paths
 }
 

@@ -17,11 +17,16 @@ pub struct Path {
     pub jitter_ms: u32,
     /// By how many millionths the sender's clock is too fast.
     pub drift_ppm: i32,
+    /// Once nothing comes for so long; then all that was sent in the meantime comes at once.
+    pub stall_ms: u32,
 }
+
+/// When the way is blocked, if it is: in the midst of a word.
+pub const STALL_AT: Duration = Duration::from_millis(9_300);
 
 impl Path {
     /// A way that does nothing to anybody.
-    pub const CLEAN: Self = Self { loss_percent: 0.0, burst: 1.0, jitter_ms: 0, drift_ppm: 0 };
+    pub const CLEAN: Self = Self { loss_percent: 0.0, burst: 1.0, jitter_ms: 0, drift_ppm: 0, stall_ms: 0 };
 }
 
 /// The way as the packets of one trial find it.
@@ -51,6 +56,13 @@ impl Journey {
         let chance = if self.is_in_burst { 1.0 - ends } else { begins };
         self.is_in_burst = self.chance.random_bool(chance.clamp(0.0, 1.0));
         (!self.is_in_burst).then(|| Duration::from_secs_f64(jitter))
+    }
+
+    /// When a packet that would come at some time comes, where the way is blocked for a while.
+    #[must_use]
+    pub fn unblocked(&self, at: Duration) -> Duration {
+        let end = STALL_AT + Duration::from_millis(u64::from(self.path.stall_ms));
+        if (STALL_AT..end).contains(&at) { end } else { at }
     }
 }
 

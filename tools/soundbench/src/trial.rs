@@ -26,7 +26,9 @@ const TAIL_TICKS: usize = 50;
 pub struct Heard {
     /// What the listener heard, from the first tick, at [`RATE_HZ`].
     pub samples: Vec<i16>,
-    /// What the talker's jitter buffer added at the end.
+    /// What the talker's jitter buffer added, after each tick.
+    pub depths: Vec<Duration>,
+    /// What it added at the end.
     pub depth: Duration,
     /// Share of the talker's sound that was made up.
     pub concealed: f32,
@@ -115,6 +117,7 @@ pub fn run(said: &[i16], codec: Codec, path: Path, phase: Duration, seed: u64) -
     let sent = packets(said, codec, path, phase);
     let mut arriving: Vec<(Duration, Vec<u8>)> =
         sent.into_iter().filter_map(|(at, packet)| Some((at + journey.fate()?, packet))).collect();
+    arriving.iter_mut().for_each(|(at, _)| *at = journey.unblocked(*at));
     arriving.sort_by_key(|(at, _)| *at);
     let mut mix = Mix::new(2);
     let mut pair = Pair {
@@ -128,6 +131,7 @@ pub fn run(said: &[i16], codec: Codec, path: Path, phase: Duration, seed: u64) -
     let spoken = said.len().div_ceil(speech::RATE_HZ as usize / 50);
     let ticks = spoken + TAIL_TICKS;
     let mut report = pair.legs[0].report();
+    let mut depths = Vec::with_capacity(ticks);
     let mut arriving = arriving.into_iter().peekable();
     for tick in 0..ticks {
         let now = FRAME * tick as u32;
@@ -136,13 +140,14 @@ pub fn run(said: &[i16], codec: Codec, path: Path, phase: Duration, seed: u64) -
         }
         pair.legs[1].receive(start + now, remote(LISTENER), &silence(tick as u16));
         mix.tick(start + now, &mut pair);
+        depths.push(pair.legs[0].report().depth);
         // After that nothing comes, which the leg can't know at once.
         if tick + 1 == spoken {
             report = pair.legs[0].report();
         }
     }
     debug_assert_eq!(pair.heard.len(), ticks * (RATE_HZ / 50) as usize);
-    Heard { samples: pair.heard, depth: report.depth, concealed: report.concealed_share }
+    Heard { samples: pair.heard, depths, depth: report.depth, concealed: report.concealed_share }
 }
 
 /// A packet in which nobody says anything.
@@ -163,6 +168,7 @@ fn silence(nth: u16) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::delay::lags;
+    use crate::path::STALL_AT;
 
     /// Something like speech: a tone whose pitch glides, loud and soft.
     fn speech() -> Vec<i16> {
@@ -191,6 +197,22 @@ mod tests {
             assert!(lags.len() > 3, "{codec:?}: {lags:?}");
             assert!(lags.iter().all(|&lag| lag <= 2 * FRAME_SAMPLES), "{codec:?}: {lags:?}");
             assert!(heard.concealed < 0.02, "{codec:?}: {}", heard.concealed);
+        }
+    }
+
+    #[test]
+    fn after_a_stall_of_half_a_second_all_is_heard_and_the_delay_is_gone_in_three_seconds() {
+        let said: Vec<i16> = (0..5).flat_map(|_| speech()).collect();
+        for codec in Codec::ALL {
+            let path = Path { stall_ms: 500, ..Path::CLEAN };
+            let heard = run(&said, codec, path, Duration::from_millis(5), 1);
+            let over = (STALL_AT + Duration::from_millis(500)).as_millis() as usize / 20;
+            let (before, deep) = (heard.depths[over - 30], heard.depths[over + 5]);
+            assert!(deep > Duration::from_millis(380), "{codec:?}: {deep:?}");
+            let after = heard.depths[over + 150];
+            assert!(after <= before + Duration::from_millis(10), "{codec:?}: {after:?} after {before:?}");
+            // What was made up while nothing came is all that was.
+            assert!(heard.concealed < 0.05, "{codec:?}: {}", heard.concealed);
         }
     }
 

@@ -21,5 +21,5 @@ pub use dtmf::KeyDetector;
 pub use limiter::Limiter;
 pub use player::{Player, Playing};
 pub use resampler::Resampler;
-pub use stretch::{LAG_MAX, TimeStretch};
+pub use stretch::{Care, LAG_MAX, TimeStretch};
 pub use wav::WavError;

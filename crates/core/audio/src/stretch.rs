@@ -17,6 +17,8 @@ const TICKS_HZ: u32 = 8_000;
 const LAG_MIN: usize = 20;
 /// See [`LAG_MIN`].
 pub const LAG_MAX: usize = 120;
+/// What is kept of the sound that was given, in ticks: 25 ms, after which whoever listens for keys knows of one.
+const PAST_TICKS: usize = 200;
 /// Samples that wait at most, in ticks: two frames, what is held of the one before, and a piece that is put in.
 const QUEUE_TICKS: usize = 320 + 2 * LAG_MAX;
 /// Two pieces are compared over this many ticks at least: a shorter piece is like any other.
@@ -26,6 +28,8 @@ const COMPARED_MIN: usize = 60;
 const ALIKE_MIN: f32 = 0.6;
 /// What a longer piece is worth more than a short one that fits as well: fewer changes are made.
 const LENGTH_BONUS: f32 = 0.1;
+/// What a piece is worth less that makes the sound longer than is wished.
+const EXCESS_COST: f32 = 0.4;
 /// Between the places where a change is tried, in ticks.
 const PLACE_STEP: usize = 40;
 /// The mean square of −45 dBov: less is silence, in which nobody hears what is cut.
@@ -35,12 +39,25 @@ const QUIET_BLEND: usize = 40;
 /// A part of the sound with so many times the power of the one before is where a sound begins: that stays as it is.
 const ONSET: f32 = 10.0;
 
+/// With how much care the sound is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Care {
+    /// In silence alone.
+    Silence,
+    /// Where pieces are alike, and no sound has just begun or is about to: not in short tones either.
+    Wary,
+    /// Where pieces are alike.
+    Alike,
+    /// As well as it can be done.
+    Least,
+}
+
 /// The sound of one stream between its decoder and whoever hears it.
 #[derive(Debug, Clone)]
 pub struct TimeStretch {
     /// Samples in a tick.
     ratio: usize,
-    /// What was given last ([`LAG_MAX`] ticks), then what waits.
+    /// What was given last ([`PAST_TICKS`]), then what waits.
     buffer: Box<[i16]>,
     /// Samples that were given since the stream began, up to what is kept.
     past: usize,
@@ -72,7 +89,7 @@ impl TimeStretch {
     #[must_use]
     pub fn new(rate_hz: u32) -> Self {
         let ratio = (rate_hz / TICKS_HZ).max(1) as usize;
-        let buffer = vec![0; (LAG_MAX + QUEUE_TICKS) * ratio].into_boxed_slice();
+        let buffer = vec![0; (PAST_TICKS + QUEUE_TICKS) * ratio].into_boxed_slice();
         Self { ratio, buffer, past: 0, waiting: 0 }
     }
 
@@ -97,13 +114,13 @@ impl TimeStretch {
     }
 
     /// Gives a frame, and makes what waits shorter by `−wish` ticks at most or longer by about `wish` before, if it can be
-    /// done unheard; where it presses, as well as it can be done. Returns by how many ticks it became longer.
-    pub fn give(&mut self, frame: &mut [i16], wish: i32, is_pressing: bool) -> i32 {
+    /// done with that care. Returns by how many ticks it became longer.
+    pub fn give(&mut self, frame: &mut [i16], wish: i32, care: Care) -> i32 {
         let ticks = wish.unsigned_abs() as usize;
         let changed = match wish {
-            ..0 => -(self.shorten(ticks.min(self.spare_ticks(frame.len())), is_pressing) as i32),
+            ..0 => -(self.shorten(ticks.min(self.spare_ticks(frame.len())), care) as i32),
             0 => 0,
-            1.. => self.lengthen(ticks, is_pressing) as i32,
+            1.. => self.lengthen(ticks, care) as i32,
         };
         let (start, there) = (self.start(), self.waiting.min(frame.len()));
         frame[..there].copy_from_slice(&self.buffer[start..start + there]);
@@ -121,7 +138,7 @@ impl TimeStretch {
 
     /// Where what waits begins.
     const fn start(&self) -> usize {
-        LAG_MAX * self.ratio
+        PAST_TICKS * self.ratio
     }
 
     const fn end(&self) -> usize {
@@ -129,8 +146,8 @@ impl TimeStretch {
     }
 
     /// Leaves out up to so many ticks; how many.
-    fn shorten(&mut self, ticks: usize, is_pressing: bool) -> usize {
-        let Some(Joint { at, lag, blend, alike }) = self.joint(Way::Shorter, ticks, is_pressing) else {
+    fn shorten(&mut self, ticks: usize, care: Care) -> usize {
+        let Some(Joint { at, lag, blend, alike }) = self.joint(Way::Shorter, ticks, care) else {
             return 0;
         };
         for index in 0..blend {
@@ -143,11 +160,11 @@ impl TimeStretch {
     }
 
     /// Puts in a piece of about so many ticks; how many.
-    fn lengthen(&mut self, ticks: usize, is_pressing: bool) -> usize {
+    fn lengthen(&mut self, ticks: usize, care: Care) -> usize {
         if self.end() + LAG_MAX * self.ratio > self.buffer.len() {
             return 0;
         }
-        let Some(Joint { at, lag, blend, alike }) = self.joint(Way::Longer, ticks, is_pressing) else {
+        let Some(Joint { at, lag, blend, alike }) = self.joint(Way::Longer, ticks, care) else {
             return 0;
         };
         // What stood a piece before the joint comes once more after it.
@@ -161,11 +178,16 @@ impl TimeStretch {
     }
 
     /// The best place for a change of up to so many ticks (of about so many, to lengthen).
-    fn joint(&self, way: Way, ticks: usize, is_pressing: bool) -> Option<Joint> {
+    fn joint(&self, way: Way, ticks: usize, care: Care) -> Option<Joint> {
         let places = (self.start()..self.end()).step_by(PLACE_STEP * self.ratio);
         let wished = ticks.min(LAG_MAX);
         if let Some(joint) = places.clone().find_map(|at| self.in_silence(way, at, wished * self.ratio)) {
             return Some(joint);
+        }
+        if care == Care::Silence
+            || (care == Care::Wary && self.has_onset(self.start() - self.past..self.end()))
+        {
+            return None;
         }
         let longest = match way {
             Way::Shorter => wished,
@@ -174,13 +196,14 @@ impl TimeStretch {
         let joints = places
             .flat_map(|at| (LAG_MIN..=longest).map(move |lag| (at, lag * self.ratio)))
             .filter_map(|(at, lag)| self.in_sound(way, at, lag));
+        let part = |lag: usize| lag as f32 / (LAG_MAX * self.ratio) as f32;
         let worth = |joint: &Joint| {
-            let length = joint.lag as f32 / (LAG_MAX * self.ratio) as f32;
-            joint.alike * (1.0 + LENGTH_BONUS * length)
+            let excess = part(joint.lag.saturating_sub(wished * self.ratio));
+            joint.alike * (1.0 + LENGTH_BONUS * part(joint.lag)) - EXCESS_COST * excess
         };
         let best = joints.max_by(|one, other| worth(one).total_cmp(&worth(other)))?;
         let is_good = best.alike >= ALIKE_MIN && !self.has_onset(self.around(way, best.at, best.lag)?);
-        (is_pressing || is_good).then_some(best)
+        (care == Care::Least || is_good).then_some(best)
     }
 
     /// A joint of exactly this length, if all around it is silence.
@@ -251,7 +274,7 @@ mod tests {
     const RATES_HZ: [u32; 2] = [8_000, 16_000];
 
     /// Frames through a stretch that wishes the same all the time; shortening takes from ticks that come faster.
-    fn through(rate_hz: u32, said: &[i16], wish: i32, is_pressing: bool) -> (Vec<i16>, Vec<i32>) {
+    fn through(rate_hz: u32, said: &[i16], wish: i32, care: Care) -> (Vec<i16>, Vec<i32>) {
         let (mut stretch, mut heard, mut changes) = (TimeStretch::new(rate_hz), Vec::new(), Vec::new());
         let (ratio, mut at) = (rate_hz as usize / 8_000, 0);
         let extra = if wish < 0 { LAG_MAX } else { 0 };
@@ -263,7 +286,7 @@ mod tests {
             stretch.room(ticks).copy_from_slice(samples);
             at += ticks * ratio;
             let mut frame = vec![0; 160 * ratio];
-            changes.push(stretch.give(&mut frame, wish, is_pressing));
+            changes.push(stretch.give(&mut frame, wish, care));
             heard.extend(frame);
         }
     }
@@ -303,7 +326,7 @@ mod tests {
     #[test]
     fn without_a_wish_all_passes_unchanged() {
         let said = noise(16_000, 20_000);
-        let (heard, changes) = through(8_000, &said, 0, true);
+        let (heard, changes) = through(8_000, &said, 0, Care::Least);
         assert_eq!(heard, said);
         assert!(changes.iter().all(|&change| change == 0));
     }
@@ -314,7 +337,7 @@ mod tests {
             for hz in [123.0, 300.0, 440.0, 1_000.0] {
                 for wish in [-100, 100] {
                     let said = sine(rate_hz, hz, 3.0);
-                    let (heard, changes) = through(rate_hz, &said, wish, false);
+                    let (heard, changes) = through(rate_hz, &said, wish, Care::Alike);
                     let changed: i32 = changes.iter().sum();
                     assert!(
                         changed.signum() == wish.signum() && changed.abs() > 2_000,
@@ -342,7 +365,7 @@ mod tests {
         for rate_hz in RATES_HZ {
             let said = voice(rate_hz);
             for wish in [-120, 120] {
-                let (heard, changes) = through(rate_hz, &said, wish, false);
+                let (heard, changes) = through(rate_hz, &said, wish, Care::Alike);
                 let frames = changes.len() as i32;
                 // 400 ms in 1.5 s are 43 ticks a frame.
                 assert!(changes.iter().sum::<i32>().abs() / frames >= 43, "{rate_hz} {wish}: {changes:?}");
@@ -356,7 +379,7 @@ mod tests {
     fn silence_is_changed_by_as_much_as_is_wished() {
         let said = noise(16_000, 100);
         for wish in [-120, -37, -8, 8, 37, 120] {
-            let (heard, changes) = through(8_000, &said, wish, false);
+            let (heard, changes) = through(8_000, &said, wish, Care::Silence);
             // Before the first frame nothing stood that could come again.
             assert!(changes[1..].iter().all(|&change| change == wish), "{wish}: {changes:?}");
             assert!((level_dbov(&heard) - level_dbov(&said)).abs() < 0.5, "{wish}");
@@ -369,17 +392,34 @@ mod tests {
         for (n, sample) in said.iter_mut().enumerate().filter(|(n, _)| n % 200 == 150) {
             *sample = if n % 400 == 150 { 12_000 } else { -9_000 };
         }
-        let (_, calm) = through(8_000, &said, -100, false);
+        let (_, calm) = through(8_000, &said, -100, Care::Alike);
         assert!(calm.iter().filter(|&&change| change != 0).count() <= calm.len() / 4, "{calm:?}");
-        let (_, pressed) = through(8_000, &noise(8_000, 9_000), -100, true);
+        let (_, pressed) = through(8_000, &noise(8_000, 9_000), -100, Care::Least);
         assert!(pressed.iter().all(|&change| change < 0), "{pressed:?}");
+    }
+
+    #[test]
+    fn short_tones_stay_as_they_are_where_one_is_wary() {
+        // 20 ms in a second, which begin anywhere in a frame; after that who listens for keys knows of it.
+        let mut said = noise(80_000, 40);
+        for second in 0..10_usize {
+            let tone = sine(8_000, 770.0, 0.02);
+            let from = second * 8_000 + second * 17;
+            said[from..from + tone.len()].copy_from_slice(&tone);
+        }
+        let loud = |samples: &[i16]| samples.chunks(8).filter(|part| level_dbov(part) > -30.0).count();
+        for wish in [-10, -100] {
+            let (heard, changes) = through(8_000, &said, wish, Care::Wary);
+            assert!(changes.iter().sum::<i32>() < 0);
+            assert!(loud(&heard).abs_diff(loud(&said)) <= 22, "{wish}: {} of {}", loud(&heard), loud(&said));
+        }
     }
 
     #[test]
     fn power_stays_where_noise_is_changed() {
         let said = noise(24_000, 9_000);
         for wish in [-120, 120] {
-            let (heard, _) = through(8_000, &said, wish, true);
+            let (heard, _) = through(8_000, &said, wish, Care::Least);
             assert!((level_dbov(&heard) - level_dbov(&said)).abs() < 0.7, "{wish}: {}", level_dbov(&heard));
         }
     }
@@ -387,13 +427,14 @@ mod tests {
     proptest! {
         #[test]
         fn ticks_add_up_whatever_is_wished(
-            steps in proptest::collection::vec((0_usize..400, -5_000_i32..5_000, any::<bool>(), any::<bool>()), 0..60),
+            steps in proptest::collection::vec((0_usize..400, -5_000_i32..5_000, 0_usize..4, any::<bool>()), 0..60),
             is_wide in any::<bool>(),
         ) {
             let ratio = 1 + usize::from(is_wide);
             let mut stretch = TimeStretch::new(8_000 * ratio as u32);
             let mut seed = 7_u32;
-            for (ticks, wish, is_pressing, is_loud) in steps {
+            for (ticks, wish, care, is_loud) in steps {
+                let care = [Care::Silence, Care::Wary, Care::Alike, Care::Least][care];
                 let before = stretch.held_ticks();
                 let room = stretch.room(ticks);
                 let taken = room.len() / ratio;
@@ -403,7 +444,7 @@ mod tests {
                     *sample = (seed >> 16) as i16 / if is_loud { 1 } else { 1_000 };
                 }
                 let mut frame = vec![1; 160 * ratio];
-                let change = stretch.give(&mut frame, wish, is_pressing);
+                let change = stretch.give(&mut frame, wish, care);
                 prop_assert!(change.unsigned_abs() as usize <= LAG_MAX);
                 let there = (before + taken).saturating_add_signed(change as isize);
                 prop_assert_eq!(stretch.held_ticks(), there.saturating_sub(160));

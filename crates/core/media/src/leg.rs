@@ -8,7 +8,7 @@ use partyline_audio::{KeyDetector, Player};
 use partyline_rtp::{HEADER_OCTETS, NtpTime, Ssrc};
 
 use crate::control::Control;
-use crate::frame::{FRAME, FRAME_SAMPLES, Frame, PACKET_OCTETS, RATE_HZ};
+use crate::frame::{FRAME_SAMPLES, Frame, PACKET_OCTETS, RATE_HZ};
 use crate::line::{Incoming, LegMedia, Received, StreamStart};
 use crate::outgoing::Outgoing;
 use crate::overlay::Overlay;
@@ -19,6 +19,7 @@ use crate::report::{LegReport, TheirReport};
 use crate::shared::Shared;
 use crate::speech::Speech;
 use crate::transport::{RtcpRoute, Secrecy};
+use crate::uplink::Tempo;
 
 /// Most outputs that wait to be taken. A tick makes two or three; more come only from a caller who floods.
 const OUTPUTS_MAX: usize = 16;
@@ -314,7 +315,7 @@ impl Leg {
         let Line::Connected(session) = &mut self.line else {
             return partyline_codec::SILENCE_DBOV;
         };
-        let mut level_dbov = session.incoming.pull(now, session.key_frames > 0);
+        let mut level_dbov = session.incoming.pull(now, session.tempo(is_alone));
         let tone = session.hear_tones(level_dbov, is_alone);
         if session.tones.is_down() {
             level_dbov = partyline_codec::SILENCE_DBOV;
@@ -496,12 +497,16 @@ impl Leg {
     }
 }
 
+/// How long so many ticks are.
+const fn time_of(ticks: u64) -> Duration {
+    Duration::from_micros(ticks * 1_000_000 / RATE_HZ as u64)
+}
+
 impl Session {
     /// Listens for keys in the sound: always where the telephone has no telephone-events, else while it is in no mix and
     /// has sent none, and from the first tone on.
     fn hear_tones(&mut self, level_dbov: f32, is_alone: bool) -> Option<char> {
-        let has_no_events = self.media.event_payload_type.is_none();
-        if !(has_no_events || self.has_toned || (is_alone && !self.has_sent_events)) {
+        if !self.may_hear_tones(is_alone) {
             if self.tones.is_down() {
                 self.tones = KeyDetector::new();
             }
@@ -521,6 +526,22 @@ impl Session {
         let key = self.tones.hear(&self.incoming.frame()[..FRAME_SAMPLES]);
         self.has_toned |= key.is_some();
         key
+    }
+
+    const fn may_hear_tones(&self, is_alone: bool) -> bool {
+        let has_no_events = self.media.event_payload_type.is_none();
+        has_no_events || self.has_toned || (is_alone && !self.has_sent_events)
+    }
+
+    /// How freely the sound may get longer or shorter.
+    const fn tempo(&self, is_alone: bool) -> Tempo {
+        if self.key_frames > 0 {
+            Tempo::Kept
+        } else if self.may_hear_tones(is_alone) {
+            Tempo::Wary
+        } else {
+            Tempo::Free
+        }
     }
 
     /// Takes what was agreed anew; whether the source is open again.
@@ -683,7 +704,9 @@ impl Session {
             concealed_share: buffered.missing_ticks as f32 / buffered.given_ticks.max(1) as f32,
             heard_dbov: self.incoming.heard_dbov(),
             jitter: reception.jitter,
-            depth: FRAME * self.incoming.depth_ticks() / (RATE_HZ / 50),
+            depth: time_of(u64::from(self.incoming.depth_ticks())),
+            lengthened: time_of(buffered.stretched_ticks),
+            shortened: time_of(buffered.compressed_ticks),
             round_trip: self.control.round_trip,
             theirs: self.control.theirs.map(|block| TheirReport {
                 packets_lost: u64::from(block.lost.max(0).cast_unsigned()),

@@ -8,7 +8,7 @@ use partyline_rtp::{Arrival, EventReceiver, JitterCounters, Packet, Reception, S
 
 use crate::frame::{FRAME_SAMPLES, Frame, Payload, RATE_HZ};
 use crate::transport::MediaTransport;
-use crate::uplink::Uplink;
+use crate::uplink::{Tempo, Uplink};
 
 /// Comfort noise [RFC 3389 §4], at the clock of every codec but Opus.
 const COMFORT_NOISE: u8 = 13;
@@ -221,11 +221,10 @@ impl Incoming {
         Received::Dropped
     }
 
-    /// Takes the next frame out of the jitter buffer; how loud it is. `keeps_time` says that the sound may get neither
-    /// longer nor shorter.
-    pub(crate) fn pull(&mut self, now: Instant, keeps_time: bool) -> f32 {
+    /// Takes the next frame out of the jitter buffer; how loud it is.
+    pub(crate) fn pull(&mut self, now: Instant, tempo: Tempo) -> f32 {
         self.frames_in_codec = self.frames_in_codec.saturating_add(1);
-        let level_dbov = self.uplink.pull(now, keeps_time);
+        let level_dbov = self.uplink.pull(now, tempo);
         if self.uplink.is_there() {
             self.heard.add(level_dbov);
         }
@@ -234,7 +233,7 @@ impl Incoming {
 
     /// Passes over a frame.
     pub(crate) fn skip(&mut self) {
-        self.pull(self.now, true);
+        self.pull(self.now, Tempo::Kept);
     }
 
     /// How loud all that came was, in the mean of its power; `None` where nothing came.

@@ -41,6 +41,11 @@ pub struct LegReport {
     pub jitter: Duration,
     /// The jitter buffer's depth now.
     pub depth: Duration,
+    /// By how much the sound was made longer in all so that the jitter buffer got deeper, and shorter so that it got
+    /// less deep.
+    pub lengthened: Duration,
+    /// See `lengthened`.
+    pub shortened: Duration,
     /// Round trip by RTCP, where known.
     pub round_trip: Option<Duration>,
     /// What the other side said last of our stream.

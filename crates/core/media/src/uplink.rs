@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use partyline_audio::level::level_dbov;
 use partyline_audio::mixing::GainRamp;
-use partyline_audio::{LAG_MAX, Resampler, TimeStretch};
+use partyline_audio::{Care, LAG_MAX, Resampler, TimeStretch};
 use partyline_codec::{Codec, ComfortNoise, Decoder, SILENCE_DBOV};
-use partyline_rtp::{Arrival, DepthWish, JitterBuffer, JitterCounters, Packet, Pull};
+use partyline_rtp::{Arrival, DepthWish, Haste, JitterBuffer, JitterCounters, Packet, Pull};
 
 use crate::frame::{FRAME_SAMPLES, PULL_TICKS_MAX, Payload};
 use crate::packets::Packets;
@@ -55,13 +55,24 @@ struct Taken {
     ticks: usize,
     /// The sound is held up for so long after it.
     halt_ticks: usize,
-    /// By how much the sound should get longer or shorter when it is made.
-    wish: DepthWish,
+    /// By how much the sound should get longer or shorter when it is made, and how.
+    wish_ticks: i32,
+    care: Care,
 }
 
 impl Taken {
-    const FRAME: Self =
-        Self { ticks: FRAME_SAMPLES, halt_ticks: 0, wish: DepthWish { ticks: 0, is_pressing: false } };
+    const FRAME: Self = Self { ticks: FRAME_SAMPLES, halt_ticks: 0, wish_ticks: 0, care: Care::Silence };
+}
+
+/// What the sound may be, besides speech.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tempo {
+    /// Speech only: it may get longer or shorter.
+    Free,
+    /// Keys may be among it, whose tones and pauses may not.
+    Wary,
+    /// It stays as it is.
+    Kept,
 }
 
 /// The jitter buffer, by what packets can be kept as.
@@ -151,7 +162,7 @@ impl Uplink {
     fn end(mut self) -> Box<[i16]> {
         let missing = FRAME_SAMPLES.saturating_sub(self.stretch.held_ticks());
         self.decoder.conceal(self.stretch.room(missing));
-        self.stretch.give(&mut self.coded, 0, false);
+        self.stretch.give(&mut self.coded, 0, Care::Silence);
         self.resample();
         GainRamp::at(1.0).apply(&mut self.frame, 0.0, 1.0);
         self.frame
@@ -195,15 +206,14 @@ impl Uplink {
         }
     }
 
-    /// Takes the next frame out of the jitter buffer; how loud it is. `keeps_time` says that the sound may get neither
-    /// longer nor shorter.
-    pub(crate) fn pull(&mut self, now: Instant, keeps_time: bool) -> f32 {
+    /// Takes the next frame out of the jitter buffer; how loud it is.
+    pub(crate) fn pull(&mut self, now: Instant, tempo: Tempo) -> f32 {
         let is_heard = std::mem::replace(&mut self.is_made, false);
         self.is_stale |= !is_heard;
         if !is_heard {
             self.pass_over();
         }
-        self.taken = self.next(is_heard, keeps_time);
+        self.taken = self.next(is_heard, tempo);
         let ticks = self.taken.ticks;
         self.pull = match &mut self.source {
             Source::Octets { jitter, payload } => jitter.pull(now, &mut payload[..ticks]),
@@ -230,9 +240,15 @@ impl Uplink {
     }
 
     /// What is to be taken next.
-    fn next(&self, is_heard: bool, keeps_time: bool) -> Taken {
+    fn next(&self, is_heard: bool, tempo: Tempo) -> Taken {
         let frame = FRAME_SAMPLES.saturating_sub(self.stretch.held_ticks());
-        let wish = if keeps_time { DepthWish::default() } else { self.source.wish() };
+        let wish = if tempo == Tempo::Kept { DepthWish::default() } else { self.source.wish() };
+        let care = match wish.haste {
+            Haste::InSilence => Care::Silence,
+            Haste::Unheard | Haste::AtOnce if tempo == Tempo::Wary => Care::Wary,
+            Haste::Unheard => Care::Alike,
+            Haste::AtOnce => Care::Least,
+        };
         let ticks = wish.ticks.unsigned_abs() as usize;
         let (more, halt_ticks) = match wish.ticks {
             ..0 if is_heard => (ticks.min(LAG_MAX), 0),
@@ -242,7 +258,7 @@ impl Uplink {
         };
         // What is not there can't be left out.
         let more = if self.source.has(frame + more) { more } else { 0 };
-        Taken { ticks: frame + more - halt_ticks, halt_ticks, wish }
+        Taken { ticks: frame + more - halt_ticks, halt_ticks, wish_ticks: wish.ticks, care }
     }
 
     /// Whether the frame pulled last came, if only in part.
@@ -280,7 +296,7 @@ impl Uplink {
 
     /// The frame pulled last as it came, where it came whole and means something by itself.
     pub(crate) fn payload(&self) -> Option<&Payload> {
-        let is_changed = self.taken.ticks != FRAME_SAMPLES || self.taken.wish.ticks != 0;
+        let is_changed = self.taken.ticks != FRAME_SAMPLES || self.taken.wish_ticks != 0;
         match &self.source {
             Source::Octets { payload, .. } if self.codec().silence_octet().is_some() && self.is_there() => {
                 payload.first_chunk().filter(|_| !is_changed)
@@ -343,10 +359,9 @@ impl Uplink {
 
     /// Makes a frame of what was decoded: longer or shorter, if that is wished.
     fn fit(&mut self) {
-        let Taken { halt_ticks, wish, .. } = self.taken;
+        let Taken { halt_ticks, wish_ticks, care, .. } = self.taken;
         let is_steady = self.pull == Pull::Whole && halt_ticks == 0;
-        let change =
-            self.stretch.give(&mut self.coded, if is_steady { wish.ticks } else { 0 }, wish.is_pressing);
+        let change = self.stretch.give(&mut self.coded, if is_steady { wish_ticks } else { 0 }, care);
         self.source.sounded(change + halt_ticks as i32, self.stretch.held_ticks());
     }
 

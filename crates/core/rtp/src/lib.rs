@@ -21,7 +21,7 @@ pub use jitter_buffer::{CAPACITY_TICKS, JitterBuffer, JitterCounters, Pull};
 pub use latch::{LatchCounters, SourceLatch, Verdict};
 pub use packet::{Extension, HEADER_OCTETS, Header, Packet, PacketError, is_rtcp};
 pub use packet_buffer::{PacketBuffer, Piece};
-pub use playout::DepthWish;
+pub use playout::{DepthWish, Haste};
 pub use quality::{CodecImpairment, Conditions, Rating};
 pub use reception::{Arrival, Reception, ReceptionReport};
 pub use rtcp::{

@@ -45,17 +45,47 @@ const STRAGGLER_TICKS: i32 = 2_400;
 /// A late packet is none by chance if it is no later than so many times the jitter, or the second in so many pulls.
 const USUAL_JITTERS: f32 = 3.0;
 const AGAIN_PULLS: u32 = 100;
-/// A wish presses after so many pulls: a quarter of a second for more depth, half a second for less.
-const PRESSING_LACK_PULLS: u32 = 12;
-const PRESSING_SURPLUS_PULLS: u32 = 25;
+/// For so many pulls silence is waited for: 1.5 s where packets come nearly too late, half a second where depth is of no
+/// use, not at all where packets come too late. After so many more a change is made even if it is heard.
+const NEAR_PATIENCE_PULLS: u32 = 75;
+const SURPLUS_PATIENCE_PULLS: u32 = 25;
+const LATE_PATIENCE_PULLS: u32 = 0;
+const HEARD_AFTER_PULLS: u32 = 25;
+/// Less than this (10 ms) to spare is given up in silence only.
+const SMALL_TICKS: i32 = 80;
 
 /// A change of depth that is wished for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DepthWish {
     /// Ticks by which the sound should get longer, and the buffer deeper; shorter where negative.
     pub ticks: i32,
-    /// Whether it should happen now, also where it is heard.
-    pub is_pressing: bool,
+    /// How soon.
+    pub haste: Haste,
+}
+
+/// How soon a change of depth is wished for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Haste {
+    /// When there is silence.
+    #[default]
+    InSilence,
+    /// As soon as it can be done without being heard.
+    Unheard,
+    /// Now.
+    AtOnce,
+}
+
+impl Haste {
+    /// Of a wish that has waited for so long, and may wait for silence up to some time.
+    const fn after(waited_pulls: u32, patience_pulls: u32) -> Self {
+        if waited_pulls < patience_pulls {
+            Self::InSilence
+        } else if waited_pulls < patience_pulls + HEARD_AFTER_PULLS {
+            Self::Unheard
+        } else {
+            Self::AtOnce
+        }
+    }
 }
 
 /// Watches slack and says what depth is wished for.
@@ -70,6 +100,8 @@ pub(crate) struct Playout {
     /// Ticks that are to be given up, or that are lacking: never both.
     surplus: i32,
     lacking: i32,
+    /// Whether a packet was too late, not nearly.
+    is_late: bool,
     waited_pulls: u32,
     since_given_up: Option<u32>,
     since_late: u32,
@@ -100,6 +132,7 @@ impl Playout {
             watch_windows: WATCH_MIN,
             surplus: 0,
             lacking: 0,
+            is_late: false,
             waited_pulls: 0,
             since_given_up: None,
             since_late: AGAIN_PULLS,
@@ -115,6 +148,7 @@ impl Playout {
         self.watch_least = None;
         self.surplus = 0;
         self.lacking = 0;
+        self.is_late = false;
         self.waited_pulls = 0;
         self.arrivals.last_transit = None;
     }
@@ -146,9 +180,12 @@ impl Playout {
         }
         self.relapse(ticks);
         let (transit, lacking) = (self.arrivals.last_transit, self.lacking);
+        let (was_late, waited_pulls) = (self.is_late, self.waited_pulls);
         self.restart();
         self.arrivals.last_transit = transit;
         self.lacking = ticks.min(LACK_MAX_TICKS).max(lacking);
+        self.is_late = is_late || was_late;
+        self.waited_pulls = if lacking > 0 { waited_pulls } else { 0 };
     }
 
     /// The delay has grown by so much, in a gap.
@@ -182,7 +219,6 @@ impl Playout {
     /// Depth was given up as wished.
     pub(crate) const fn gave_up(&mut self) {
         self.since_given_up = Some(0);
-        self.waited_pulls = 0;
     }
 
     /// A frame was pulled.
@@ -195,8 +231,11 @@ impl Playout {
                 self.watch_windows = (self.watch_windows / 2).max(WATCH_MIN);
             }
         }
-        self.waited_pulls =
-            if self.surplus > 0 || self.lacking > 0 { self.waited_pulls.saturating_add(1) } else { 0 };
+        self.waited_pulls = if self.surplus >= LEAST_TICKS || self.lacking > 0 {
+            self.waited_pulls.saturating_add(1)
+        } else {
+            0
+        };
         self.window_pulls += 1;
         if self.window_pulls == WINDOW_PULLS {
             self.end_window();
@@ -228,13 +267,16 @@ impl Playout {
     /// What is wished for.
     pub(crate) const fn wish(&self) -> DepthWish {
         if self.lacking > 0 {
-            return DepthWish { ticks: self.lacking, is_pressing: self.waited_pulls >= PRESSING_LACK_PULLS };
+            let patience = if self.is_late { LATE_PATIENCE_PULLS } else { NEAR_PATIENCE_PULLS };
+            return DepthWish { ticks: self.lacking, haste: Haste::after(self.waited_pulls, patience) };
         }
-        if self.surplus < LEAST_TICKS {
-            return DepthWish { ticks: 0, is_pressing: false };
-        }
-        let is_pressing = self.surplus > EXCESS_TICKS || self.waited_pulls >= PRESSING_SURPLUS_PULLS;
-        DepthWish { ticks: -self.surplus, is_pressing }
+        let haste = match self.surplus {
+            ..LEAST_TICKS => return DepthWish { ticks: 0, haste: Haste::InSilence },
+            LEAST_TICKS..SMALL_TICKS => Haste::InSilence,
+            SMALL_TICKS..=EXCESS_TICKS => Haste::after(self.waited_pulls, SURPLUS_PATIENCE_PULLS),
+            _ => Haste::AtOnce,
+        };
+        DepthWish { ticks: -self.surplus, haste }
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod caller;
 mod codecs;
+mod jitter;
 mod leg;
 mod mix;
 mod secret;
