@@ -438,7 +438,7 @@ mod tests {
                 let before = stretch.held_ticks();
                 let room = stretch.room(ticks);
                 let taken = room.len() / ratio;
-                prop_assert!(taken <= ticks && room.len() % ratio == 0);
+                prop_assert!(taken <= ticks && room.len().is_multiple_of(ratio));
                 for sample in room {
                     seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                     *sample = (seed >> 16) as i16 / if is_loud { 1 } else { 1_000 };
