@@ -232,7 +232,7 @@ mod tests {
             let fast = followed(sound, Told::AtTicks, 200);
             assert!(fast.missing_ms == 0.0 && fast.worst_step <= 1.5, "{sound:?}: {fast:?}");
             let slow = followed(sound, Told::AtTicks, -200);
-            assert!(slow.missing_ms <= 18.0 * 20.0 && slow.depth_max_ms <= 45.0, "{sound:?}: {slow:?}");
+            assert!(slow.missing_ms <= 18.0 * 20.0 + 1.0 && slow.depth_max_ms <= 45.0, "{sound:?}: {slow:?}");
         }
     }
 
