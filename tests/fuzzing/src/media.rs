@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use partyline_rtp::{
-    Compound, EventPayload, EventReceiver, Header, JitterBuffer, NtpTime, Packet, Reception, RtcpPacket,
-    RtpTime, SeqNo, SourceLatch, Ssrc, Verdict, is_rtcp, key_of_event, round_trip,
+    CAPACITY_TICKS, Compound, EventPayload, EventReceiver, Header, JitterBuffer, NtpTime, Packet, Reception,
+    RtcpPacket, RtpTime, SeqNo, SourceLatch, Ssrc, Verdict, is_rtcp, key_of_event, round_trip,
 };
 
 use crate::bytes::Bytes;
@@ -48,11 +48,15 @@ pub fn rtp(bytes: &[u8]) {
             if verdict != Verdict::Stranger {
                 known += 1;
                 let arrival = reception.accept(now, &packet);
-                buffer.insert(arrival, packet.timestamp, packet.payload);
+                buffer.insert(now, arrival, packet.timestamp, packet.payload);
             }
         }
         for _ in 0..(choice >> 2) & 7 {
-            let _ = buffer.pull(&mut frame, choice & 0x40 != 0);
+            // Less than a frame where the sound gets longer, as if it were.
+            let ticks = if choice & 0x40 != 0 { FRAME - 40 } else { FRAME };
+            let _ = buffer.pull(now, &mut frame[..ticks]);
+            buffer.sounded(FRAME as i32 - ticks as i32, 0);
+            assert!(buffer.depth_ticks() as usize <= CAPACITY_TICKS);
         }
     }
     let report = reception.report();

@@ -84,23 +84,28 @@ fn mix_for(listener: usize, members: &[Member], heard: &[[i16; FRAME]], habits: 
 
 impl Member {
     fn receive(&mut self, habits: &Habits) -> [i16; FRAME] {
+        let now = std::time::Instant::now();
         let mut datagram = [0; 2_048];
         while let Ok((octets, source)) = self.rtp.try_recv_from(&mut datagram) {
             self.remote = Some(source);
             let packet = Packet::parse(&datagram[..octets]).unwrap();
-            let arrival = self.reception.accept(std::time::Instant::now(), &packet);
+            let arrival = self.reception.accept(now, &packet);
             if packet.payload_type != 0 {
                 self.keyed.extend(self.events.handle(packet.timestamp, packet.payload));
             } else {
-                self.buffer.insert(arrival, packet.timestamp, packet.payload);
+                self.buffer.insert(now, arrival, packet.timestamp, packet.payload);
             }
         }
         if let Some(code) = self.keyed.strip_suffix('#') {
             self.room = Some(if habits.mixes_rooms_up { "all".to_owned() } else { code.to_owned() });
         }
-        let (mut payload, mut samples) = ([0; FRAME], [0; FRAME]);
-        self.buffer.pull(&mut payload, true);
-        Decoder::new(Codec::Pcmu).decode(&payload, &mut samples);
+        let (mut payload, mut samples) = ([0; 2 * FRAME], [0; FRAME]);
+        // Delay of no use is cut away.
+        let surplus = self.buffer.wish().ticks.min(0).unsigned_abs().min(FRAME as u32) as usize;
+        let cut = if self.buffer.has(FRAME + surplus) { surplus } else { 0 };
+        self.buffer.pull(now, &mut payload[..FRAME + cut]);
+        self.buffer.unheard(cut as i32);
+        Decoder::new(Codec::Pcmu).decode(&payload[cut..FRAME + cut], &mut samples);
         samples
     }
 
