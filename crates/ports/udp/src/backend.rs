@@ -16,6 +16,8 @@ pub struct IoCounts {
     pub sends_failed: u64,
     /// Errors told by a receive: chiefly that nobody listens at the far side.
     pub receives_failed: u64,
+    /// Rings of io_uring that ceased to answer; what had one goes on by plain calls.
+    pub rings_lost: u64,
 }
 
 /// The sockets of one media thread.

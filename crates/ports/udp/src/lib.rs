@@ -5,13 +5,21 @@
 //! [`SocketPair`] is dropped.
 
 mod backend;
+mod choice;
 mod clock;
 mod plain;
 mod ports;
+mod ring;
+mod ring_io;
+mod sockets;
+#[cfg(test)]
+mod tests;
 mod thread;
 
 pub use backend::{IoCounts, MediaIo, SocketKey};
+pub use choice::{IoChoice, IoChoiceError, IoDecision, IoKind, RingError, probe_ring};
 pub use clock::MediaClock;
 pub use plain::PlainIo;
 pub use ports::{OpenPairError, PortPairs, PortRangeError, SocketPair};
+pub use ring_io::RingIo;
 pub use thread::{allowed_cores, pin_this_thread, prefer_this_thread, raise_this_thread};
