@@ -11,6 +11,9 @@ use serde_json::Value;
 /// Ten times what a clean stop may take.
 const CEILING: Duration = Duration::from_secs(50);
 
+/// The words of `serve` on free ports.
+const SERVE: [&str; 6] = ["serve", "--json", "--sip-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"];
+
 fn partyline(data_dir: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_partyline"));
     command
@@ -40,8 +43,12 @@ struct Server {
 
 impl Server {
     fn start(data_dir: &Path) -> Self {
-        let words = ["serve", "--json", "--sip-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"];
-        let mut child = partyline(data_dir, &words).stdout(Stdio::piped()).spawn().expect("the binary runs");
+        Self::run(data_dir, &mut partyline(data_dir, &SERVE))
+    }
+
+    /// Runs a command of `serve`.
+    fn run(data_dir: &Path, command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
         let mut line = String::new();
         let output = child.stdout.take().expect("the output is piped");
         BufReader::new(output).read_line(&mut line).expect("the output reads");
@@ -54,10 +61,14 @@ impl Server {
     }
 
     fn readiness(&self) -> String {
+        self.page("/readyz")
+    }
+
+    fn page(&self, path: &str) -> String {
         let address = self.welcome["http"].as_str().expect("the welcome names the HTTP address");
         let mut stream = TcpStream::connect(address).expect("the HTTP listener takes connections");
         stream
-            .write_all(b"GET /readyz HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+            .write_all(format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").as_bytes())
             .expect("it reads");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("it answers");
@@ -188,4 +199,58 @@ fn after_a_kill_the_next_start_takes_calls_again() {
     let again = Server::start(folder.path());
     assert!(again.readiness().starts_with("HTTP/1.1 200"));
     assert_eq!(again.stop(), Some(0));
+}
+
+/// Has the kernel refuse io_uring to a command, as the seccomp profiles of containers do [seccomp(2)].
+///
+/// [seccomp(2)]: https://man7.org/linux/man-pages/man2/seccomp.2.html
+#[expect(unsafe_code, reason = "no safe wrapper of seccomp is among our dependencies")]
+fn without_io_uring(command: &mut Command) -> &mut Command {
+    const SET_UP: u32 = libc::SYS_io_uring_setup as u32;
+    let forbid = || {
+        let instruction = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+        let mut filter = [
+            // The number of the call is at the beginning of what the filter sees.
+            instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+            instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, SET_UP),
+            instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+            instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+        ];
+        let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+        // SAFETY: the program lives through the calls, which change nothing but what this process may do.
+        let result = unsafe {
+            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+            libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program)
+        };
+        if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+    };
+    // SAFETY: between fork and exec it makes system calls only, and allocates nothing.
+    unsafe { std::os::unix::process::CommandExt::pre_exec(command, forbid) }
+}
+
+#[test]
+fn where_io_uring_is_forbidden_plain_sockets_carry_the_media_and_doctor_and_metrics_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::run(folder.path(), without_io_uring(&mut partyline(folder.path(), &SERVE)));
+    assert!(server.readiness().starts_with("HTTP/1.1 200"), "{}", server.readiness());
+    let until = Instant::now() + CEILING;
+    while !server.page("/metrics").contains("partyline_media_io_threads{io=\"io_uring\"} 0\n") {
+        assert!(Instant::now() < until, "{}", server.page("/metrics"));
+    }
+    let output = without_io_uring(&mut partyline(folder.path(), &["doctor"])).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = told.lines().find(|line| line.contains("media I/O")).unwrap_or_default();
+    assert!(line.starts_with("WARN") && line.contains("seccomp"), "{told}");
+    assert!(line.contains("the running server has io_uring on 0 of"), "{told}");
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn who_wants_io_uring_only_is_told_at_the_start_that_it_is_forbidden() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = partyline(folder.path(), &SERVE);
+    let output = without_io_uring(command.env("PARTYLINE_RTP__IO", "io_uring")).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("io_uring") && told.contains("seccomp") && told.contains("rtp.io"), "{told}");
 }

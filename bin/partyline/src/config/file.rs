@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use partyline_conference::{MixerClass, MixerId, VruId};
+use partyline_engine::IoChoice;
 use partyline_trunk::{TrunkSettings, UnknownSources};
 use partyline_vru::{CODECS_LIKED, DIGESTS_LIKED, MediaSecurity, SessionRules, SourceNetwork};
 use serde::de::value::MapAccessDeserializer;
@@ -183,6 +184,7 @@ pub(crate) struct Rtp {
     pub(crate) srtp: Text<Srtp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) threads: Option<Count<1, 64>>,
+    pub(crate) io: Text<IoChoice>,
 }
 
 impl Default for Rtp {
@@ -191,6 +193,7 @@ impl Default for Rtp {
             ports: Text(PortRange { first: 16384, last: 32767 }),
             srtp: Text(Srtp(MediaSecurity::default())),
             threads: None,
+            io: Text(IoChoice::default()),
         }
     }
 }

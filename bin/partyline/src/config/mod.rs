@@ -27,6 +27,7 @@ use partyline_call::{KeyMaps, Language};
 use partyline_conference::{
     ConferenceCode, DialOutRules, InterfaceServerId, MixerClass, MixerId, RoomName, VruId,
 };
+use partyline_engine::IoChoice;
 use partyline_store::Retention;
 use partyline_telemetry::LogConfig;
 use partyline_trunk::{Trunk, UnknownSources};
@@ -65,6 +66,7 @@ pub(crate) struct Config {
     pub(crate) rtp_ports: PortRange,
     pub(crate) media_security: MediaSecurity,
     pub(crate) media_threads: Option<NonZeroUsize>,
+    pub(crate) media_io: IoChoice,
     pub(crate) http_listen: SocketAddr,
     pub(crate) cms: Vec<InterfaceServerId>,
     pub(crate) linetest: Vec<InterfaceServerId>,
@@ -184,6 +186,7 @@ fn check(file: &File, origins: &Origins, environment: &[(String, String)]) -> Re
         rtp_ports: file.rtp.ports.0,
         media_security: file.rtp.srtp.0.0,
         media_threads: file.rtp.threads.and_then(|threads| NonZeroUsize::new(threads.number() as usize)),
+        media_io: file.rtp.io.0,
         http_listen: file.http.listen.0,
         cms: servers("cms", file.cms.interface_servers.number()),
         linetest: servers("linetest", file.linetest.interface_servers.number()),

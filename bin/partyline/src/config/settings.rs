@@ -111,6 +111,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("rtp.srtp", Kind::Text, "Whether callers' audio is encrypted (SRTP, keys in SDP): \"prefer\" takes what a caller offers, \"require\" refuses callers without it with 488, \"refuse\" knows none. Keys are as secret as the signalling: use it with TLS."),
     setting("rtp.threads", Kind::Number, "Media threads, 1 to 64.")
         .unset("one for each core", "2"),
+    setting("rtp.io", Kind::Text, "By what media threads receive and send: \"io_uring\" (Linux 6.1 and newer) costs least where it is allowed, \"plain\" sockets always work. \"auto\" tries io_uring at the start and takes plain sockets where it does not work; many containers forbid it. The log and `partyline doctor` say which it is, and why."),
     setting("http.listen", Kind::Text, "Where `/readyz`, `/healthz` and `/metrics` are answered. There is no password: keep it on an address that only your monitoring reaches.")
         .flag("--http-listen"),
     setting("cms.interface_servers", Kind::Number, "Interface servers of conferencing, 1 to 16. Two keep taking callers while one is stopped."),

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use partyline_conference::{ConferenceCode, MixerClass, MixerId, RoomName, VruId};
+use partyline_engine::IoChoice;
 use partyline_vru::{Codec, DIGESTS_LIKED, DigestHash, MediaSecurity};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -449,6 +450,10 @@ impl fmt::Display for LogFilter {
 impl Spelled for LogFilter {
     const EXPECTED: &'static str =
         "a level (error, warn, info, debug, trace), or levels by part, such as \"info,partyline_vru=debug\"";
+}
+
+impl Spelled for IoChoice {
+    const EXPECTED: &'static str = "\"auto\", \"plain\" or \"io_uring\"";
 }
 
 impl Spelled for SocketAddr {

@@ -4,7 +4,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::Finding;
+use partyline_engine::{IoChoice, IoDecision, RingError};
+
+use super::{Finding, RunningServer};
 use crate::config::Config;
 use crate::moment;
 
@@ -106,9 +108,45 @@ pub(crate) fn real_time() -> Finding {
     )
 }
 
+/// By what media threads receive and send: found out anew, and as a running server tells it.
+pub(crate) fn media_io(config: &Config, server: Option<&RunningServer>) -> Finding {
+    let found = media_io_of(config.media_io, config.media_io.decide());
+    let Some((threads, by_ring)) = server.and_then(|server| server.media_threads) else {
+        return found;
+    };
+    let says =
+        format!("{}; the running server has io_uring on {by_ring} of {threads} media threads", found.says);
+    Finding { says, ..found }
+}
+
+fn media_io_of(choice: IoChoice, decision: Result<IoDecision, RingError>) -> Finding {
+    const CHECK: &str = "media I/O";
+    match decision {
+        Ok(IoDecision { kind, fallback: None }) => {
+            let says = match choice {
+                IoChoice::Auto => format!("{kind}, which works here"),
+                IoChoice::Only(_) => format!("{kind}, as rtp.io says"),
+            };
+            Finding::fine(CHECK, says)
+        }
+        Ok(IoDecision { kind, fallback: Some(reason) }) => Finding::warning(
+            CHECK,
+            format!("{kind} sockets, as there is no io_uring: {reason}"),
+            "calls cost a sixth more so; allow io_uring, or set rtp.io = \"plain\" if that is as it should be",
+        ),
+        Err(reason) => Finding::failing(
+            CHECK,
+            format!("rtp.io wants io_uring, and there is none: {reason}"),
+            "allow it, or set rtp.io to \"auto\" or \"plain\"",
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use partyline_engine::IoKind;
 
     use super::super::State;
     use super::*;
@@ -122,6 +160,28 @@ mod tests {
         assert_eq!(few.state, State::Warning);
         assert_eq!(few.says, "1024 are allowed, enough for 384 calls; the settings allow 1000");
         assert_eq!(file_descriptors_of(65_536, &config).state, State::Fine);
+    }
+
+    #[test]
+    fn a_fallback_to_plain_sockets_is_told_with_its_reason_and_fails_only_where_io_uring_must_be() {
+        let refused = || RingError::Refused(std::io::Error::from_raw_os_error(1));
+        let plain = IoDecision { kind: IoKind::Plain, fallback: Some(refused()) };
+        let fallen_back = media_io_of(IoChoice::Auto, Ok(plain));
+        assert_eq!(fallen_back.state, State::Warning);
+        assert!(fallen_back.says.contains("seccomp"), "{}", fallen_back.says);
+        let ring = || Ok(IoDecision { kind: IoKind::IoUring, fallback: None });
+        assert_eq!(media_io_of(IoChoice::Auto, ring()).says, "io_uring, which works here");
+        let only = IoChoice::Only(IoKind::IoUring);
+        assert_eq!(media_io_of(only, ring()).state, State::Fine);
+        assert_eq!(media_io_of(only, Err(refused())).state, State::Failing);
+    }
+
+    #[test]
+    fn a_running_server_tells_how_many_of_its_threads_have_io_uring() {
+        let config = load(&Inputs::default()).unwrap().config;
+        let server = RunningServer { media_threads: Some((4, 3)), ..RunningServer::default() };
+        let says = media_io(&config, Some(&server)).says;
+        assert!(says.ends_with("the running server has io_uring on 3 of 4 media threads"), "{says}");
     }
 
     #[test]

@@ -78,6 +78,8 @@ pub(crate) struct RunningServer {
     pub(crate) pid: Option<u64>,
     /// Every address that it listens on.
     pub(crate) addresses: Vec<String>,
+    /// Its media threads, and how many of them have io_uring.
+    pub(crate) media_threads: Option<(u64, u64)>,
 }
 
 impl RunningServer {
@@ -89,7 +91,9 @@ impl RunningServer {
             .flatten()
             .filter_map(|address| address.as_str().map(str::to_owned))
             .collect();
-        Some(Self { pid: status["pid"].as_u64(), addresses })
+        let media = &status["media_io"];
+        let media_threads = media["threads"].as_u64().zip(media["io_uring_threads"].as_u64());
+        Some(Self { pid: status["pid"].as_u64(), addresses, media_threads })
     }
 }
 
@@ -101,6 +105,7 @@ pub(crate) async fn examine(config: &Config) -> Answer {
     findings.push(machine::file_descriptors(config));
     findings.push(machine::clock());
     findings.push(machine::real_time());
+    findings.push(machine::media_io(config, server.as_ref()));
     findings.extend(network::listeners(config, server.as_ref()));
     findings.extend(network::rtp(config, server.as_ref()));
     findings.extend(tls::examine(config));

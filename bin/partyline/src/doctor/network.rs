@@ -195,7 +195,8 @@ mod tests {
         let held = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = held.local_addr().unwrap();
         let refused = || UdpSocket::bind(address).err();
-        let ours = RunningServer { pid: Some(7), addresses: vec![address.to_string()] };
+        let ours =
+            RunningServer { pid: Some(7), addresses: vec![address.to_string()], ..RunningServer::default() };
         let finding = listener("SIP port", address, refused(), Some(&ours));
         assert_eq!(finding.says, format!("{address} is held by the running server (process 7)"));
         let finding = listener("SIP port", address, refused(), None);

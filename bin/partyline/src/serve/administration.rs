@@ -27,6 +27,19 @@ impl Administration {
             "sip": sip.iter().map(SocketAddr::to_string).collect::<Vec<_>>(),
             "sip_tls": tls.iter().map(SocketAddr::to_string).collect::<Vec<_>>(),
             "http": [self.http.to_string()],
+            "media_io": self.media_io(),
+        })
+    }
+
+    /// What media threads do their I/O by now, and why not all of them by io_uring where that was wanted.
+    fn media_io(&self) -> Value {
+        let engine = &self.roles.parts().engine;
+        let stats = engine.stats();
+        json!({
+            "wanted": engine.io().kind.as_str(),
+            "fallback": engine.io().fallback.as_ref().map(ToString::to_string),
+            "threads": stats.threads,
+            "io_uring_threads": stats.ring_threads,
         })
     }
 

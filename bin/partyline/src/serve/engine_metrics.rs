@@ -25,6 +25,8 @@ pub(super) fn keep(engine: Engine) -> JoinHandle<()> {
 fn tell(engine: &Engine) {
     let stats = engine.stats();
     gauge!("partyline_media_threads").set(stats.threads as f64);
+    gauge!("partyline_media_io_threads", "io" => "io_uring").set(stats.ring_threads as f64);
+    gauge!("partyline_media_io_threads", "io" => "plain").set((stats.threads - stats.ring_threads) as f64);
     gauge!("partyline_legs").set(stats.legs as f64);
     gauge!("partyline_mixes").set(stats.mixes as f64);
     gauge!("partyline_tick_lateness_max_seconds").set(stats.lateness_max.as_secs_f64());
@@ -35,5 +37,6 @@ fn tell(engine: &Engine) {
     counter!("partyline_media_commands_dropped_total").absolute(stats.commands_dropped);
     counter!("partyline_media_sends_failed_total").absolute(stats.sends_failed);
     counter!("partyline_media_receives_failed_total").absolute(stats.receives_failed);
+    counter!("partyline_media_rings_lost_total").absolute(stats.rings_lost);
     counter!("partyline_media_panics_total").absolute(stats.panics);
 }

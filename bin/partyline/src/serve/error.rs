@@ -20,6 +20,14 @@ pub(crate) enum StartError {
         /// What to do.
         advice: String,
     },
+    /// Media can't go as the settings want.
+    #[error("the media engine can't start: {error}; {advice}")]
+    Media {
+        /// What it said.
+        error: partyline_engine::StartError,
+        /// What to do.
+        advice: &'static str,
+    },
     /// A role failed.
     #[error("the role {name} can't start: {error:#}")]
     Role {
@@ -35,7 +43,7 @@ impl StartError {
     pub(crate) fn is_taken(&self) -> bool {
         match self {
             Self::Listen { error, .. } => error.kind() == io::ErrorKind::AddrInUse,
-            Self::Role { .. } => false,
+            Self::Media { .. } | Self::Role { .. } => false,
         }
     }
 
@@ -48,6 +56,18 @@ impl StartError {
     pub(crate) fn http(error: partyline_console::StartError) -> Self {
         let partyline_console::StartError::Listen { address, source } = error;
         Self::listen("HTTP", address, source)
+    }
+
+    /// The media engine failed.
+    pub(crate) fn media(error: partyline_engine::StartError) -> Self {
+        let advice = match &error {
+            partyline_engine::StartError::Ports { .. } => "give it another range: rtp.ports in the settings",
+            partyline_engine::StartError::Thread(_) => {
+                "raise what limits the number of threads (`ulimit -u`, TasksMax of the systemd unit)"
+            }
+            partyline_engine::StartError::IoUring(_) => "allow it, or set rtp.io to \"auto\" or \"plain\"",
+        };
+        Self::Media { error, advice }
     }
 
     /// A VRU failed.

@@ -186,11 +186,20 @@ impl Server {
     }
 }
 
-fn engine(config: &Config) -> anyhow::Result<Engine> {
+fn engine(config: &Config) -> Result<Engine, StartError> {
     let engine = EngineConfig {
         threads: config.media_threads.map(std::num::NonZeroUsize::get),
         rtp_ports: (config.rtp_ports.first, config.rtp_ports.last),
         legs_max: config.rtp_ports.pairs() as usize,
+        io: config.media_io,
     };
-    Engine::start(&engine).context("the media engine can't start")
+    let engine = Engine::start(&engine).map_err(StartError::media)?;
+    let decision = engine.io();
+    match &decision.fallback {
+        None => tracing::info!(io = %decision.kind, "the media engine has started"),
+        Some(reason) => {
+            tracing::warn!(io = %decision.kind, %reason, "the media engine has started without io_uring");
+        }
+    }
+    Ok(engine)
 }

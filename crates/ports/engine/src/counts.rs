@@ -3,11 +3,15 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use partyline_udp::IoKind;
+
 /// What the engine has done and how punctually.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EngineStats {
     /// Media threads.
     pub threads: usize,
+    /// Those whose I/O goes by io_uring; that of the others goes by plain sockets.
+    pub ring_threads: usize,
     /// Legs open now.
     pub legs: usize,
     /// Mixes open now.
@@ -28,6 +32,8 @@ pub struct EngineStats {
     pub sends_failed: u64,
     /// Errors told by a receive: chiefly that nobody listens at the far side.
     pub receives_failed: u64,
+    /// Rings of io_uring that ceased to answer; their threads went on by plain sockets.
+    pub rings_lost: u64,
     /// Panics of media threads; each has cost the legs of its thread.
     pub panics: u64,
 }
@@ -48,6 +54,8 @@ pub(crate) struct ThreadCounts {
     commands_dropped: AtomicU64,
     sends_failed: AtomicU64,
     receives_failed: AtomicU64,
+    rings_lost: AtomicU64,
+    has_ring: AtomicBool,
     panics: AtomicU64,
     is_stopping: AtomicBool,
 }
@@ -79,6 +87,14 @@ impl ThreadCounts {
     pub(crate) fn io(&self, counts: partyline_udp::IoCounts) {
         self.sends_failed.store(counts.sends_failed, Ordering::Relaxed);
         self.receives_failed.store(counts.receives_failed, Ordering::Relaxed);
+        if counts.rings_lost > 0 && self.has_ring.swap(false, Ordering::Relaxed) {
+            add(&self.rings_lost, 1);
+        }
+    }
+
+    /// By what the thread does its I/O from now on.
+    pub(crate) fn begins(&self, io: IoKind) {
+        self.has_ring.store(io == IoKind::IoUring, Ordering::Relaxed);
     }
 
     pub(crate) fn events_dropped(&self, count: u64) {
@@ -110,6 +126,7 @@ impl ThreadCounts {
     pub(crate) fn add_to(&self, stats: &mut EngineStats) {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         stats.threads += 1;
+        stats.ring_threads += usize::from(self.has_ring.load(Ordering::Relaxed));
         stats.ticks += read(&self.ticks);
         stats.late_ticks += read(&self.late_ticks);
         stats.lateness_max = stats.lateness_max.max(Duration::from_nanos(read(&self.lateness_max_nanos)));
@@ -118,6 +135,7 @@ impl ThreadCounts {
         stats.commands_dropped += read(&self.commands_dropped);
         stats.sends_failed += read(&self.sends_failed);
         stats.receives_failed += read(&self.receives_failed);
+        stats.rings_lost += read(&self.rings_lost);
         stats.panics += read(&self.panics);
     }
 }

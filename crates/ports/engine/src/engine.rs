@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use partyline_audio::{Player, Program};
 use partyline_media::{Attachment, Leg, Over, RATE_HZ, StreamStart};
-use partyline_udp::{OpenPairError, PortPairs};
+use partyline_udp::{IoDecision, OpenPairError, PortPairs};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::counts::EngineStats;
@@ -41,7 +41,8 @@ impl Engine {
     /// Starts the threads, pinned and with real-time priority where that is allowed.
     ///
     /// # Errors
-    /// [`StartError`] for an empty port range or where the system gives no thread.
+    /// [`StartError`] for an empty port range, where the system gives no thread, or where only io_uring is wanted and
+    /// can't be had.
     pub fn start(config: &EngineConfig) -> Result<Self, StartError> {
         Self::start_scheduled(config, Scheduling::default())
     }
@@ -56,14 +57,17 @@ impl Engine {
         let cores = partyline_udp::allowed_cores();
         let count = config.threads.unwrap_or(cores.len()).max(1);
         let reaper = reaper::start().map_err(StartError::Thread)?;
-        let threads = thread::start(count, &cores, scheduling, &reaper).map_err(StartError::Thread)?;
-        Ok(Self::of(config, ports, threads))
+        let io = config.io.decide().map_err(StartError::IoUring)?;
+        let threads =
+            thread::start(count, &cores, scheduling, io.kind, &reaper).map_err(StartError::Thread)?;
+        Ok(Self::of(config, ports, io, threads))
     }
 
-    fn of(config: &EngineConfig, ports: PortPairs, threads: Vec<ThreadLink>) -> Self {
+    fn of(config: &EngineConfig, ports: PortPairs, io: IoDecision, threads: Vec<ThreadLink>) -> Self {
         let shared = Shared {
             id: EngineId(ENGINES.fetch_add(1, Ordering::Relaxed)),
             ports,
+            io,
             legs_max: config.legs_max,
             threads,
             legs: Mutex::default(),
@@ -79,6 +83,13 @@ impl Engine {
     #[must_use]
     pub fn id(&self) -> EngineId {
         self.shared.id
+    }
+
+    /// What media threads do their I/O by, and why it is not io_uring where that was wanted. Threads that had to go back to
+    /// plain sockets since are told by [`Engine::stats`].
+    #[must_use]
+    pub fn io(&self) -> &IoDecision {
+        &self.shared.io
     }
 
     /// Opens a leg: a socket on `local` at a free port of the range. It sends nothing until `connect`.
@@ -246,7 +257,7 @@ mod tests {
     use std::sync::mpsc::sync_channel;
     use std::time::Instant;
 
-    use partyline_udp::PlainIo;
+    use partyline_udp::{IoChoice, IoKind, PlainIo};
 
     use super::*;
     use crate::counts::ThreadCounts;
@@ -254,11 +265,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_mix_ends_though_its_thread_has_no_room_for_the_command() {
-        let config = EngineConfig { threads: Some(1), rtp_ports: (20_000, 59_999), legs_max: 1 };
+        let config =
+            EngineConfig { threads: Some(1), rtp_ports: (20_000, 59_999), legs_max: 1, io: IoChoice::Auto };
         let (mailbox, commands) = sync_channel(1);
         let links = vec![ThreadLink { mailbox, counts: Arc::default() }];
         let ports = PortPairs::new(20_000, 59_999).unwrap();
-        let engine = Engine::of(&config, ports, links.clone());
+        let io = IoDecision { kind: IoKind::Plain, fallback: None };
+        let engine = Engine::of(&config, ports, io, links.clone());
         let (counts, (reaper, _closed)) = (ThreadCounts::default(), reaper::channel());
         let mut world = World::new(0, &links, &counts, &reaper, PlainIo::new());
         let tick = |world: &mut World<'_, PlainIo>| {

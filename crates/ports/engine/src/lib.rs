@@ -29,6 +29,7 @@ pub use partyline_media::{
     RtcpRoute, SrtpKeys, TheirReport,
 };
 pub use partyline_rtp::{MasterKey, Mki, Rating, SrtpSuite};
+pub use partyline_udp::{IoChoice, IoDecision, IoKind, RingError, probe_ring};
 pub use types::{
     EngineConfig, EngineError, EngineId, Key, LegEvent, LegId, MixKey, OpenLegError, Scheduling, StartError,
 };

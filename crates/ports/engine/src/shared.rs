@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use partyline_udp::PortPairs;
+use partyline_udp::{IoDecision, PortPairs};
 
 use crate::inbox::LegInbox;
 use crate::link::{Command, ThreadLink};
@@ -17,6 +17,7 @@ use crate::types::{EngineId, LegId, MixKey, OpenLegError};
 pub(crate) struct Shared {
     pub(crate) id: EngineId,
     pub(crate) ports: PortPairs,
+    pub(crate) io: IoDecision,
     pub(crate) legs_max: usize,
     pub(crate) threads: Vec<ThreadLink>,
     pub(crate) legs: Mutex<HashMap<LegId, Arc<LegInbox>>>,

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use partyline_media::FRAME;
-use partyline_udp::{MediaClock, PlainIo};
+use partyline_udp::{IoKind, MediaClock, MediaIo, PlainIo, RingIo};
 
 use crate::counts::ThreadCounts;
 use crate::link::{Command, ThreadLink};
@@ -20,11 +20,12 @@ const PHASE: Duration = Duration::from_millis(5);
 /// Most commands that wait for a thread, and that are taken before one phase.
 const MAILBOX_MAX: usize = 1_024;
 
-/// Starts so many threads, which give closed legs to the reaper.
+/// Starts so many threads, which do their I/O by this and give closed legs to the reaper.
 pub(crate) fn start(
     count: usize,
     cores: &[usize],
     scheduling: Scheduling,
+    io: IoKind,
     reaper: &Reaper,
 ) -> io::Result<Vec<ThreadLink>> {
     let (links, mailboxes): (Vec<_>, Vec<_>) = (0..count)
@@ -39,7 +40,7 @@ pub(crate) fn start(
             (links.clone(), Arc::clone(&links[index].counts), reaper.clone());
         let spawned = std::thread::Builder::new().name(format!("media-{index}")).spawn(move || {
             settle(core, scheduling.priority);
-            run(index, &mailbox, &thread_links, &counts, &reaper);
+            run(io, &mailbox, &Place { index, links: &thread_links, counts: &counts, reaper: &reaper });
         });
         if let Err(error) = spawned {
             links.iter().for_each(|link| link.counts.stop());
@@ -63,34 +64,70 @@ fn settle(core: Option<usize>, priority: Option<u8>) {
     }
 }
 
-/// Runs until the engine is gone. A panic costs the legs of this thread, and is told; the thread goes on.
-fn run(
+/// What the world of a thread is given.
+#[derive(Clone, Copy)]
+struct Place<'a> {
     index: usize,
-    mailbox: &Receiver<Command>,
-    links: &[ThreadLink],
-    counts: &ThreadCounts,
-    reaper: &Reaper,
-) {
+    links: &'a [ThreadLink],
+    counts: &'a ThreadCounts,
+    reaper: &'a Reaper,
+}
+
+/// Runs until the engine is gone. A panic costs the legs of this thread, and is told; the thread goes on.
+fn run(io: IoKind, mailbox: &Receiver<Command>, place: &Place<'_>) {
     loop {
-        let run = AssertUnwindSafe(|| {
-            let mut world = World::new(index, links, counts, reaper, PlainIo::new());
-            while world.is_empty() && !counts.is_stopping() || run_awake(&mut world, mailbox, counts) {
-                let Ok(command) = mailbox.recv() else {
-                    return;
-                };
-                world.command(command);
+        let has_ended = match ring(io, place.index) {
+            Some(ring) => {
+                place.counts.begins(IoKind::IoUring);
+                run_world(ring, mailbox, place)
             }
-        });
-        if catch_unwind(run).is_ok() {
+            None => {
+                place.counts.begins(IoKind::Plain);
+                run_world(PlainIo::new(), mailbox, place)
+            }
+        };
+        if has_ended {
             return;
         }
-        counts.panicked();
-        tracing::error!(thread = index, "a media thread panicked; its legs and mixes are lost");
+        place.counts.panicked();
+        tracing::error!(thread = place.index, "a media thread panicked; its legs and mixes are lost");
     }
 }
 
+/// The ring of this thread, where it is to have one: a probe has shown that it can be had, so that only a lack of memory
+/// or descriptors is against it now, and audio comes first.
+fn ring(io: IoKind, index: usize) -> Option<RingIo> {
+    if io == IoKind::Plain {
+        return None;
+    }
+    RingIo::new()
+        .inspect_err(
+            |error| tracing::warn!(thread = index, %error, "a media thread without io_uring: by plain sockets"),
+        )
+        .ok()
+}
+
+/// Runs a world until the engine is gone; `false` where it panicked.
+fn run_world<Io: MediaIo>(io: Io, mailbox: &Receiver<Command>, place: &Place<'_>) -> bool {
+    let Place { index, links, counts, reaper } = *place;
+    let run = AssertUnwindSafe(|| {
+        let mut world = World::new(index, links, counts, reaper, io);
+        while world.is_empty() && !counts.is_stopping() || run_awake(&mut world, mailbox, counts) {
+            let Ok(command) = mailbox.recv() else {
+                return;
+            };
+            world.command(command);
+        }
+    });
+    catch_unwind(run).is_ok()
+}
+
 /// Ticks while there are legs; whether the thread goes on after that.
-fn run_awake(world: &mut World<'_, PlainIo>, mailbox: &Receiver<Command>, counts: &ThreadCounts) -> bool {
+fn run_awake<Io: MediaIo>(
+    world: &mut World<'_, Io>,
+    mailbox: &Receiver<Command>,
+    counts: &ThreadCounts,
+) -> bool {
     let clock = MediaClock::new();
     let mut schedule = Schedule::new(clock.now());
     while !world.is_empty() {
@@ -146,7 +183,10 @@ impl Schedule {
 
 #[cfg(test)]
 mod tests {
+    use partyline_udp::IoCounts;
+
     use super::*;
+    use crate::counts::EngineStats;
     use crate::slots::MixEnd;
     use crate::types::MixKey;
 
@@ -196,20 +236,40 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_panics_counts_it_and_goes_on() {
-        let (reaper, _closed) = crate::reaper::channel();
-        let links = start(1, &[], Scheduling { pins: false, priority: None }, &reaper).unwrap();
-        let link = &links[0];
-        for panics in 1..=3 {
-            link.mailbox.send(Command::OpenMix(MixKey(1), 1, MixEnd::default())).unwrap();
-            link.mailbox.send(Command::Panic).unwrap();
-            while link.counts.panics() < panics {
-                std::thread::yield_now();
+    fn a_thread_that_panics_counts_it_and_goes_on_by_the_same_io() {
+        for io in IoKind::ALL {
+            if io == IoKind::IoUring && partyline_udp::probe_ring().is_err() {
+                continue;
             }
+            let (reaper, _closed) = crate::reaper::channel();
+            let links = start(1, &[], Scheduling { pins: false, priority: None }, io, &reaper).unwrap();
+            let link = &links[0];
+            for panics in 1..=3 {
+                link.mailbox.send(Command::OpenMix(MixKey(1), 1, MixEnd::default())).unwrap();
+                link.mailbox.send(Command::Panic).unwrap();
+                while link.counts.panics() < panics {
+                    std::thread::yield_now();
+                }
+            }
+            link.counts.stop();
+            link.mailbox.send(Command::Stop).unwrap();
+            while link.mailbox.send(Command::Stop).is_ok() {}
+            let mut stats = EngineStats::default();
+            link.counts.add_to(&mut stats);
+            assert_eq!((stats.panics, stats.rings_lost), (3, 0));
+            assert_eq!(stats.ring_threads, usize::from(io == IoKind::IoUring));
         }
-        link.counts.stop();
-        link.mailbox.send(Command::Stop).unwrap();
-        while link.mailbox.send(Command::Stop).is_ok() {}
-        assert_eq!(link.counts.panics(), 3);
+    }
+
+    #[test]
+    fn a_lost_ring_is_counted_once_and_the_thread_is_one_of_plain_sockets() {
+        let (counts, lost) = (ThreadCounts::default(), IoCounts { rings_lost: 1, ..IoCounts::default() });
+        counts.begins(IoKind::IoUring);
+        for io in [IoCounts::default(), lost, lost] {
+            counts.io(io);
+        }
+        let mut stats = EngineStats::default();
+        counts.add_to(&mut stats);
+        assert_eq!((stats.threads, stats.ring_threads, stats.rings_lost), (1, 0, 1));
     }
 }

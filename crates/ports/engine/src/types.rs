@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use partyline_media::{PlayId, RecordingId};
+use partyline_udp::{IoChoice, RingError};
 
 /// Settings of the engine.
 #[derive(Debug, Clone)]
@@ -13,6 +14,8 @@ pub struct EngineConfig {
     pub rtp_ports: (u16, u16),
     /// Most legs at once.
     pub legs_max: usize,
+    /// What media threads do their I/O by.
+    pub io: IoChoice,
 }
 
 /// How the system schedules the media threads. What it does not allow is left, with a warning.
@@ -82,6 +85,9 @@ pub enum StartError {
     /// A thread could not be started.
     #[error("a media thread could not be started: {0}")]
     Thread(std::io::Error),
+    /// Nothing but io_uring is wanted, and it can't be had.
+    #[error("media can't go by io_uring: {0}")]
+    IoUring(RingError),
 }
 
 /// No leg could be opened.

@@ -119,9 +119,9 @@ pub enum RingError {
     /// The system makes no ring for us.
     #[error("{}", refusal(.0))]
     Refused(io::Error),
-    /// There are no sockets on loopback to try it with.
-    #[error("no sockets to try it with: {0}")]
-    Sockets(io::Error),
+    /// There is no thread, or there are no sockets on loopback, to try it with.
+    #[error("it can't be tried: {0}")]
+    Means(io::Error),
     /// A ring was made, and does not carry datagrams as it should.
     #[error("it was tried, and carries no datagrams")]
     Useless,
@@ -148,8 +148,14 @@ fn refusal(error: &io::Error) -> String {
 /// # Errors
 /// [`RingError`] where a media thread could not work by it.
 pub fn probe_ring() -> Result<(), RingError> {
+    // The kernel takes a ring down later, and interrupts what its thread then waits for: so not the caller's.
+    let prober = std::thread::Builder::new().name("ring-probe".to_owned()).spawn(try_ring);
+    prober.map_err(RingError::Means)?.join().unwrap_or(Err(RingError::Useless))
+}
+
+fn try_ring() -> Result<(), RingError> {
     let mut ring = Ring::new().map_err(RingError::Refused)?;
-    let (here, there) = loopback_sockets().map_err(RingError::Sockets)?;
+    let (here, there) = loopback_sockets().map_err(RingError::Means)?;
     // What waits for nothing has to say so at once.
     let is_silent = ring.receive(&[there.as_raw_fd()]).is_ok() && matches!(ring.received(0), Ok(None));
     if !is_silent || !ring.hold(here.as_raw_fd(), PROBE) || ring.send() != Ok(0) {

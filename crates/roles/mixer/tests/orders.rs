@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use partyline_conference::{
     AttendanceId, ConfereeId, ConferenceId, Epoch, MixId, MixKind, RoomVersion, Timestamp, VruId,
 };
-use partyline_engine::{Engine, EngineConfig};
+use partyline_engine::{Engine, EngineConfig, IoChoice};
 use partyline_mixer::{Config, Mixer, Phrases};
 use partyline_rpc::generated::mixing as wire;
 use partyline_rpc::generated::mixing::mixing_client::MixingClient;
@@ -27,8 +27,13 @@ struct Scene {
 }
 
 async fn started(seats_max: u32) -> Scene {
-    let engine =
-        Engine::start(&EngineConfig { threads: Some(1), rtp_ports: (20_000, 28_000), legs_max: 16 }).unwrap();
+    let engine = Engine::start(&EngineConfig {
+        threads: Some(1),
+        rtp_ports: (20_000, 28_000),
+        legs_max: 16,
+        io: IoChoice::Auto,
+    })
+    .unwrap();
     let signer = TicketSigner::from_seed(&[3; 32]);
     let network = Network::new();
     let config = Config { seats_max, ..Config::default() };

@@ -6,8 +6,8 @@ use std::time::Duration;
 use partyline_audio::{Program, Step};
 use partyline_codec::Codec;
 use partyline_engine::{
-    Attachment, Engine, EngineConfig, EngineError, FormatDetails, LegEvent, LegId, LegMedia, MediaTransport,
-    MixKey, OpenLegError, PlayId, Scheduling, StartError,
+    Attachment, Engine, EngineConfig, EngineError, FormatDetails, IoChoice, LegEvent, LegId, LegMedia,
+    MediaTransport, MixKey, OpenLegError, PlayId, Scheduling, StartError,
 };
 
 use crate::phone::{Call, LOCAL, Phone, engine, eventually};
@@ -20,13 +20,15 @@ fn silence(milliseconds: u64) -> Program {
 
 #[test]
 fn a_range_without_a_pair_of_ports_starts_nothing() {
-    let config = EngineConfig { threads: Some(1), rtp_ports: (5_001, 5_002), legs_max: 1 };
+    let config =
+        EngineConfig { threads: Some(1), rtp_ports: (5_001, 5_002), legs_max: 1, io: IoChoice::Auto };
     assert!(matches!(Engine::start(&config), Err(StartError::Ports { first: 5_001, last: 5_002 })));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_leg_gives_its_ports_and_its_place_back() {
-    let config = EngineConfig { threads: Some(1), rtp_ports: (20_000, 59_999), legs_max: 1 };
+    let config =
+        EngineConfig { threads: Some(1), rtp_ports: (20_000, 59_999), legs_max: 1, io: IoChoice::Auto };
     let engine = Engine::start_scheduled(&config, Scheduling { pins: false, priority: None }).unwrap();
     let call = Call::new(&engine, None);
     let port = call.leg.local_port();

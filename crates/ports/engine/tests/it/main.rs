@@ -7,6 +7,7 @@
 mod codecs;
 mod commands;
 mod hearing;
+mod io;
 mod phone;
 mod secret;
 mod turmoil;

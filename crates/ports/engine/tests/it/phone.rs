@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use partyline_audio::level::{level_dbov, tone_level_dbov};
 use partyline_codec::{Codec, Decoder, Encoder, OpusSettings};
 use partyline_engine::{
-    Engine, EngineConfig, FormatDetails, LegControl, LegEvent, LegMedia, MediaTransport, Scheduling,
+    Engine, EngineConfig, FormatDetails, IoChoice, LegControl, LegEvent, LegMedia, MediaTransport, Scheduling,
 };
 use partyline_rtp::{Header, KeyPress, Packet, RtpTime, SeqNo, Ssrc};
 use tokio::sync::mpsc;
@@ -26,7 +26,12 @@ const RATE_HZ: u32 = 8_000;
 
 /// An engine with so many threads.
 pub(crate) fn engine(threads: usize) -> Engine {
-    let config = EngineConfig { threads: Some(threads), rtp_ports: (20_000, 59_999), legs_max: 100 };
+    engine_by(threads, IoChoice::Auto)
+}
+
+/// An engine with so many threads, whose I/O goes by this.
+pub(crate) fn engine_by(threads: usize, io: IoChoice) -> Engine {
+    let config = EngineConfig { threads: Some(threads), rtp_ports: (20_000, 59_999), legs_max: 100, io };
     Engine::start_scheduled(&config, Scheduling { pins: false, priority: None }).unwrap()
 }
 

@@ -5,10 +5,11 @@ use std::net::UdpSocket;
 use partyline_audio::{Program, Step};
 use partyline_codec::Codec;
 use partyline_engine::{
-    Attachment, Engine, FormatDetails, LegControl, LegId, LegMedia, MediaTransport, MixKey, Over, PlayId,
+    Attachment, Engine, FormatDetails, IoChoice, LegControl, LegId, LegMedia, MediaTransport, MixKey, Over,
+    PlayId,
 };
 
-use crate::phone::{LOCAL, engine, eventually};
+use crate::phone::{LOCAL, engine_by, eventually};
 
 const MIXES: u64 = 6;
 const STEPS: usize = 3_000;
@@ -71,7 +72,12 @@ fn step(engine: &Engine, dice: &mut Dice, legs: &mut Vec<LegControl>, sink: &Udp
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_panics_or_is_left_over_whatever_comes_and_goes() {
-    let engine = engine(4);
+    for kind in crate::io::kinds() {
+        stir(engine_by(4, IoChoice::Only(kind))).await;
+    }
+}
+
+async fn stir(engine: Engine) {
     let sink = UdpSocket::bind((LOCAL, 0)).unwrap();
     let mut dice = Dice(2_026);
     let mut legs = Vec::new();
@@ -92,5 +98,5 @@ async fn nothing_panics_or_is_left_over_whatever_comes_and_goes() {
         eventually("the port is free", || UdpSocket::bind((LOCAL, port)).ok());
     }
     let stats = engine.stats();
-    assert_eq!((stats.panics, stats.legs, stats.mixes), (0, 0, 0));
+    assert_eq!((stats.panics, stats.legs, stats.mixes, stats.rings_lost), (0, 0, 0, 0));
 }

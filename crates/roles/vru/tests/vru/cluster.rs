@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use partyline_conference::{ConfereeId, ConferenceId, Controls, Epoch, MixId, MixerId, Order, Role};
-use partyline_engine::{Engine, EngineConfig};
+use partyline_engine::{Engine, EngineConfig, IoChoice};
 use partyline_rpc::conferencing::{AttemptReport, AttendDown, AttendUp, Hello, MixTicket, Placed};
 use partyline_rpc::generated::conferencing as wire;
 use partyline_rpc::generated::conferencing::conferencing_server::{Conferencing, ConferencingServer};
@@ -335,7 +335,8 @@ impl Cluster {
                 serve(network.listen(&Address::memory(name)).unwrap(), log.clone(), routes)
             })
             .into();
-        let engine_config = EngineConfig { threads: Some(1), rtp_ports: (17000, 32000), legs_max: 64 };
+        let engine_config =
+            EngineConfig { threads: Some(1), rtp_ports: (17000, 32000), legs_max: 64, io: IoChoice::Auto };
         let engine = Engine::start(&engine_config).unwrap();
         let mut config = Config { sip_listen: vec!["127.0.0.1:0".parse().unwrap()], ..Config::default() };
         change(&mut config);
