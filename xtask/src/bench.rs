@@ -6,6 +6,7 @@
 mod delay;
 mod flood;
 mod keypad;
+mod media;
 pub(crate) mod server;
 mod sip;
 mod sipp;
@@ -20,22 +21,27 @@ use crate::run;
 use server::BenchServer;
 
 /// All that can be measured.
-const WHAT: [&str; 10] =
-    ["start", "load", "entry", "delay", "keypad", "sip", "sip-memory", "flood", "storm", "sound"];
+const WHAT: [&str; 11] =
+    ["start", "load", "entry", "delay", "media", "keypad", "sip", "sip-memory", "flood", "storm", "sound"];
+/// What media can go by.
+const IO: [&str; 2] = ["plain", "io_uring"];
 
 /// What to measure.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only these: start, load, entry, delay, keypad, sip, sip-memory, flood, storm, sound.
+    /// Only these: start, load, entry, delay, media, keypad, sip, sip-memory, flood, storm, sound.
     #[arg(long = "only", value_delimiter = ',', value_parser = WHAT)]
     only: Vec<String>,
-    /// Participants of the load.
-    #[arg(long, default_value_t = 500)]
-    participants: u32,
+    /// Participants of the load (500 without it) and of media (2,000).
+    #[arg(long)]
+    participants: Option<u32>,
+    /// What media is to go by.
+    #[arg(long, value_delimiter = ',', value_parser = IO, default_values = IO)]
+    io: Vec<String>,
     /// Rooms of the load.
     #[arg(long, default_value_t = 50)]
     rooms: u32,
-    /// Measured seconds of the load.
+    /// Measured seconds of the load, and of media.
     #[arg(long, default_value_t = 60)]
     seconds: u32,
     /// Runs of each; the median is told.
@@ -63,6 +69,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if wants("delay") {
         delay::run(arguments.runs)?;
+    }
+    if wants("media") {
+        media::run(arguments)?;
     }
     if wants("keypad") {
         keypad::run()?;
@@ -108,7 +117,7 @@ const MEGABYTE: f64 = 1_000_000.0;
 fn load(arguments: &Arguments) -> anyhow::Result<()> {
     let mut cost = Vec::new();
     for nth in 1..=arguments.runs {
-        let report = one_load(arguments.participants, arguments.rooms, 50, arguments.seconds)?;
+        let report = one_load(arguments.participants.unwrap_or(500), arguments.rooms, 50, arguments.seconds)?;
         run::say(&format!("load, run {nth}: {report}"));
         if report["is_void"] == Value::Bool(false) {
             cost.extend(report["server"]["cpu_us_per_participant_second"].as_f64());
@@ -142,11 +151,26 @@ pub(crate) fn call(
     calls_per_second: u32,
     seconds: u32,
 ) -> anyhow::Result<Value> {
-    let (callers, rate, seconds) =
-        (participants.to_string(), calls_per_second.to_string(), seconds.to_string());
-    let pid = server.pid().to_string();
-    let more = ["--callers", &callers, "--talkers-per-room", "2", "--rate", &rate, "--seconds", &seconds];
-    server.callbench(&["load"], codes, &[&more[..], &["--server-pid", &pid]].concat())
+    call_as(server, codes, &Callers { count: participants, talkers: 2, rate: calls_per_second, seconds })
+}
+
+/// Who calls.
+pub(crate) struct Callers {
+    count: u32,
+    /// Those of a room who talk.
+    talkers: u32,
+    /// Calls a second.
+    rate: u32,
+    /// The measured window.
+    seconds: u32,
+}
+
+fn call_as(server: &BenchServer, codes: &std::path::Path, callers: &Callers) -> anyhow::Result<Value> {
+    let figures = [callers.count, callers.talkers, callers.rate, callers.seconds, server.pid()];
+    let figures = figures.map(|figure| figure.to_string());
+    let flags = ["--callers", "--talkers-per-room", "--rate", "--seconds", "--server-pid"];
+    let more: Vec<&str> = flags.iter().zip(&figures).flat_map(|(&flag, figure)| [flag, figure]).collect();
+    server.callbench(&["load"], codes, &more)
 }
 
 /// Says whether something wanted was seen.

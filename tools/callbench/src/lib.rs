@@ -12,6 +12,7 @@ mod caller;
 pub mod delay;
 mod ear;
 mod error;
+pub mod floor;
 pub mod keypad;
 mod keys;
 mod leg;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use callbench::floor::FloorPlan;
 use callbench::load::{LoadPlan, read_rooms};
 use callbench::storm::StormPlan;
 use callbench::{
@@ -19,6 +20,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use delay_command::DelayArguments;
 use keypad_commands::KeypadCommand;
+use partyline_udp::IoKind;
 
 /// Gives memory back when a storm is over: the system's own allocator keeps what its blocks are strewn over.
 #[global_allocator]
@@ -65,12 +67,45 @@ enum What {
     /// Press keys, and measure what comes of it
     #[command(subcommand)]
     Keypad(KeypadCommand),
+    /// Measure what the kernel's UDP path costs a server that does nothing but receive and send
+    ///
+    /// callbench floor --backend io_uring --sockets 2000 --seconds 20
+    Floor(FloorArguments),
+    /// The callers of the floor: they call the ports on standard input until it ends
+    #[command(hide = true)]
+    FloorCallers,
     /// Answer every call at once, without media, and tell what that costs
     ///
     /// Each line on standard input is answered by the figures of that moment as a line of JSON; the end of it ends the program.
     ///
     /// callbench answer 127.0.0.1:5070
     Answer(AnswerArguments),
+}
+
+#[derive(Args)]
+struct FloorArguments {
+    /// What the server does its I/O by
+    #[arg(long, default_value = "plain")]
+    backend: BackendArgument,
+    /// Sockets, each with a caller who sends and gets 50 packets a second
+    #[arg(long, default_value_t = 500)]
+    sockets: usize,
+    /// Threads that serve them [default: one for each core]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Length of the measured window
+    #[arg(long, default_value_t = 20.0)]
+    seconds: f64,
+    /// Print the figures as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum BackendArgument {
+    Plain,
+    #[value(name = "io_uring", alias = "io-uring")]
+    IoUring,
 }
 
 #[derive(Args)]
@@ -265,6 +300,8 @@ async fn main() -> anyhow::Result<()> {
         What::Storm(arguments) => storm(bench, arguments).await,
         What::Delay(arguments) => delay_command::delay(bench, arguments).await,
         What::Keypad(command) => keypad_commands::run(bench, command).await,
+        What::Floor(arguments) => floor(cli.local, &arguments),
+        What::FloorCallers => callbench::floor::call(cli.local),
         What::Answer(arguments) => answer(&arguments),
     }
 }
@@ -364,6 +401,27 @@ async fn load(config: BenchConfig, arguments: LoadArguments) -> anyhow::Result<(
     }
     if report.is_void {
         bail!("the load maker was late: this run says nothing");
+    }
+    Ok(())
+}
+
+fn floor(local: IpAddr, arguments: &FloorArguments) -> anyhow::Result<()> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let plan = FloorPlan {
+        local,
+        io: match arguments.backend {
+            BackendArgument::Plain => IoKind::Plain,
+            BackendArgument::IoUring => IoKind::IoUring,
+        },
+        sockets: arguments.sockets,
+        threads: arguments.threads.unwrap_or(cores),
+        window: Duration::try_from_secs_f64(arguments.seconds).context("--seconds")?,
+    };
+    let report = callbench::floor::measure(&plan, &std::env::current_exe()?)?;
+    if arguments.json {
+        say(&serde_json::to_string_pretty(&report)?)?;
+    } else {
+        say(report.to_string().trim_end())?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::run;
 
 /// On loopback, away from whatever else listens there.
-const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 1);
+pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 1);
 
 /// A server that ends, with its folder, when it is dropped.
 pub(crate) struct BenchServer {

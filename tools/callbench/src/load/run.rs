@@ -11,7 +11,7 @@ use crate::load::figures::{
     ClaimedRun, HearingFigures, LoadReport, LossFigures, ServerFigures, SetUpFigures, Share, is_void,
 };
 use crate::load::rooms::Room;
-use crate::load::tones::{TALKERS_MAX, judge, tones};
+use crate::load::tones::{TONES_MAX, are_apart, judge, tones};
 use crate::plan::CallPlan;
 use crate::process::ProcessMeter;
 use crate::progress::Progress;
@@ -57,10 +57,10 @@ pub enum LoadError {
     /// The server's process can't be read.
     #[error("the server's process: {0}")]
     Server(#[from] std::io::Error),
-    /// More talkers than can be told apart.
-    #[error("{talkers} talkers can't be told apart: {TALKERS_MAX} at most")]
+    /// A room's talkers can't be told apart.
+    #[error("{talkers} talkers a room can't be told apart in so many rooms: there are {TONES_MAX} tones")]
     Talkers {
-        /// How many were asked for.
+        /// How many were asked for in each.
         talkers: usize,
     },
 }
@@ -79,11 +79,10 @@ pub(super) struct Conferee {
 /// # Errors
 /// [`LoadError`]; calls that fail are no error but a figure.
 pub async fn run(config: BenchConfig, plan: &LoadPlan) -> Result<LoadReport, LoadError> {
-    let talkers = talkers_of(plan);
-    if talkers > TALKERS_MAX {
-        return Err(LoadError::Talkers { talkers });
+    if !(0..plan.rooms.len()).all(|room| are_apart(talkers_in(room, plan))) {
+        return Err(LoadError::Talkers { talkers: plan.talkers_per_room });
     }
-    let tones = tones(talkers);
+    let tones = tones(talkers_of(plan));
     let resident_before = plan.server.map(|server| server.resident_octets()).transpose()?.unwrap_or(0);
     let bench = Bench::start(config).await?;
     let mut conferees = call_all(&bench, plan, &tones).await?;

@@ -11,13 +11,21 @@ const HEARD_DBOV: f32 = -30.0;
 /// One that should not be is below this: 35 dB under what was sent.
 const UNHEARD_DBOV: f32 = -50.0;
 
-/// Most talkers that can be told apart in a second of sound, 8 Hz between them.
-pub(super) const TALKERS_MAX: usize = 360;
+/// Most tones that can be told apart in a second of sound, 8 Hz between them. Of more talkers, those of different rooms
+/// share one.
+pub(super) const TONES_MAX: usize = 360;
 
-/// So many tones, spread evenly, and so that talkers of one room (who follow each other) lie far apart.
-pub(super) fn tones(count: usize) -> Vec<f32> {
+/// A tone for each of so many talkers, spread evenly, and so that talkers of one room (who follow each other) lie far apart.
+pub(super) fn tones(talkers: usize) -> Vec<f32> {
+    let count = talkers.min(TONES_MAX);
     let step = (HIGHEST_HZ - LOWEST_HZ) / count.max(2) as f32;
-    (0..count).map(|n| LOWEST_HZ + step * n as f32).collect()
+    (0..talkers).map(|talker| LOWEST_HZ + step * (talker % count) as f32).collect()
+}
+
+/// Whether each of these talkers has a tone that no other of them has.
+pub(super) fn are_apart(talkers: impl Iterator<Item = usize>) -> bool {
+    let mut is_taken = [false; TONES_MAX];
+    talkers.map(|talker| talker % TONES_MAX).all(|tone| !std::mem::replace(&mut is_taken[tone], true))
 }
 
 /// What one listener heard wrongly.
@@ -32,8 +40,9 @@ pub(super) struct Mishearing {
 /// Compares what was heard with what should be: `expected` are indices into `tones`.
 pub(super) fn judge(heard: &[i16], tones: &[f32], expected: &[usize]) -> Mishearing {
     let mut wrong = Mishearing::default();
-    for (talker, level) in tone_levels_dbov(heard, RATE_HZ, tones).into_iter().enumerate() {
-        if expected.contains(&talker) {
+    let tones = &tones[..tones.len().min(TONES_MAX)];
+    for (tone, level) in tone_levels_dbov(heard, RATE_HZ, tones).into_iter().enumerate() {
+        if expected.iter().any(|talker| talker % TONES_MAX == tone) {
             wrong.missing += u32::from(level < HEARD_DBOV);
         } else {
             wrong.ghosts += u32::from(level > UNHEARD_DBOV);
@@ -73,8 +82,19 @@ mod tests {
     }
 
     #[test]
+    fn talkers_of_different_rooms_share_tones_where_there_are_too_few_and_those_of_one_room_do_not() {
+        let tones = tones(TONES_MAX + 40);
+        assert_eq!(tones[7], tones[TONES_MAX + 7]);
+        let heard = mix(&[tones[10], tones[210]]);
+        assert_eq!(judge(&heard, &tones, &[10, 210]), Mishearing::default());
+        assert_eq!(judge(&heard, &tones, &[TONES_MAX + 10, 210]), Mishearing::default());
+        assert_eq!(judge(&heard, &tones, &[11, 210]), Mishearing { missing: 1, ghosts: 1 });
+        assert!(are_apart([10, 210].into_iter()) && !are_apart([10, TONES_MAX + 10].into_iter()));
+    }
+
+    #[test]
     fn a_neighbour_by_frequency_is_a_ghost_even_with_many_talkers() {
-        let tones = tones(TALKERS_MAX);
+        let tones = tones(TONES_MAX);
         let wrong = judge(&mix(&[tones[10], tones[11], tones[60]]), &tones, &[10, 60]);
         assert_eq!(wrong, Mishearing { missing: 0, ghosts: 1 });
     }
