@@ -10,6 +10,9 @@ use crate::{IoChoice, IoKind, RingError, RingIo};
 #[expect(unsafe_code, reason = "no safe wrapper of seccomp is among our dependencies")]
 fn forbid_rings() -> io::Result<()> {
     const SET_UP: u32 = libc::SYS_io_uring_setup as u32;
+    const FILTER: libc::c_ulong = libc::SECCOMP_MODE_FILTER as libc::c_ulong;
+    const YES: libc::c_ulong = 1;
+    const NOTHING: libc::c_ulong = 0;
     let instruction = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
     let mut filter = [
         // The number of the call is at the beginning of what the filter sees.
@@ -21,8 +24,8 @@ fn forbid_rings() -> io::Result<()> {
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
     // SAFETY: the program lives through the calls, and they change nothing but what this thread may do.
     let result = unsafe {
-        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program)
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, YES, NOTHING, NOTHING, NOTHING);
+        libc::prctl(libc::PR_SET_SECCOMP, FILTER, &raw const program)
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
