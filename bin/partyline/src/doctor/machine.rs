@@ -132,7 +132,7 @@ fn media_io_of(choice: IoChoice, decision: Result<IoDecision, RingError>) -> Fin
         Ok(IoDecision { kind, fallback: Some(reason) }) => Finding::warning(
             CHECK,
             format!("{kind} sockets, as there is no io_uring: {reason}"),
-            "calls cost a sixth more so; allow io_uring, or set rtp.io = \"plain\" if that is as it should be",
+            "calls cost more so; allow io_uring, or set rtp.io = \"plain\" if that is as it should be",
         ),
         Err(reason) => Finding::failing(
             CHECK,
