@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use partyline_codec::{Codec, Decoder, Encoder, OpusSettings};
 use partyline_media::{
     Attachment, FRAME, FRAME_SAMPLES, FormatDetails, Leg, LegMedia, Legs, MediaTransport, Mix, RATE_HZ,
-    SeatKey, StreamStart,
+    SeatKey, StreamStart, Treatment,
 };
 use partyline_rtp::{Header, Packet, RtpTime, SeqNo, Ssrc};
 
@@ -119,7 +119,7 @@ pub fn run(said: &[i16], codec: Codec, path: Path, phase: Duration, seed: u64) -
         sent.into_iter().filter_map(|(at, packet)| Some((at + journey.fate()?, packet))).collect();
     arriving.iter_mut().for_each(|(at, _)| *at = journey.unblocked(*at));
     arriving.sort_by_key(|(at, _)| *at);
-    let mut mix = Mix::new(2);
+    let mut mix = Mix::new(2, Treatment::FULL);
     let mut pair = Pair {
         legs: [leg(TALKER, codec, start), leg(LISTENER, Codec::Pcmu, start)],
         decoder: Decoder::new(Codec::Pcmu),

@@ -35,6 +35,7 @@ pub(crate) struct File {
     pub(crate) http: Http,
     pub(crate) cms: InterfaceServers,
     pub(crate) linetest: InterfaceServers,
+    pub(crate) sound: Sound,
     pub(crate) prompts: Prompts,
     pub(crate) keypad: Keypad,
     pub(crate) dial_out: DialOut,
@@ -56,6 +57,7 @@ impl Default for File {
             http: Http::default(),
             cms: InterfaceServers::default(),
             linetest: InterfaceServers::default(),
+            sound: Sound::default(),
             prompts: Prompts::default(),
             keypad: Keypad::default(),
             dial_out: DialOut::default(),
@@ -221,6 +223,21 @@ pub(crate) struct InterfaceServers {
 impl Default for InterfaceServers {
     fn default() -> Self {
         Self { interface_servers: Count::of::<2>() }
+    }
+}
+
+/// What mixers do to sound besides adding it up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Sound {
+    pub(crate) agc: bool,
+    pub(crate) hum_filter: bool,
+    pub(crate) comfort_noise: bool,
+}
+
+impl Default for Sound {
+    fn default() -> Self {
+        Self { agc: true, hum_filter: true, comfort_noise: true }
     }
 }
 

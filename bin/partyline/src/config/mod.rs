@@ -72,6 +72,7 @@ pub(crate) struct Config {
     pub(crate) linetest: Vec<InterfaceServerId>,
     pub(crate) mixers: Vec<Mixer>,
     pub(crate) vrus: Vec<Vru>,
+    pub(crate) sound: file::Sound,
     pub(crate) prompts: Prompts,
     pub(crate) keys: KeyMaps,
     pub(crate) dial_out: Arc<DialOutRules>,
@@ -192,6 +193,7 @@ fn check(file: &File, origins: &Origins, environment: &[(String, String)]) -> Re
         linetest: servers("linetest", file.linetest.interface_servers.number()),
         mixers: mixers(file, &mut problems),
         vrus: vrus(file, &mut problems),
+        sound: file.sound,
         prompts: Prompts {
             language: file.prompts.language.0.0,
             directory: file.prompts.directory.clone(),

@@ -116,6 +116,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .flag("--http-listen"),
     setting("cms.interface_servers", Kind::Number, "Interface servers of conferencing, 1 to 16. Two keep taking callers while one is stopped."),
     setting("linetest.interface_servers", Kind::Number, "Interface servers of the line test, 1 to 16."),
+    setting("sound.agc", Kind::Switch, "Whether soft and loud talkers are made as loud as each other (automatic gain control), by 12 dB less to 18 dB more. Only speech moves a gain: tones and noise stay as they come."),
+    setting("sound.hum_filter", Kind::Switch, "Whether an offset of the line and the hum of mains at 50 and 60 Hz are taken from voices."),
+    setting("sound.comfort_noise", Kind::Switch, "Whether a conference in which nobody talks is a soft noise (-68 dBov), so that the line does not seem dead."),
     setting("prompts.language", Kind::Text, "The language of prompts where the dialled number says nothing."),
     setting("prompts.directory", Kind::Text, "A folder of WAV files (mono, 16 bit) that replace our prompts by name: `greeting.wav` or `en/greeting.wav`.")
         .unset("none", "\"/etc/partyline/prompts\""),

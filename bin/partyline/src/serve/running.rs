@@ -136,6 +136,9 @@ impl Recipe {
                     class: mixer.class.clone(),
                     seats_max: mixer.seats_max,
                     address,
+                    hum_filter: config.sound.hum_filter,
+                    agc: config.sound.agc,
+                    comfort_noise: config.sound.comfort_noise,
                 };
                 let (engine, verifier) = (parts.engine.clone(), parts.signer.verifier());
                 let started = Mixer::start(config, network, engine, verifier, phrases, proxies);

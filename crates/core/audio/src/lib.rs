@@ -3,8 +3,10 @@
 //! It knows no networks, codecs or callers. **Invariant:** samples are 16-bit linear, mono; every
 //! function here is arithmetic on arrays and allocates only where a value is built.
 
+pub mod agc;
 pub mod clip;
 pub mod dtmf;
+pub mod hum_filter;
 pub mod level;
 pub mod limiter;
 pub mod mixing;
@@ -12,14 +14,18 @@ pub mod player;
 pub mod resample;
 mod resampler;
 mod sinc;
+pub mod speech_level;
 mod stretch;
 pub mod tone;
 pub mod wav;
 
+pub use agc::Agc;
 pub use clip::{Clip, Program, Step};
 pub use dtmf::KeyDetector;
+pub use hum_filter::HumFilter;
 pub use limiter::Limiter;
 pub use player::{Player, Playing};
 pub use resampler::Resampler;
+pub use speech_level::SpeechLevel;
 pub use stretch::{Care, LAG_MAX, TimeStretch};
 pub use wav::WavError;

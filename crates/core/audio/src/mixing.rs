@@ -2,17 +2,17 @@
 //!
 //! Free functions on arrays of equal length (the shorter one counts), which the compiler vectorises.
 
-/// Adds a frame to the sum.
-pub fn add(sum: &mut [i32], frame: &[i16]) {
+/// Adds a frame to the sum: samples, or what was made louder than samples can be.
+pub fn add<Sample: Copy + Into<i32>>(sum: &mut [i32], frame: &[Sample]) {
     for (total, &sample) in sum.iter_mut().zip(frame) {
-        *total += i32::from(sample);
+        *total += sample.into();
     }
 }
 
 /// What is left of the sum without one's own frame.
-pub fn minus_own(sum: &[i32], own: &[i16], out: &mut [i32]) {
+pub fn minus_own<Sample: Copy + Into<i32>>(sum: &[i32], own: &[Sample], out: &mut [i32]) {
     for ((left, &total), &sample) in out.iter_mut().zip(sum).zip(own) {
-        *left = total - i32::from(sample);
+        *left = total - sample.into();
     }
 }
 

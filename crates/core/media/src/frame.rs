@@ -17,6 +17,9 @@ pub const FRAME_SAMPLES: usize = (RATE_HZ / 50) as usize;
 /// A frame of linear samples.
 pub type Frame = [i16; FRAME_SAMPLES];
 
+/// A frame of sums: what is added up, and voices that were made louder.
+pub(crate) type Sums = [i32; FRAME_SAMPLES];
+
 /// Ticks that are taken out of a jitter buffer at once, at most: a frame, and as much again where the sound gets shorter.
 pub(crate) const PULL_TICKS_MAX: usize = 2 * FRAME_SAMPLES;
 

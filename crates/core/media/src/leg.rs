@@ -8,7 +8,7 @@ use partyline_audio::{KeyDetector, Player};
 use partyline_rtp::{HEADER_OCTETS, NtpTime, Ssrc};
 
 use crate::control::Control;
-use crate::frame::{FRAME_SAMPLES, Frame, PACKET_OCTETS, RATE_HZ};
+use crate::frame::{FRAME_SAMPLES, Frame, PACKET_OCTETS, RATE_HZ, Sums};
 use crate::line::{Incoming, LegMedia, Received, StreamStart};
 use crate::outgoing::Outgoing;
 use crate::overlay::Overlay;
@@ -19,6 +19,7 @@ use crate::report::{LegReport, TheirReport};
 use crate::shared::Shared;
 use crate::speech::Speech;
 use crate::transport::{RtcpRoute, Secrecy};
+use crate::treatment::{Conditioner, Treatment};
 use crate::uplink::Tempo;
 
 /// Most outputs that wait to be taken. A tick makes two or three; more come only from a caller who floods.
@@ -118,6 +119,7 @@ struct Session {
     /// Frames for which the sound stays as it is, because of a key.
     key_frames: u32,
     speech: Speech,
+    conditioner: Conditioner,
     /// Whether the telephone has sent a telephone-event.
     has_sent_events: bool,
 }
@@ -156,6 +158,7 @@ impl Leg {
                     has_toned: false,
                     key_frames: 0,
                     speech: Speech::new(),
+                    conditioner: Conditioner::new(),
                     has_sent_events: false,
                 };
                 self.line = Line::Connected(Box::new(session));
@@ -357,6 +360,22 @@ impl Leg {
                     frame.fill(0);
                 }
             }
+        }
+    }
+
+    /// Decodes the frame pulled last as it goes into a mix: treated, and perhaps louder than samples can be. `is_new` says
+    /// that the frame before was not asked for.
+    pub(crate) fn voice(&mut self, treatment: Treatment, is_new: bool, voice: &mut Sums) {
+        let mut frame = [0; FRAME_SAMPLES];
+        self.decode(&mut frame);
+        match &mut self.line {
+            Line::Connected(session) if treatment.is_for_voices() && !session.tones.is_down() => {
+                if is_new {
+                    session.conditioner.resume(&frame);
+                }
+                session.conditioner.condition(&frame, treatment, session.incoming.is_broken(), voice);
+            }
+            Line::Connected(_) | Line::Idle(_) => *voice = frame.map(i32::from),
         }
     }
 

@@ -8,11 +8,13 @@ use std::time::Instant;
 use partyline_audio::mixing::{GainRamp, add, minus_own};
 use partyline_audio::{Limiter, Player};
 
-use crate::frame::{FRAME_SAMPLES, Frame, PACKET_OCTETS};
+use crate::frame::{FRAME_SAMPLES, PACKET_OCTETS, Sums};
 use crate::leg::{Downlink, Leg, LegOutput};
 use crate::programs::{Over, Programs};
+use crate::quiet::Quiet;
 use crate::shared::Shared;
 use crate::talkers::{Activity, Choice, TALKERS_MAX};
+use crate::treatment::Treatment;
 
 /// Voices at once: the talkers, and those who were talkers a frame ago and fade out.
 const VOICES_MAX: usize = 2 * TALKERS_MAX;
@@ -51,10 +53,12 @@ pub trait Legs {
 pub struct Mix {
     seats: Vec<Seat>,
     seats_max: usize,
+    treatment: Treatment,
     voices: Vec<Voice>,
-    sum: [i32; FRAME_SAMPLES],
+    sum: Sums,
     limiter: Limiter,
     shared: Shared,
+    quiet: Quiet,
     programs: Programs,
     solo: Option<Player>,
 }
@@ -81,20 +85,22 @@ enum VoiceState {
 #[derive(Debug)]
 struct Voice {
     seat: usize,
-    frame: Frame,
+    frame: Sums,
 }
 
 impl Mix {
-    /// A mix for so many legs.
+    /// A mix for so many legs, which treats sound in this way.
     #[must_use]
-    pub fn new(seats_max: usize) -> Self {
+    pub fn new(seats_max: usize, treatment: Treatment) -> Self {
         Self {
             seats: Vec::new(),
             seats_max,
+            treatment,
             voices: Vec::with_capacity(VOICES_MAX),
             sum: [0; FRAME_SAMPLES],
             limiter: Limiter::default(),
             shared: Shared::new(),
+            quiet: Quiet::new(),
             programs: Programs::new(),
             solo: None,
         }
@@ -225,10 +231,12 @@ impl Mix {
                 continue;
             };
             let mut frame = [0; FRAME_SAMPLES];
-            leg.decode(&mut frame);
+            leg.voice(self.treatment, seat.voice == VoiceState::FadesIn, &mut frame);
             match seat.voice {
-                VoiceState::FadesIn => GainRamp::at(0.0).apply(&mut frame[..FADE_IN_SAMPLES], 1.0, 1.0),
-                VoiceState::FadesOut => GainRamp::at(1.0).apply(&mut frame, 0.0, 1.0),
+                VoiceState::FadesIn => {
+                    GainRamp::at(0.0).apply_to_sum(&mut frame[..FADE_IN_SAMPLES], 1.0, 1.0);
+                }
+                VoiceState::FadesOut => GainRamp::at(1.0).apply_to_sum(&mut frame, 0.0, 1.0),
                 VoiceState::Heard | VoiceState::Unheard => {}
             }
             self.programs.duck(&mut frame);
@@ -241,10 +249,11 @@ impl Mix {
     fn add_programs(&mut self) -> bool {
         let mut has_solo = false;
         if let (Some(player), 1) = (&mut self.solo, self.seats.len()) {
-            let mut frame = [0; FRAME_SAMPLES];
+            let (mut frame, mut played) = ([0; FRAME_SAMPLES], [0; FRAME_SAMPLES]);
             player.fill(&mut frame);
-            self.programs.duck(&mut frame);
-            add(&mut self.sum, &frame);
+            add(&mut played, &frame);
+            self.programs.duck(&mut played);
+            add(&mut self.sum, &played);
             has_solo = true;
         }
         // The last of the tick: what is ducked has been.
@@ -255,6 +264,7 @@ impl Mix {
     fn speak(&mut self, legs: &mut impl Legs, has_programs: bool) {
         let is_silent = self.voices.is_empty() && !has_programs;
         self.limiter.limit(&self.sum, self.shared.renew());
+        self.quiet.renew();
         let mut packet = [0; PACKET_OCTETS];
         for (index, seat) in self.seats.iter_mut().enumerate() {
             let Some(leg) = legs.leg(seat.key) else {
@@ -267,12 +277,13 @@ impl Mix {
                 }
             };
             let hears = seat.attachment.downlink;
+            let is_silent = is_silent || (own.is_some() && self.voices.len() == 1 && !has_programs);
             let composed = match own {
+                _ if hears && is_silent && self.treatment.has_comfort_noise => {
+                    leg.compose(Downlink::Shared(self.quiet.shared()), &mut packet)
+                }
                 _ if is_silent || !hears => leg.compose(Downlink::Silence, &mut packet),
                 None => leg.compose(Downlink::Shared(&mut self.shared), &mut packet),
-                Some(_) if self.voices.len() == 1 && !has_programs => {
-                    leg.compose(Downlink::Silence, &mut packet)
-                }
                 Some(voice) => {
                     let (mut others, mut frame) = ([0; FRAME_SAMPLES], [0; FRAME_SAMPLES]);
                     minus_own(&self.sum, &voice.frame, &mut others);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use partyline_audio::{Player, Program};
-use partyline_media::{Attachment, Leg, Over, RATE_HZ, StreamStart};
+use partyline_media::{Attachment, Leg, Over, RATE_HZ, StreamStart, Treatment};
 use partyline_udp::{IoDecision, OpenPairError, PortPairs};
 use tokio::sync::{mpsc, oneshot};
 
@@ -125,7 +125,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::Unresponsive`], also for more mixes than any machine could tick.
-    pub fn open_mix(&self, mix: MixKey, legs_max: usize) -> Result<(), EngineError> {
+    pub fn open_mix(&self, mix: MixKey, legs_max: usize, treatment: Treatment) -> Result<(), EngineError> {
         let mut mixes = self.shared.mixes.lock();
         if mixes.get(&mix).is_some_and(|place| self.shared.is_there(place)) {
             return Ok(());
@@ -137,7 +137,7 @@ impl Engine {
         let link = &self.shared.threads[thread];
         let panics = link.counts.panics();
         let end = MixEnd::default();
-        let open = Command::OpenMix(mix, legs_max, end.clone());
+        let open = Command::OpenMix(mix, legs_max, treatment, end.clone());
         link.mailbox.try_send(open).map_err(|_| EngineError::Unresponsive)?;
         link.counts.mixes.fetch_add(1, Ordering::Relaxed);
         mixes.insert(mix, MixPlace { thread, panics, end });
@@ -280,7 +280,7 @@ mod tests {
         };
 
         let mix = MixKey(1);
-        engine.open_mix(mix, 5).unwrap();
+        engine.open_mix(mix, 5, Treatment::FULL).unwrap();
         tick(&mut world);
         let (leg, mut events) = engine.open_leg(Ipv4Addr::LOCALHOST.into()).unwrap();
         let attachment = Attachment { uplink: true, downlink: true };
@@ -294,7 +294,7 @@ mod tests {
         tick(&mut world);
         assert_eq!(events.try_recv(), Ok(LegEvent::MixClosed(mix)));
 
-        engine.open_mix(mix, 5).unwrap();
+        engine.open_mix(mix, 5, Treatment::FULL).unwrap();
         let (attached, ()) =
             tokio::join!(engine.attach(leg.id(), mix, attachment), async { tick(&mut world) });
         assert_eq!(attached, Ok(()), "a mix of the same name is another one");

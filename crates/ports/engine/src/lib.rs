@@ -26,7 +26,7 @@ pub use engine::Engine;
 pub use leg_control::LegControl;
 pub use partyline_media::{
     Attachment, FormatDetails, LegMedia, LegReport, MediaTransport, Over, PlayId, RATE_HZ, RecordingId,
-    RtcpRoute, SrtpKeys, TheirReport,
+    RtcpRoute, SrtpKeys, TheirReport, Treatment,
 };
 pub use partyline_rtp::{MasterKey, Mki, Rating, SrtpSuite};
 pub use partyline_udp::{IoChoice, IoDecision, IoKind, RingError, probe_ring};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use partyline_audio::Player;
-use partyline_media::Over;
+use partyline_media::{Over, Treatment};
 
 use crate::counts::ThreadCounts;
 use crate::slots::{MixEnd, Traveller};
@@ -21,7 +21,7 @@ pub(crate) struct ThreadLink {
 #[derive(Debug)]
 pub(crate) enum Command {
     Adopt(Box<Traveller>),
-    OpenMix(MixKey, usize, MixEnd),
+    OpenMix(MixKey, usize, Treatment, MixEnd),
     CloseMix(MixKey),
     PlayToMix(MixKey, Box<Player>, Over),
     SetSolo(MixKey, Option<Box<Player>>),

@@ -183,6 +183,7 @@ impl Schedule {
 
 #[cfg(test)]
 mod tests {
+    use partyline_media::Treatment;
     use partyline_udp::IoCounts;
 
     use super::*;
@@ -245,7 +246,9 @@ mod tests {
             let links = start(1, &[], Scheduling { pins: false, priority: None }, io, &reaper).unwrap();
             let link = &links[0];
             for panics in 1..=3 {
-                link.mailbox.send(Command::OpenMix(MixKey(1), 1, MixEnd::default())).unwrap();
+                link.mailbox
+                    .send(Command::OpenMix(MixKey(1), 1, Treatment::FULL, MixEnd::default()))
+                    .unwrap();
                 link.mailbox.send(Command::Panic).unwrap();
                 while link.counts.panics() < panics {
                     std::thread::yield_now();

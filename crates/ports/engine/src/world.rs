@@ -5,7 +5,7 @@ use std::sync::mpsc::TrySendError;
 use std::time::Instant;
 
 use partyline_audio::Player;
-use partyline_media::{Attachment, Mix};
+use partyline_media::{Attachment, Mix, Treatment};
 use partyline_udp::{MediaIo, SocketKey};
 use slab::Slab;
 
@@ -70,7 +70,7 @@ impl<'a, Io: MediaIo> World<'a, Io> {
     pub(crate) fn command(&mut self, command: Command) {
         match command {
             Command::Adopt(traveller) => self.adopt(*traveller),
-            Command::OpenMix(key, legs_max, end) => self.open_mix(key, legs_max, end),
+            Command::OpenMix(key, legs_max, treatment, end) => self.open_mix(key, legs_max, treatment, end),
             Command::CloseMix(key) => self.close_mix(key),
             Command::PlayToMix(key, player, over) => {
                 let counts = self.counts;
@@ -308,11 +308,11 @@ impl<'a, Io: MediaIo> World<'a, Io> {
         Some(slot.key)
     }
 
-    fn open_mix(&mut self, key: MixKey, legs_max: usize, end: MixEnd) {
+    fn open_mix(&mut self, key: MixKey, legs_max: usize, treatment: Treatment, end: MixEnd) {
         // One of that name has been asked to end, or it would not be opened again.
         self.close_mix(key);
         let phase = (0..PHASES).min_by_key(|&phase| self.phases[phase].mixes.len()).unwrap_or(0);
-        let place = self.mixes.insert(MixSlot { key, mix: Mix::new(legs_max), phase, end });
+        let place = self.mixes.insert(MixSlot { key, mix: Mix::new(legs_max, treatment), phase, end });
         self.mix_places.insert(key, place);
         self.phases[phase].mixes.push(place);
     }

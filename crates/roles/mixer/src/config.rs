@@ -1,6 +1,7 @@
 //! Settings of a mixer.
 
 use partyline_conference::{MixerClass, MixerId};
+use partyline_engine::Treatment;
 use partyline_rpc::Address;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,23 @@ pub struct Config {
     pub address: Address,
     /// Most legs at once. Declare what the machine carries well: more callers are refused, none is mixed badly.
     pub seats_max: u32,
+    /// Whether the hum and the offset of lines are taken from voices.
+    pub hum_filter: bool,
+    /// Whether all talkers are made as loud as each other.
+    pub agc: bool,
+    /// Whether there is a soft noise while nobody talks.
+    pub comfort_noise: bool,
+}
+
+impl Config {
+    /// What mixes do to sound.
+    pub(crate) const fn treatment(&self) -> Treatment {
+        Treatment {
+            has_hum_filter: self.hum_filter,
+            has_agc: self.agc,
+            has_comfort_noise: self.comfort_noise,
+        }
+    }
 }
 
 impl Default for Config {
@@ -27,6 +45,9 @@ impl Default for Config {
             class: MixerClass::new("standard").expect("a plain word"),
             address: Address::memory("mixer-1"),
             seats_max: 1_000,
+            hum_filter: true,
+            agc: true,
+            comfort_noise: true,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use partyline_conference::{AttendanceId, Epoch, MixId, Timestamp};
-use partyline_engine::{Attachment, Engine, EngineError, LegId, MixKey};
+use partyline_engine::{Attachment, Engine, EngineError, LegId, MixKey, Treatment};
 use partyline_rpc::generated::mixing as wire;
 use partyline_rpc::generated::mixing::mixing_server::Mixing;
 use partyline_rpc::mixing::{EndMix, EnsureMix, JoinMix, LeaveMix, PlaySound, SetLeg};
@@ -23,6 +23,7 @@ type Answer = Result<Response<wire::Done>, Status>;
 /// What the tasks of one mixer share.
 pub(crate) struct Desk {
     pub(crate) seats_max: u32,
+    pub(crate) treatment: Treatment,
     pub(crate) engine: Engine,
     pub(crate) verifier: TicketVerifier,
     pub(crate) mixes: Arc<Mutex<Mixes>>,
@@ -61,7 +62,7 @@ impl Desk {
             tracing::info!(mix = %order.mix, epoch = %order.epoch, conference = ?order.conference, "a mix opens");
             // Seats are counted here; a leg that has left may be in the engine's mix for a moment still.
             let legs_max = usize::try_from(self.seats_max).unwrap_or(usize::MAX).saturating_add(LEAVING_MAX);
-            if let Err(error) = self.engine.open_mix(key, legs_max) {
+            if let Err(error) = self.engine.open_mix(key, legs_max, self.treatment) {
                 mixes.open_failed(order.mix);
                 return Err(engine_status(error));
             }

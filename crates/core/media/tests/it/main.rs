@@ -10,6 +10,7 @@ mod caller;
 mod codecs;
 mod jitter;
 mod leg;
+mod levels;
 mod mix;
 mod secret;
 mod tones;

@@ -7,28 +7,33 @@ use partyline_audio::{Clip, Player, Program, Step};
 use partyline_codec::Codec;
 use partyline_media::{
     Attachment, FRAME, FRAME_SAMPLES, Frame, LegOutput, Mix, MixFull, Over, PROGRAMS_MAX, RATE_HZ, SeatKey,
+    Treatment,
 };
 use proptest::prelude::*;
 
 use crate::caller::{Caller, Callers, decode, through};
 
-const BOTH: Attachment = Attachment { uplink: true, downlink: true };
-const SILENT: Frame = [0; FRAME_SAMPLES];
+pub(crate) const BOTH: Attachment = Attachment { uplink: true, downlink: true };
+pub(crate) const SILENT: Frame = [0; FRAME_SAMPLES];
 /// A change is heard in full after this many frames: one to fade.
 const SETTLED: usize = 2;
 
 /// A mix, its callers, and what is said in each tick.
-struct World {
-    mix: Mix,
-    callers: Callers,
+pub(crate) struct World {
+    pub(crate) mix: Mix,
+    pub(crate) callers: Callers,
     now: Instant,
 }
 
 impl World {
     fn new(codecs: &[Codec]) -> Self {
+        Self::treated(codecs, Treatment::PLAIN)
+    }
+
+    pub(crate) fn treated(codecs: &[Codec], treatment: Treatment) -> Self {
         let now = Instant::now();
         let callers = Callers(codecs.iter().map(|&codec| Caller::new(codec, now)).collect());
-        let mut mix = Mix::new(codecs.len());
+        let mut mix = Mix::new(codecs.len(), treatment);
         for seat in 0..codecs.len() {
             mix.attach(SeatKey(seat as u32), BOTH).unwrap();
         }
@@ -40,7 +45,7 @@ impl World {
     }
 
     /// Everybody says a frame; what each heard.
-    fn tick(&mut self, said: &[Frame]) -> Vec<Frame> {
+    pub(crate) fn tick(&mut self, said: &[Frame]) -> Vec<Frame> {
         for (caller, frame) in self.callers.0.iter_mut().zip(said) {
             caller.now = self.now;
             caller.say(frame);
@@ -55,7 +60,7 @@ impl World {
     }
 }
 
-fn sine(frequency_hz: f32, peak: f32, tick: usize) -> Frame {
+pub(crate) fn sine(frequency_hz: f32, peak: f32, tick: usize) -> Frame {
     std::array::from_fn(|n| {
         let time = (tick * FRAME_SAMPLES + n) as f32 / RATE_HZ as f32;
         (peak * (std::f32::consts::TAU * frequency_hz * time).sin()) as i16
@@ -242,7 +247,7 @@ fn programs_are_played_to_all_one_after_the_other_and_too_many_are_refused() {
 }
 
 /// A tone of −20 dBov for so many milliseconds.
-fn program(frequency_hz: f32, milliseconds: u64) -> Player {
+pub(crate) fn program(frequency_hz: f32, milliseconds: u64) -> Player {
     let tone = Step::Tone { frequency_hz, duration: Duration::from_millis(milliseconds), level_dbov: -20.0 };
     Player::new(&Program { steps: vec![tone], repeats: false }, RATE_HZ)
 }
@@ -314,7 +319,7 @@ fn a_solo_program_plays_while_one_is_alone() {
 
 #[test]
 fn the_last_seat_is_given_and_the_next_refused_and_a_place_can_still_be_changed() {
-    let mut mix = Mix::new(2);
+    let mut mix = Mix::new(2, Treatment::PLAIN);
     assert_eq!(mix.attach(SeatKey(1), BOTH), Ok(()));
     assert_eq!(mix.attach(SeatKey(2), BOTH), Ok(()));
     assert_eq!(mix.attach(SeatKey(3), BOTH), Err(MixFull));

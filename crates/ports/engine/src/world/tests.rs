@@ -160,7 +160,7 @@ fn a_leg_is_adjusted_in_the_mix_that_it_is_in_and_moved_to_no_other() {
     let (traveller, owner) = surroundings.leg(caller.local_addr().unwrap(), now);
     world.command(Command::Adopt(Box::new(traveller)));
     for mix in [MixKey(1), MixKey(2)] {
-        world.command(Command::OpenMix(mix, 8, MixEnd::default()));
+        world.command(Command::OpenMix(mix, 8, Treatment::FULL, MixEnd::default()));
     }
     let mut joined = owner.attach(MixKey(1), 0);
     let muted = Attachment { uplink: false, downlink: true };
@@ -187,7 +187,7 @@ fn a_leg_that_cannot_be_handed_over_is_told_that_it_is_in_no_mix() {
         mailboxes.into_iter().map(|mailbox| ThreadLink { mailbox, counts: Arc::default() }).collect();
     surroundings.links[1].mailbox.send(Command::Stop).unwrap();
     let (mut world, now) = (surroundings.world(), Instant::now());
-    world.command(Command::OpenMix(MixKey(1), 5, MixEnd::default()));
+    world.command(Command::OpenMix(MixKey(1), 5, Treatment::FULL, MixEnd::default()));
     let (traveller, mut owner) = surroundings.leg(SocketAddr::from((LOCAL, 9)), now);
     world.command(Command::Adopt(Box::new(traveller)));
     let mut answer = owner.attach(MixKey(1), 0);

@@ -1,7 +1,7 @@
 //! Callers in different codecs, over real sockets.
 
 use partyline_codec::Codec;
-use partyline_engine::{Attachment, FormatDetails, LegEvent, LegMedia, MixKey};
+use partyline_engine::{Attachment, FormatDetails, LegEvent, LegMedia, MixKey, Treatment};
 
 use crate::phone::{Call, Phone, engine};
 
@@ -16,7 +16,7 @@ const TONES_HZ: [f32; 4] = [440.0, 650.0, 860.0, 1_070.0];
 async fn callers_in_every_codec_hear_each_other_and_not_themselves() {
     let engine = engine(2);
     let mix = MixKey(1);
-    engine.open_mix(mix, 10).unwrap();
+    engine.open_mix(mix, 10, Treatment::FULL).unwrap();
     let calls: Vec<Call> = Codec::ALL
         .into_iter()
         .zip(TONES_HZ)

@@ -7,7 +7,7 @@ use partyline_audio::{Program, Step};
 use partyline_codec::Codec;
 use partyline_engine::{
     Attachment, Engine, EngineConfig, EngineError, FormatDetails, IoChoice, LegEvent, LegId, LegMedia,
-    MediaTransport, MixKey, OpenLegError, PlayId, Scheduling, StartError,
+    MediaTransport, MixKey, OpenLegError, PlayId, Scheduling, StartError, Treatment,
 };
 
 use crate::phone::{Call, LOCAL, Phone, engine, eventually};
@@ -46,8 +46,8 @@ async fn unknown_legs_and_mixes_and_full_mixes_are_refused() {
     let (first, second) = (Call::new(&engine, None), Call::new(&engine, None));
     let mix = MixKey(9);
     assert_eq!(engine.attach(first.leg.id(), mix, BOTH).await, Err(EngineError::NoMix));
-    engine.open_mix(mix, 1).unwrap();
-    engine.open_mix(mix, 5).unwrap();
+    engine.open_mix(mix, 1, Treatment::FULL).unwrap();
+    engine.open_mix(mix, 5, Treatment::FULL).unwrap();
     assert_eq!(engine.mixes(), 1);
     assert_eq!(engine.attach(LegId(999), mix, BOTH).await, Err(EngineError::NoLeg));
     assert_eq!(engine.attach(first.leg.id(), mix, BOTH).await, Ok(()));
@@ -65,7 +65,7 @@ async fn unknown_legs_and_mixes_and_full_mixes_are_refused() {
 async fn legs_of_a_closed_mix_are_told_and_go_on() {
     let engine = engine(2);
     let mix = MixKey(10);
-    engine.open_mix(mix, 5).unwrap();
+    engine.open_mix(mix, 5, Treatment::FULL).unwrap();
     let mut call = Call::new(&engine, None);
     engine.attach(call.leg.id(), mix, BOTH).await.unwrap();
     engine.close_mix(mix);
@@ -78,8 +78,8 @@ async fn legs_of_a_closed_mix_are_told_and_go_on() {
 async fn a_leg_that_left_its_mix_for_a_full_one_on_another_thread_is_told() {
     let engine = engine(2);
     let (old, full) = (MixKey(11), MixKey(12));
-    engine.open_mix(old, 5).unwrap();
-    engine.open_mix(full, 1).unwrap();
+    engine.open_mix(old, 5, Treatment::FULL).unwrap();
+    engine.open_mix(full, 1, Treatment::FULL).unwrap();
     let (first, mut call) = (Call::new(&engine, None), Call::new(&engine, None));
     engine.attach(first.leg.id(), full, BOTH).await.unwrap();
     engine.attach(call.leg.id(), old, BOTH).await.unwrap();
@@ -93,7 +93,7 @@ async fn commands_given_while_a_leg_changes_threads_are_kept_in_order() {
     let engine = engine(4);
     let mut call = Call::new(&engine, Some(440.0));
     for key in 0..8 {
-        engine.open_mix(MixKey(key), 5).unwrap();
+        engine.open_mix(MixKey(key), 5, Treatment::FULL).unwrap();
     }
     for round in 0..40_u64 {
         let attach = engine.attach(call.leg.id(), MixKey(u128::from(round % 8)), BOTH);

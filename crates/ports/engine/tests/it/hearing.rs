@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use partyline_audio::{Program, Step};
 use partyline_codec::Codec;
-use partyline_engine::{Attachment, LegEvent, MixKey, Over, PlayId};
+use partyline_engine::{Attachment, LegEvent, MixKey, Over, PlayId, Treatment};
 
 use crate::phone::{Call, engine, eventually};
 
@@ -75,7 +75,7 @@ async fn an_echoing_leg_gives_the_caller_back() {
 async fn all_hear_each_other_but_not_themselves_across_threads_and_codecs() {
     let engine = engine(3);
     let mix = MixKey(1);
-    engine.open_mix(mix, 10).unwrap();
+    engine.open_mix(mix, 10, Treatment::FULL).unwrap();
     let tones = [440.0, 650.0, 1_000.0];
     let codecs = [Codec::Pcmu, Codec::Pcma, Codec::Pcmu];
     let mut calls: Vec<Call> =
@@ -101,7 +101,7 @@ async fn all_hear_each_other_but_not_themselves_across_threads_and_codecs() {
 async fn who_only_listens_hears_all_and_who_is_muted_is_heard_by_nobody() {
     let engine = engine(1);
     let mix = MixKey(2);
-    engine.open_mix(mix, 10).unwrap();
+    engine.open_mix(mix, 10, Treatment::FULL).unwrap();
     let (talker, listener) = (Call::new(&engine, Some(440.0)), Call::new(&engine, Some(650.0)));
     engine.attach(talker.leg.id(), mix, BOTH).await.unwrap();
     engine.attach(listener.leg.id(), mix, Attachment { uplink: false, downlink: true }).await.unwrap();
@@ -115,7 +115,7 @@ async fn who_only_listens_hears_all_and_who_is_muted_is_heard_by_nobody() {
 async fn who_speaks_while_muted_is_told_and_who_is_heard_is_not() {
     let engine = engine(1);
     let mix = MixKey(20);
-    engine.open_mix(mix, 10).unwrap();
+    engine.open_mix(mix, 10, Treatment::FULL).unwrap();
     let (mut muted, mut heard) = (Call::new(&engine, Some(440.0)), Call::new(&engine, Some(650.0)));
     engine.attach(heard.leg.id(), mix, BOTH).await.unwrap();
     engine.attach(muted.leg.id(), mix, Attachment { uplink: false, downlink: true }).await.unwrap();
@@ -131,7 +131,7 @@ async fn who_speaks_while_muted_is_told_and_who_is_heard_is_not() {
 async fn a_held_caller_hears_only_what_is_played_to_them() {
     let engine = engine(2);
     let mix = MixKey(3);
-    engine.open_mix(mix, 10).unwrap();
+    engine.open_mix(mix, 10, Treatment::FULL).unwrap();
     let (talker, held) = (Call::new(&engine, Some(440.0)), Call::new(&engine, Some(650.0)));
     engine.attach(talker.leg.id(), mix, BOTH).await.unwrap();
     engine.attach(held.leg.id(), mix, HELD).await.unwrap();
@@ -145,7 +145,7 @@ async fn a_held_caller_hears_only_what_is_played_to_them() {
 async fn a_tone_to_the_mix_is_heard_by_all_and_a_solo_program_only_while_alone() {
     let engine = engine(2);
     let mix = MixKey(4);
-    engine.open_mix(mix, 10).unwrap();
+    engine.open_mix(mix, 10, Treatment::FULL).unwrap();
     engine.set_solo_program(mix, Some(tone(1_200.0, 1_000)));
     let first = Call::new(&engine, None);
     engine.attach(first.leg.id(), mix, BOTH).await.unwrap();
@@ -162,7 +162,7 @@ async fn a_tone_to_the_mix_is_heard_by_all_and_a_solo_program_only_while_alone()
 async fn a_prompt_is_heard_over_the_ducked_conference() {
     let engine = engine(1);
     let mix = MixKey(5);
-    engine.open_mix(mix, 10).unwrap();
+    engine.open_mix(mix, 10, Treatment::FULL).unwrap();
     let (talker, listener) = (Call::new(&engine, Some(440.0)), Call::new(&engine, None));
     engine.attach(talker.leg.id(), mix, BOTH).await.unwrap();
     engine.attach(listener.leg.id(), mix, BOTH).await.unwrap();

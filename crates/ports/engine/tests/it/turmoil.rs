@@ -6,7 +6,7 @@ use partyline_audio::{Program, Step};
 use partyline_codec::Codec;
 use partyline_engine::{
     Attachment, Engine, FormatDetails, IoChoice, LegControl, LegId, LegMedia, MediaTransport, MixKey, Over,
-    PlayId,
+    PlayId, Treatment,
 };
 
 use crate::phone::{LOCAL, engine_by, eventually};
@@ -43,7 +43,7 @@ fn step(engine: &Engine, dice: &mut Dice, legs: &mut Vec<LegControl>, sink: &Udp
             }
         }
         3 if legs.len() > 20 => drop(legs.swap_remove(0)),
-        4 => drop(engine.open_mix(mix, 8)),
+        4 => drop(engine.open_mix(mix, 8, Treatment::FULL)),
         5 if dice.throw(4) == 0 => engine.close_mix(mix),
         6 => engine.detach(id, mix),
         7 => engine.play_to_mix(mix, program(), Over::DuckedTalk),

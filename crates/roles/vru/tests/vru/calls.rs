@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use partyline_conference::{Epoch, Generation, LeaveReason, MixId, Refusal, RoomName};
-use partyline_engine::{Attachment, LegId, MixKey};
+use partyline_engine::{Attachment, LegId, MixKey, Treatment};
 use partyline_rpc::conferencing::{AttendDown, AttendUp, JoinedMix};
 use partyline_vru::{Application, DialledNumber, SessionRules, StartError, TurnedAway, Vru};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -299,7 +299,7 @@ async fn mix_that_its_mixer_closes_is_lost_and_joined_again() {
     let _phone = placed_caller(&cluster).await;
     let leg = cluster.roles.change(|script| script.joins[0].leg.leg);
     let (leg, of_the_mixers_own) = (LegId(leg), MixKey(0xdead_beef));
-    cluster.engine.open_mix(of_the_mixers_own, 2).unwrap();
+    cluster.engine.open_mix(of_the_mixers_own, 2, Treatment::FULL).unwrap();
     let attachment = Attachment { uplink: true, downlink: true };
     cluster.engine.attach(leg, of_the_mixers_own, attachment).await.unwrap();
     cluster.engine.close_mix(of_the_mixers_own);

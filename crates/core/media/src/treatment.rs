@@ -1,0 +1,74 @@
+//! What is done to voices before they are mixed, and to what listeners hear while there are none.
+
+use partyline_audio::{Agc, HumFilter};
+
+use crate::frame::{Frame, RATE_HZ, Sums};
+
+/// What a mix does to sound besides adding it up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Treatment {
+    /// Takes the offset and the hum of lines from voices.
+    pub has_hum_filter: bool,
+    /// Makes all talkers as loud as each other (automatic gain control).
+    pub has_agc: bool,
+    /// Gives listeners a soft noise while nobody talks, so that the line does not seem dead.
+    pub has_comfort_noise: bool,
+}
+
+impl Treatment {
+    /// Voices stay as they come, and silence is silent.
+    pub const PLAIN: Self = Self { has_hum_filter: false, has_agc: false, has_comfort_noise: false };
+    /// All of it.
+    pub const FULL: Self = Self { has_hum_filter: true, has_agc: true, has_comfort_noise: true };
+
+    /// Whether voices are changed at all.
+    pub(crate) const fn is_for_voices(self) -> bool {
+        self.has_hum_filter || self.has_agc
+    }
+}
+
+impl Default for Treatment {
+    fn default() -> Self {
+        Self::FULL
+    }
+}
+
+/// One caller's voice on its way into mixes. It goes with the caller, so that they are as loud in the next mix.
+#[derive(Debug)]
+pub(crate) struct Conditioner {
+    filter: HumFilter,
+    agc: Agc,
+}
+
+impl Conditioner {
+    pub(crate) fn new() -> Self {
+        Self { filter: HumFilter::new(RATE_HZ), agc: Agc::new() }
+    }
+
+    /// After a time in which nobody asked for the voice: its next frame is `frame`.
+    pub(crate) fn resume(&mut self, frame: &Frame) {
+        let sum: i32 = frame.iter().map(|&sample| i32::from(sample)).sum();
+        self.filter.begin(sum as f32 / frame.len() as f32);
+        self.agc.resume();
+    }
+
+    /// Makes of a frame what is mixed, which may be louder than 16 bits hold.
+    pub(crate) fn condition(
+        &mut self,
+        frame: &Frame,
+        treatment: Treatment,
+        is_broken: bool,
+        voice: &mut Sums,
+    ) {
+        let mut samples = frame.map(f32::from);
+        if treatment.has_hum_filter {
+            self.filter.filter(&mut samples);
+        }
+        if treatment.has_agc {
+            self.agc.adjust(&mut samples, is_broken);
+        }
+        for (sum, &sample) in voice.iter_mut().zip(&samples) {
+            *sum = (sample + 0.5_f32.copysign(sample)) as i32;
+        }
+    }
+}
