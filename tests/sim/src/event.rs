@@ -25,7 +25,7 @@ pub(crate) enum Up {
 /// What travels down.
 #[derive(Debug, Clone)]
 pub(crate) enum Down {
-    Standing(Standing),
+    Standing(Box<Standing>),
     /// The stream's end: nothing more is to be told.
     End,
 }

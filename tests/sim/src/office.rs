@@ -197,7 +197,7 @@ impl World {
         }
         let is_last = matches!(view.standing, Standing::Refused(_) | Standing::Removed(_));
         self.streams[stream].told = Some(view.standing.clone());
-        self.send_down(stream, Down::Standing(view.standing));
+        self.send_down(stream, Down::Standing(Box::new(view.standing)));
         if is_last {
             self.send_down(stream, Down::End);
             self.servers[server].attached.remove(&attendance);

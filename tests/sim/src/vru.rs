@@ -246,10 +246,10 @@ impl World {
         match down {
             Down::End => client.is_done = true,
             Down::Standing(standing) => {
-                if matches!(standing, Standing::Refused(_) | Standing::Removed(_)) {
+                if matches!(*standing, Standing::Refused(_) | Standing::Removed(_)) {
                     client.is_done = true;
                 }
-                self.tell_call(call, Fact::Standing(standing));
+                self.tell_call(call, Fact::Standing(*standing));
             }
         }
     }

@@ -227,5 +227,6 @@ pub(crate) fn draw_room(chance: &mut Chance, nth: usize) -> Room {
         dial_out: false,
         dial_out_prefixes: Vec::new(),
         operator: None,
+        noisy_lines: partyline_conference::NoisyLines::Tell,
     }
 }

@@ -111,6 +111,7 @@ pub(super) fn shown(summary: &RoomSummary) -> Answer {
             "Operator",
             room.operator.as_ref().map_or_else(|| "by the settings".to_owned(), ToString::to_string),
         ),
+        ("Noisy lines", room.noisy_lines.as_str().to_owned()),
         ("Callers now", summary.callers.to_string()),
         ("Conference", summary.conference.map_or_else(|| "none".to_owned(), |id| id.to_string())),
     ];
@@ -143,6 +144,7 @@ fn json(summary: &RoomSummary) -> Value {
         "dial_out": room.dial_out,
         "dial_out_prefixes": room.dial_out_prefixes.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "operator": room.operator.as_ref().map(ToString::to_string),
+        "noisy_lines": room.noisy_lines.as_str(),
         "host_code_ends": summary.host_code_ends,
         "participant_code_ends": summary.participant_code_ends,
         "conference": summary.conference.map(|id| id.to_string()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use partyline_conference::{
     Announce, CodeError, ConferenceCode, DialTarget, EntryPolicy, HostLeaves, HostPin, LockScope, MixerClass,
-    NumberPrefix, Room, RoomName,
+    NoisyLines, NumberPrefix, Room, RoomName,
 };
 
 use crate::config::values::{Limit, Span, Text};
@@ -124,6 +124,10 @@ pub(crate) struct RoomSettings {
     /// Whom `*0` calls: a number or a SIP address; "default" leaves it to the settings [default: default]
     #[arg(long, value_name = "TARGET", value_parser = operator)]
     operator: Option<OperatorChange>,
+    /// Lines that send music on hold, howl or hum: ignore them, tell hosts who it is, or mute participants besides
+    /// [default: tell]
+    #[arg(long, value_enum)]
+    noisy_lines: Option<NoisyWord>,
 }
 
 /// What numbers may begin with; none leaves it to the settings.
@@ -146,6 +150,13 @@ enum AnnounceWord {
     Name,
     Tone,
     Silence,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum NoisyWord {
+    Ignore,
+    Tell,
+    Mute,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -222,6 +233,14 @@ impl RoomSettings {
         self.dial_out_prefixes.as_ref().map(|prefixes| prefixes.0.clone())
     }
 
+    pub(super) fn noisy_lines(&self) -> Option<NoisyLines> {
+        self.noisy_lines.map(|word| match word {
+            NoisyWord::Ignore => NoisyLines::Ignore,
+            NoisyWord::Tell => NoisyLines::Tell,
+            NoisyWord::Mute => NoisyLines::Mute,
+        })
+    }
+
     pub(super) fn operator(&self) -> Option<Option<DialTarget>> {
         self.operator.as_ref().map(|change| change.0.clone())
     }
@@ -247,6 +266,7 @@ impl RoomSettings {
         if let Some(prefixes) = self.dial_out_prefixes() {
             room.dial_out_prefixes = prefixes;
         }
+        room.noisy_lines = self.noisy_lines().unwrap_or(room.noisy_lines);
         if let Some(operator) = self.operator() {
             room.operator = operator;
         }
@@ -272,6 +292,7 @@ impl RoomSettings {
             dial_out,
             dial_out_prefixes,
             operator,
+            noisy_lines,
         } = self;
         entry.is_none()
             && class.is_none()
@@ -291,6 +312,7 @@ impl RoomSettings {
             && dial_out.is_none()
             && dial_out_prefixes.is_none()
             && operator.is_none()
+            && noisy_lines.is_none()
     }
 }
 

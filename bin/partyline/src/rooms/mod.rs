@@ -54,6 +54,7 @@ pub(crate) fn default_room(name: RoomName) -> Room {
         dial_out: false,
         dial_out_prefixes: Vec::new(),
         operator: None,
+        noisy_lines: partyline_conference::NoisyLines::default(),
     }
 }
 
@@ -214,6 +215,7 @@ fn changes(arguments: &SetRoom) -> RoomChanges {
         dial_out: settings.dial_out(),
         dial_out_prefixes: settings.dial_out_prefixes(),
         operator: settings.operator(),
+        noisy_lines: settings.noisy_lines(),
     }
 }
 

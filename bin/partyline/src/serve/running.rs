@@ -131,15 +131,7 @@ impl Recipe {
             }
             Self::Mixer(mixer) => {
                 let phrases = prompts::phrases(&parts.prompts, config.prompts.language);
-                let config = partyline_mixer::Config {
-                    id: mixer.id.clone(),
-                    class: mixer.class.clone(),
-                    seats_max: mixer.seats_max,
-                    address,
-                    hum_filter: config.sound.hum_filter,
-                    agc: config.sound.agc,
-                    comfort_noise: config.sound.comfort_noise,
-                };
+                let config = mixer_config(mixer, config, address);
                 let (engine, verifier) = (parts.engine.clone(), parts.signer.verifier());
                 let started = Mixer::start(config, network, engine, verifier, phrases, proxies);
                 started.await.map(|role| Running::Mixer(Box::new(role))).map_err(|error| failed(error.into()))
@@ -158,6 +150,18 @@ impl Recipe {
                 started.map(|role| Running::Vru(Box::new(role))).map_err(|error| StartError::vru(name, error))
             }
         }
+    }
+}
+
+fn mixer_config(mixer: &config::Mixer, config: &Config, address: Address) -> partyline_mixer::Config {
+    partyline_mixer::Config {
+        id: mixer.id.clone(),
+        class: mixer.class.clone(),
+        seats_max: mixer.seats_max,
+        address,
+        hum_filter: config.sound.hum_filter,
+        agc: config.sound.agc,
+        comfort_noise: config.sound.comfort_noise,
     }
 }
 

@@ -138,6 +138,8 @@ prompts! {
     HandIsLowered => "hand_is_lowered",
     /// To a host: a hand was raised.
     HandsRaised => "hands_raised",
+    /// To a host, before a name: whose line makes noise.
+    LineNoiseFrom => "line_noise_from",
     /// To a host: somebody waits to be let in.
     SomebodyWaits => "somebody_waits",
     /// Before the minutes until the end.

@@ -9,6 +9,7 @@ use crate::event::EventKind;
 use crate::ids::{
     AttendanceId, CommandId, ConfereeId, ConferenceId, Epoch, Generation, MixId, MixerId, Order, VruId,
 };
+use crate::line_noise::LineNoise;
 use crate::outdial::{OutdialEnd, OutdialKind};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
@@ -167,6 +168,15 @@ pub enum Change {
         attendance: AttendanceId,
         /// From now on.
         guesses: Guesses,
+    },
+    /// A conferee's line makes noise.
+    NoteNoise {
+        /// The attendance.
+        attendance: AttendanceId,
+        /// What.
+        noise: LineNoise,
+        /// When it was told.
+        at: Timestamp,
     },
     /// What is remembered of a caller's number for the rest of the conference.
     Remember {

@@ -7,6 +7,7 @@ use crate::conference::ConferenceEnd;
 use crate::ids::{
     AttendanceId, ConfereeId, ConferenceId, Epoch, EventSequence, MixId, MixerId, Order, RoomId,
 };
+use crate::line_noise::LineNoise;
 use crate::outdial::{OutdialEnd, OutdialKind};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
@@ -83,6 +84,15 @@ pub enum EventKind {
         conference: ConferenceId,
         /// The conferee.
         conferee: ConfereeId,
+    },
+    /// A conferee's line makes noise.
+    LineNoisy {
+        /// The conference.
+        conference: ConferenceId,
+        /// The conferee.
+        conferee: ConfereeId,
+        /// What.
+        noise: LineNoise,
     },
     /// A conferee left. The exit tone is played on this, if they had joined.
     ConfereeLeft {

@@ -6,6 +6,7 @@ use crate::command::Command;
 use crate::ids::{
     AttendanceId, CommandId, ConfereeId, ConferenceId, Epoch, Generation, MixId, MixerId, VruId,
 };
+use crate::line_noise::LineNoise;
 
 /// One thing asked of a room. An interface server gathers all that is queued for a room into one batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,15 @@ pub enum Intent {
         /// Why.
         reason: LeaveReason,
     },
+    /// The caller's line makes noise that the conference hears.
+    Noisy {
+        /// The attendance.
+        attendance: AttendanceId,
+        /// The generation that says so.
+        generation: Generation,
+        /// What.
+        noise: LineNoise,
+    },
     /// The attendance's VRU lost its lease: absent, for 30 s.
     VruLost {
         /// The attendance.
@@ -102,6 +112,7 @@ impl Intent {
             | Self::Answered { attendance, .. }
             | Self::Joined { attendance, .. }
             | Self::Left { attendance, .. }
+            | Self::Noisy { attendance, .. }
             | Self::VruLost { attendance } => [Some(*attendance), None],
             Self::Command { by, command, .. } => [*by, command.note().caller],
             Self::BecomeHost { by, .. } => [Some(*by), None],
@@ -119,6 +130,7 @@ impl Intent {
             | Self::Answered { .. }
             | Self::Joined { .. }
             | Self::Left { .. }
+            | Self::Noisy { .. }
             | Self::VruLost { .. }
             | Self::BecomeHost { .. }
             | Self::MixerLost { .. }
@@ -137,6 +149,7 @@ impl Intent {
             | Self::Answered { .. }
             | Self::Joined { .. }
             | Self::Left { .. }
+            | Self::Noisy { .. }
             | Self::VruLost { .. }
             | Self::MixerLost { .. }
             | Self::NoSeat { .. }

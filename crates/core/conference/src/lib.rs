@@ -18,6 +18,7 @@ pub mod event;
 pub mod ids;
 pub mod intent;
 pub mod lease;
+pub mod line_noise;
 pub mod name;
 pub mod outdial;
 pub mod placement;
@@ -50,6 +51,7 @@ pub use ids::{
 };
 pub use intent::{FreshIds, Intent};
 pub use lease::LeaseWatch;
+pub use line_noise::{LineNoise, NoisyLine, NoisyLines};
 pub use name::RecordedName;
 pub use outdial::{AsideView, Outdial, OutdialEnd, OutdialKind, OutdialState};
 pub use placement::MixerLoad;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::dialling::{DialTarget, NumberPrefix};
 use crate::ids::{AccountId, MixerClass, NameError, RoomId, RoomVersion};
+use crate::line_noise::NoisyLines;
 
 /// What happens to a participant who comes before any host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -145,6 +146,8 @@ pub struct Room {
     pub dial_out_prefixes: Vec<NumberPrefix>,
     /// The operator; `None` leaves it to the settings.
     pub operator: Option<DialTarget>,
+    /// What becomes of lines that make noise.
+    pub noisy_lines: NoisyLines,
 }
 
 impl Room {

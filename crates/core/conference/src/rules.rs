@@ -18,6 +18,7 @@ mod leaving;
 mod lobby;
 mod lock;
 mod manner;
+mod noise;
 mod outdial;
 mod placement;
 mod presence;
@@ -99,6 +100,9 @@ fn decide_one(hand: &mut RoomInHand<'_>, intent: &Intent, gone: &Gone) {
         }
         Intent::Left { attendance, generation, reason } => {
             leaving::left(hand, *attendance, *generation, *reason);
+        }
+        Intent::Noisy { attendance, generation, noise } => {
+            noise::noisy(hand, *attendance, *generation, *noise);
         }
         Intent::VruLost { attendance } => presence::vru_lost(hand, *attendance),
         Intent::MixerLost { mixer } => failover::mixer_lost(hand, mixer),

@@ -8,6 +8,7 @@ use crate::ids::{
     AttendanceId, ConfereeId, ConferenceId, Epoch, Generation, MixId, MixerId, Order, RoomId, RoomVersion,
     VruId,
 };
+use crate::line_noise::NoisyLine;
 use crate::outdial::AsideView;
 use crate::refusal::Refusal;
 use crate::room::Announce;
@@ -74,6 +75,8 @@ pub struct Controls {
     pub hands: u32,
     /// Callers in the waiting room; told to hosts only.
     pub waiting: u32,
+    /// Whose line made noise last; told to hosts only.
+    pub noisy: Option<NoisyLine>,
 }
 
 /// One conferee, as a roll call lists them.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use partyline_audio::{KeyDetector, Player};
+use partyline_audio::{KeyDetector, LineNoise, LineWatch, Player};
 use partyline_rtp::{HEADER_OCTETS, NtpTime, Ssrc};
 
 use crate::control::Control;
@@ -52,6 +52,8 @@ pub enum LegOutput {
     FirstMixedAudio,
     /// The caller speaks while the mix does not take what they say; every five seconds at most.
     SpokeUnheard,
+    /// The line makes noise that a mix takes; every two minutes at most.
+    Noisy(LineNoise),
     /// The source is known: datagrams of others need not be handed in any more.
     Bind(SocketAddr),
     /// Datagrams of any source are to be handed in again.
@@ -120,6 +122,7 @@ struct Session {
     key_frames: u32,
     speech: Speech,
     conditioner: Conditioner,
+    line_watch: LineWatch,
     /// Whether the telephone has sent a telephone-event.
     has_sent_events: bool,
 }
@@ -159,6 +162,7 @@ impl Leg {
                     key_frames: 0,
                     speech: Speech::new(),
                     conditioner: Conditioner::new(),
+                    line_watch: LineWatch::new(RATE_HZ),
                     has_sent_events: false,
                 };
                 self.line = Line::Connected(Box::new(session));
@@ -369,11 +373,10 @@ impl Leg {
         let mut frame = [0; FRAME_SAMPLES];
         self.decode(&mut frame);
         match &mut self.line {
-            Line::Connected(session) if treatment.is_for_voices() && !session.tones.is_down() => {
-                if is_new {
-                    session.conditioner.resume(&frame);
+            Line::Connected(session) if !session.tones.is_down() => {
+                if let Some(noise) = session.treat(&frame, treatment, is_new, voice) {
+                    self.tell(LegOutput::Noisy(noise));
                 }
-                session.conditioner.condition(&frame, treatment, session.incoming.is_broken(), voice);
             }
             Line::Connected(_) | Line::Idle(_) => *voice = frame.map(i32::from),
         }
@@ -522,6 +525,31 @@ const fn time_of(ticks: u64) -> Duration {
 }
 
 impl Session {
+    /// Makes of a frame what is mixed; what is to be told of the line.
+    fn treat(
+        &mut self,
+        frame: &Frame,
+        treatment: Treatment,
+        is_new: bool,
+        voice: &mut Sums,
+    ) -> Option<LineNoise> {
+        let is_broken = self.incoming.is_broken();
+        if is_new {
+            self.conditioner.resume(frame);
+            self.line_watch.resume();
+        }
+        if treatment.is_for_voices() {
+            self.conditioner.condition(frame, treatment, is_broken, voice);
+        } else {
+            *voice = frame.map(i32::from);
+        }
+        if is_broken {
+            self.line_watch.miss();
+            return None;
+        }
+        self.line_watch.hear(frame)
+    }
+
     /// Listens for keys in the sound: always where the telephone has no telephone-events, else while it is in no mix and
     /// has sent none, and from the first tone on.
     fn hear_tones(&mut self, level_dbov: f32, is_alone: bool) -> Option<char> {

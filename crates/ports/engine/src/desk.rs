@@ -105,7 +105,8 @@ impl<Io: MediaIo> Desk<Io> {
                 | LegOutput::Quiet(_)
                 | LegOutput::Recorded(_)
                 | LegOutput::FirstMixedAudio
-                | LegOutput::SpokeUnheard => {}
+                | LegOutput::SpokeUnheard
+                | LegOutput::Noisy(_) => {}
             }
             if let Some(event) = event_of(output) {
                 slot.tell(event, counts);

@@ -24,6 +24,7 @@ mod world;
 pub use counts::EngineStats;
 pub use engine::Engine;
 pub use leg_control::LegControl;
+pub use partyline_audio::LineNoise;
 pub use partyline_media::{
     Attachment, FormatDetails, LegMedia, LegReport, MediaTransport, Over, PlayId, RATE_HZ, RecordingId,
     RtcpRoute, SrtpKeys, TheirReport, Treatment,

@@ -143,6 +143,7 @@ pub(crate) const fn event_of(output: LegOutput) -> Option<LegEvent> {
         LegOutput::Recorded(recording) => Some(LegEvent::Recorded(recording)),
         LegOutput::FirstMixedAudio => Some(LegEvent::FirstMixedAudio),
         LegOutput::SpokeUnheard => Some(LegEvent::SpokeUnheard),
+        LegOutput::Noisy(noise) => Some(LegEvent::Noisy(noise)),
         LegOutput::Bind(_) | LegOutput::Unbind => None,
     }
 }

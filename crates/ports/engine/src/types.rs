@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use partyline_audio::LineNoise;
 use partyline_media::{PlayId, RecordingId};
 use partyline_udp::{IoChoice, RingError};
 
@@ -67,6 +68,8 @@ pub enum LegEvent {
     FirstMixedAudio,
     /// The caller speaks while their uplink is muted; told every five seconds at most.
     SpokeUnheard,
+    /// The caller's line makes noise in its mix: music, howling, hum. Told every two minutes at most.
+    Noisy(LineNoise),
     /// The leg is gone from its mix because the mix was closed, or because it had left it for one that did not take it.
     MixClosed(MixKey),
 }

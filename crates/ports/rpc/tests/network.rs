@@ -209,8 +209,8 @@ fn every_answer_to_a_command_survives_the_way() {
 #[test]
 fn what_an_interface_server_says_survives_the_way() {
     use partyline_conference::{
-        Announce, AsideView, ConfereeId, ConferenceId, Controls, DialTarget, Floor, MixerId, Mute, Order,
-        OutdialKind, Role, Timestamp,
+        Announce, AsideView, ConfereeId, ConferenceId, Controls, DialTarget, Floor, LineNoise, MixerId, Mute,
+        NoisyLine, Order, OutdialKind, Role, Timestamp,
     };
     let mix = partyline_rpc::conferencing::MixTicket {
         mix: MixId::from_bits(3),
@@ -238,6 +238,15 @@ fn what_an_interface_server_says_survives_the_way() {
             ends_at: Some(Timestamp(9)),
             hands: 2,
             waiting: 3,
+            noisy: Some(NoisyLine {
+                conferee: ConfereeId::from_bits(9),
+                attendance: AttendanceId::from_bits(10),
+                order: Order(11),
+                has_name: true,
+                noise: LineNoise::Howl,
+                at: Timestamp(12),
+                is_muted: true,
+            }),
         },
         mix: mix.clone(),
         called: Some(AsideView {

@@ -117,7 +117,8 @@ async fn apply(db: &mut Connection<'_>, commit: &RoomCommit, change: &Change) ->
         | Change::SetFloor { .. }
         | Change::SetManner { .. }
         | Change::Extend { .. }
-        | Change::NoteGuesses { .. } => control::apply(db, commit, change).await,
+        | Change::NoteGuesses { .. }
+        | Change::NoteNoise { .. } => control::apply(db, commit, change).await,
     }
 }
 
@@ -156,7 +157,8 @@ fn brings_callers(decision: &Decision) -> bool {
         | Change::OpenSide { .. }
         | Change::JoinOutdial { .. }
         | Change::EndOutdial { .. }
-        | Change::NoteGuesses { .. } => false,
+        | Change::NoteGuesses { .. }
+        | Change::NoteNoise { .. } => false,
     })
 }
 

@@ -1,7 +1,8 @@
 //! Changes that commands make: roles, voices, the floor and manner of a conference, what is remembered of callers.
 
 use partyline_conference::{
-    AttendanceId, Change, ConferenceId, Floor, Guesses, Manner, Past, Role, RoomVersion, Timestamp, Voice,
+    AttendanceId, Change, ConferenceId, Floor, Guesses, LineNoise, Manner, Past, Role, RoomVersion,
+    Timestamp, Voice,
 };
 
 use crate::commit::touched;
@@ -23,6 +24,7 @@ pub(crate) async fn apply(
         Change::SetManner { conference, manner } => control.set_manner(*conference, *manner).await,
         Change::Extend { conference, until } => control.extend(*conference, *until).await,
         Change::NoteGuesses { attendance, guesses } => control.note_guesses(*attendance, *guesses).await,
+        Change::NoteNoise { attendance, noise, at } => control.note_noise(*attendance, *noise, *at).await,
         Change::Arrive { .. }
         | Change::Reattend { .. }
         | Change::Wait { .. }
@@ -112,6 +114,23 @@ impl Control<'_, '_> {
             )
             .await?;
         touched(rows, "attendance")
+    }
+
+    async fn note_noise(
+        &mut self,
+        attendance: AttendanceId,
+        noise: LineNoise,
+        at: Timestamp,
+    ) -> Result<(), CommitError> {
+        let rows = self
+            .db
+            .execute(
+                "UPDATE conferee SET noise = $3, noisy_at = $4 WHERE state <> 'left' AND id = \
+                   (SELECT conferee FROM attendance WHERE id = $1 AND room = $2 AND state = 'seated')",
+                values![attendance, self.commit.room, noise, at],
+            )
+            .await?;
+        touched(rows, "conferee")
     }
 
     async fn remember(

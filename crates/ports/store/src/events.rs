@@ -54,6 +54,7 @@ fn kind_word(kind: &EventKind) -> &'static str {
         EventKind::ConfereePlaced { .. } => "conferee_placed",
         EventKind::ConfereeJoined { .. } => "conferee_joined",
         EventKind::ConfereeAbsent { .. } => "conferee_absent",
+        EventKind::LineNoisy { .. } => "line_noisy",
         EventKind::ConfereeLeft { .. } => "conferee_left",
         EventKind::ConferenceMoved { .. } => "conference_moved",
         EventKind::LockChanged { .. } => "lock_changed",
@@ -84,6 +85,9 @@ fn columns(kind: &EventKind) -> Columns {
         }
         EventKind::ConfereeAbsent { conference, conferee } => {
             columns! { conference: conference, conferee: conferee }
+        }
+        EventKind::LineNoisy { conference, conferee, noise } => {
+            columns! { conference: conference, conferee: conferee, word: *noise }
         }
         EventKind::ConfereeLeft { conference, conferee, reason, had_joined } => {
             columns! { conference: conference, conferee: conferee, word: *reason, flag: *had_joined }
@@ -166,6 +170,11 @@ fn kind(row: &Row) -> Result<EventKind, StoreError> {
         "conferee_absent" => {
             EventKind::ConfereeAbsent { conference: row.read("conference")?, conferee: row.read("conferee")? }
         }
+        "line_noisy" => EventKind::LineNoisy {
+            conference: row.read("conference")?,
+            conferee: row.read("conferee")?,
+            noise: row.read("word")?,
+        },
         "conferee_left" => EventKind::ConfereeLeft {
             conference: row.read("conference")?,
             conferee: row.read("conferee")?,

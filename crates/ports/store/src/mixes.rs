@@ -60,7 +60,8 @@ pub(crate) async fn apply(
         | Change::SetFloor { .. }
         | Change::SetManner { .. }
         | Change::Extend { .. }
-        | Change::NoteGuesses { .. } => Ok(()),
+        | Change::NoteGuesses { .. }
+        | Change::NoteNoise { .. } => Ok(()),
     }
 }
 

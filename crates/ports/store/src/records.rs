@@ -5,8 +5,8 @@ use std::time::Duration;
 use partyline_conference::{
     Announce, AttemptId, AttendanceId, CallQuality, ConfereeId, ConferenceCode, ConferenceId, DialTarget,
     EntryPolicy, Epoch, HostLeaves, HostPin, InterfaceServerId, LockScope, MixId, MixerClass, MixerId,
-    NumberPrefix, Order, OutdialEnd, OutdialKind, OutdialState, Refusal, Role, Room, RoomId, RoomName,
-    RoomVersion, ServiceName, Timestamp, TrunkName, VruId,
+    NoisyLines, NumberPrefix, Order, OutdialEnd, OutdialKind, OutdialState, Refusal, Role, Room, RoomId,
+    RoomName, RoomVersion, ServiceName, Timestamp, TrunkName, VruId,
 };
 use partyline_trunk::{DocumentError, TrunkSettings};
 
@@ -66,6 +66,8 @@ pub struct RoomChanges {
     pub dial_out_prefixes: Option<Vec<NumberPrefix>>,
     /// The operator; `Some(None)` leaves it to the settings.
     pub operator: Option<Option<DialTarget>>,
+    /// What becomes of lines that make noise.
+    pub noisy_lines: Option<NoisyLines>,
 }
 
 /// A room as lists show it: codes only by their last two digits.

@@ -98,14 +98,15 @@ impl Write for CreateRoom {
 const INSERT: &str = "INSERT INTO room (name, version, entry, class, announce, conferees_max, host_leaves, \
      grace_ms, lock_scope, has_music, wait_max_ms, conference_max_ms, call_max_ms, no_rtp_max_ms, \
      unmute_oneself, deleted_stay_out, has_waiting_room, has_roll_call, may_dial_out, dial_out_prefixes, operator, \
-     id, account, host_pin, sequence, is_deleted) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, 0, 0)";
+     noisy_lines, id, account, host_pin, sequence, is_deleted) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, 0, 0)";
 
 const UPDATE: &str = "UPDATE room SET name = $1, version = $2, entry = $3, class = $4, announce = $5, \
      conferees_max = $6, host_leaves = $7, grace_ms = $8, lock_scope = $9, has_music = $10, wait_max_ms = $11, \
      conference_max_ms = $12, call_max_ms = $13, no_rtp_max_ms = $14, \
      unmute_oneself = $15, deleted_stay_out = $16, has_waiting_room = $17, \
-     has_roll_call = $18, may_dial_out = $19, dial_out_prefixes = $20, operator = $21 WHERE id = $22";
+     has_roll_call = $18, may_dial_out = $19, dial_out_prefixes = $20, operator = $21, noisy_lines = $22 \
+     WHERE id = $23";
 
 async fn refuse_known_name(db: &mut Connection<'_>, room: &Room) -> Result<(), StoreError> {
     let known = db
@@ -174,6 +175,7 @@ fn changed(room: Room, changes: &RoomChanges) -> Room {
         dial_out: changes.dial_out.unwrap_or(room.dial_out),
         dial_out_prefixes: changes.dial_out_prefixes.clone().unwrap_or(room.dial_out_prefixes),
         operator: changes.operator.clone().unwrap_or(room.operator),
+        noisy_lines: changes.noisy_lines.unwrap_or(room.noisy_lines),
     }
 }
 

@@ -12,9 +12,10 @@ use crate::contract::StoreError;
 use crate::db::{Row, Value, values};
 use crate::words::Word;
 
-/// A room's settings as values `$1` to `$21`: name, version, entry, class, announce, conferees_max, host_leaves,
+/// A room's settings as values `$1` to `$22`: name, version, entry, class, announce, conferees_max, host_leaves,
 /// grace_ms, lock_scope, has_music, wait_max_ms, conference_max_ms, call_max_ms, no_rtp_max_ms,
-/// unmute_oneself, deleted_stay_out, has_waiting_room, has_roll_call, may_dial_out, dial_out_prefixes, operator.
+/// unmute_oneself, deleted_stay_out, has_waiting_room, has_roll_call, may_dial_out, dial_out_prefixes, operator,
+/// noisy_lines.
 pub(crate) fn room_values(room: &Room) -> Vec<Value> {
     let (host_leaves, grace) = match room.host_leaves {
         HostLeaves::End => ("end", Duration::ZERO),
@@ -43,6 +44,7 @@ pub(crate) fn room_values(room: &Room) -> Vec<Value> {
         room.dial_out,
         room.dial_out_prefixes.iter().map(NumberPrefix::as_str).collect::<Vec<_>>().join(" "),
         room.operator.as_ref().map(|operator| operator.as_str().to_owned()),
+        room.noisy_lines,
     ]
 }
 
@@ -78,6 +80,7 @@ pub(crate) fn room(row: &Row) -> Result<Room, StoreError> {
         dial_out: row.read("may_dial_out")?,
         dial_out_prefixes: dial_out_prefixes(row)?,
         operator: operator(row)?,
+        noisy_lines: row.read("noisy_lines")?,
     })
 }
 

@@ -56,7 +56,7 @@ pub(crate) async fn apply(
         | Change::OpenSide { .. }
         | Change::JoinOutdial { .. }
         | Change::EndOutdial { .. } => Ok(()),
-        Change::NoteGuesses { .. } => Ok(()),
+        Change::NoteGuesses { .. } | Change::NoteNoise { .. } => Ok(()),
     }
 }
 

@@ -87,7 +87,7 @@ fn named(decision: &Decision) -> Option<Vec<AttendanceId>> {
             | Change::OpenSide { .. }
             | Change::JoinOutdial { .. }
             | Change::EndOutdial { .. } => return None,
-            Change::NoteGuesses { .. } => return None,
+            Change::NoteGuesses { .. } | Change::NoteNoise { .. } => return None,
         }
     }
     callers.sort_unstable();

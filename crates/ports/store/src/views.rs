@@ -2,8 +2,8 @@
 
 use partyline_conference::{
     Announce, AsideView, AttendanceId, AttendanceState, AttendanceView, ConferenceEnd, Controls, Epoch,
-    MixKind, MixView, MixerId, OutdialState, Role, RoomId, RoomVersion, Standing, Timestamp, Voice, VruId,
-    WaitingKind,
+    MixKind, MixView, MixerId, NoisyLine, OutdialState, Role, RoomId, RoomVersion, Standing, Timestamp,
+    Voice, VruId, WaitingKind,
 };
 
 use crate::contract::StoreError;
@@ -24,6 +24,9 @@ const VIEWS: &str = "SELECT attendance.*, room.has_music, room.wait_max_ms, room
        CASE WHEN seat.role = 'host' THEN (SELECT COUNT(*) FROM attendance AS other \
           WHERE other.room = attendance.room AND other.ended_at IS NULL \
           AND other.state = 'waiting_room') ELSE 0 END AS waiting, \
+       noisy.id AS noisy_conferee, noisy.attendance AS noisy_attendance, noisy.place AS noisy_place, \
+       noisy.has_name AS noisy_has_name, noisy.noise, noisy.noisy_at, \
+       noisy.muted_by_oneself + noisy.muted_by_host + noisy.muted_by_floor > 0 AS noisy_is_muted, \
        mix.id AS mix_id, mix.mixer AS mix_mixer, mix.epoch AS mix_epoch, \
        COALESCE(mixer.address, '') AS mix_address, \
        outdial.callee AS aside_callee, outdial.kind AS aside_kind, outdial.number, outdial.state AS aside_state, \
@@ -37,6 +40,9 @@ const VIEWS: &str = "SELECT attendance.*, room.has_music, room.wait_max_ms, room
      JOIN room ON room.id = attendance.room \
      LEFT JOIN conferee AS seat ON seat.id = attendance.conferee \
      LEFT JOIN conference ON conference.id = seat.conference \
+     LEFT JOIN conferee AS noisy ON seat.role = 'host' AND noisy.id = (SELECT other.id FROM conferee AS other \
+       WHERE other.conference = seat.conference AND other.state IN ('joined', 'absent') \
+       AND other.noisy_at IS NOT NULL ORDER BY other.noisy_at DESC, other.place LIMIT 1) \
      LEFT JOIN mix ON mix.id = conference.mix \
      LEFT JOIN mixer ON mixer.id = mix.mixer \
      LEFT JOIN mix AS lobby \
@@ -152,7 +158,23 @@ fn controls(row: &Row, voice: Voice) -> Result<Controls, StoreError> {
         ends_at: ends_at.filter(|_| why != Some(ConferenceEnd::NoMixer)),
         hands: row.read("hands")?,
         waiting: row.read("waiting")?,
+        noisy: noisy(row)?,
     })
+}
+
+fn noisy(row: &Row) -> Result<Option<NoisyLine>, StoreError> {
+    let Some(conferee) = row.read("noisy_conferee")? else {
+        return Ok(None);
+    };
+    Ok(Some(NoisyLine {
+        conferee,
+        attendance: row.read("noisy_attendance")?,
+        order: row.read("noisy_place")?,
+        has_name: row.read("noisy_has_name")?,
+        noise: row.read("noise")?,
+        at: row.read("noisy_at")?,
+        is_muted: row.read("noisy_is_muted")?,
+    }))
 }
 
 /// The columns of a mix beside the conference's.

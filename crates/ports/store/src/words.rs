@@ -2,7 +2,8 @@
 
 use partyline_conference::{
     Announce, CommandRefusal, CommandWord, ConfereeState, ConferenceEnd, EntryPolicy, Floor, LeaveReason,
-    LockScope, MixKind, OutdialEnd, OutdialKind, OutdialState, Refusal, Role, WaitingKind,
+    LineNoise, LockScope, MixKind, NoisyLines, OutdialEnd, OutdialKind, OutdialState, Refusal, Role,
+    WaitingKind,
 };
 
 /// A choice that is kept as a word.
@@ -53,7 +54,7 @@ macro_rules! words_of_its_own {
     )+};
 }
 
-words_of_its_own! { Announce CommandRefusal Floor LeaveReason Refusal }
+words_of_its_own! { Announce CommandRefusal Floor LeaveReason LineNoise NoisyLines Refusal }
 
 macro_rules! words_of_lists {
     ($($of:ident)+) => {$(
@@ -108,6 +109,8 @@ mod tests {
         each_word_reads_back::<CommandRefusal>();
         each_word_reads_back::<CommandWord>();
         each_word_reads_back::<Floor>();
+        each_word_reads_back::<LineNoise>();
+        each_word_reads_back::<NoisyLines>();
         each_word_reads_back::<Role>();
         each_word_reads_back::<ConferenceEnd>();
         each_word_reads_back::<Refusal>();

@@ -83,6 +83,7 @@ fn new_room(number: u128) -> NewRoom {
             dial_out: false,
             dial_out_prefixes: Vec::new(),
             operator: None,
+            noisy_lines: partyline_conference::NoisyLines::Tell,
         },
         host_code: code(&format!("1{number:07}")),
         participant_code: code(&format!("2{number:07}")),

@@ -163,7 +163,7 @@ async fn first_hello(up: &mut Streaming<wire::AttendUp>) -> Result<Hello, Status
         .ok_or_else(|| Status::invalid_argument("no hello came"))?;
     match AttendUp::try_from(first)? {
         AttendUp::Hello(hello) => Ok(*hello),
-        AttendUp::Joined(_) | AttendUp::Quality(_) | AttendUp::Left(_) => {
+        AttendUp::Joined(_) | AttendUp::Quality(_) | AttendUp::Noisy(_) | AttendUp::Left(_) => {
             Err(Status::invalid_argument("the first message is no hello"))
         }
     }
@@ -216,8 +216,9 @@ impl Stream {
     /// Whether what was told last is the end.
     fn is_over(&self) -> bool {
         matches!(
-            *self.attached.told.borrow(),
-            Some(Told::Standing(Standing::Refused(_) | Standing::Removed(_), _))
+            &*self.attached.told.borrow(),
+            Some(Told::Standing(standing, _))
+                if matches!(**standing, Standing::Refused(_) | Standing::Removed(_))
         )
     }
 
@@ -225,7 +226,7 @@ impl Stream {
     fn message(&mut self) -> Result<AttendDown, Status> {
         let told = self.attached.told.borrow_and_update().clone();
         let (standing, voice_version) = match told {
-            Some(Told::Standing(standing, voice_version)) => (standing, voice_version),
+            Some(Told::Standing(standing, voice_version)) => (*standing, voice_version),
             Some(Told::Superseded) => return Err(superseded()),
             None => return Err(Status::internal("woken without a decision")),
         };
@@ -345,6 +346,7 @@ impl Stream {
                 self.office.keep_quality(attendance, Some(quality)).await;
                 return Turn::GoesOn;
             }
+            Ok(AttendUp::Noisy(noise)) => Intent::Noisy { attendance, generation, noise },
             Ok(AttendUp::Left(reason)) => Intent::Left { attendance, generation, reason },
             Ok(AttendUp::Hello(_)) => {
                 return Turn::Ends(Some(Status::invalid_argument("a second hello on one stream")));

@@ -81,6 +81,7 @@ impl Office {
             | Intent::Answered { .. }
             | Intent::Joined { .. }
             | Intent::Left { .. }
+            | Intent::Noisy { .. }
             | Intent::Command { .. }
             | Intent::BecomeHost { .. }
             | Intent::MixerCame

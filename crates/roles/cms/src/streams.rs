@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
     /// This holds; the caller's voice since this version of the room.
-    Standing(Standing, RoomVersion),
+    Standing(Box<Standing>, RoomVersion),
     /// The caller has attended again elsewhere, or must do so; this stream is let go.
     Superseded,
 }
@@ -197,7 +197,7 @@ impl Streams {
                 // Elsewhere, or thought lost though the VRU is here: it attends again, and says where the caller is.
                 Told::Superseded
             } else if view.generation == slot.generation || is_over {
-                Told::Standing(as_told(view.standing), view.voice_version)
+                Told::Standing(Box::new(as_told(view.standing)), view.voice_version)
             } else {
                 // This stream's hello is not committed yet.
                 return;
@@ -357,7 +357,7 @@ mod tests {
         assert_eq!(*stream.told.borrow(), None);
         let over = Standing::Removed(LeaveReason::Deleted);
         streams.tell(view(2, over.clone()));
-        assert_eq!(*stream.told.borrow(), Some(Told::Standing(over, RoomVersion(0))));
+        assert_eq!(*stream.told.borrow(), Some(Told::Standing(Box::new(over), RoomVersion(0))));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use partyline_conference::{Mute, Role, Timestamp};
+use partyline_conference::{Mute, NoisyLine, Role, Timestamp};
 
 use super::commands::{prompt_of_done, prompt_of_floor};
 use super::told::{News, Placed, Seat};
@@ -159,10 +159,27 @@ impl Journey {
             News::Hand(false) => Prompt::HandIsLowered,
             News::Host => Prompt::YouAreHost,
             News::HandsRaised | News::SomebodyWaits => return self.gather(now, news),
+            News::Noisy(line) => return self.tell_noisy(now, &line),
         };
         let mut cues = vec![Cue::Say(said)];
         if unmute && matches!(news, News::Floor(_) | News::Muted(_)) {
             cues.extend(self.keys_to_unmute());
+        }
+        self.say_news(now, cues);
+    }
+
+    /// To a host: "line noise from", the name, else the order of entry, and whether they were muted for it.
+    fn tell_noisy(&mut self, now: Instant, line: &NoisyLine) {
+        let order = [Prompt::CallerNumber].into_iter().chain(self.language.cardinal(line.order.0));
+        let otherwise: Vec<Prompt> = order.collect();
+        let mut cues = vec![Cue::Say(Prompt::LineNoiseFrom)];
+        if line.has_name {
+            cues.push(Cue::Name { attendance: line.attendance, otherwise });
+        } else {
+            cues.extend(otherwise.into_iter().map(Cue::Say));
+        }
+        if line.is_muted {
+            cues.push(Cue::Say(Prompt::IsMuted));
         }
         self.say_news(now, cues);
     }

@@ -3,7 +3,9 @@
 //! **Invariant:** a standing that is told again is no news, and what a caller's own command has changed is told once,
 //! whether its answer or the standing comes first.
 
-use partyline_conference::{Command, ConfereeId, ConferenceId, Controls, Floor, Mute, Role, Timestamp};
+use partyline_conference::{
+    Command, ConfereeId, ConferenceId, Controls, Floor, Mute, NoisyLine, Role, Timestamp,
+};
 
 /// Something that was told, and what is about to be told as a command was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +62,7 @@ pub(super) enum News {
     Host,
     HandsRaised,
     SomebodyWaits,
+    Noisy(NoisyLine),
 }
 
 impl News {
@@ -74,6 +77,14 @@ impl News {
             (Command::BecomeHost { .. }, Self::Host) => true,
             _ => false,
         }
+    }
+}
+
+/// When the noise was of which a standing tells.
+const fn noisy_at(controls: Controls) -> Option<Timestamp> {
+    match controls.noisy {
+        Some(line) => Some(line.at),
+        None => None,
     }
 }
 
@@ -94,6 +105,8 @@ pub(super) struct Seat {
     pub(super) may_roll_call: bool,
     hands: u32,
     waiting: u32,
+    /// When the noise was that was told last.
+    noisy_at: Option<Timestamp>,
     pub(super) ends_at: Option<Timestamp>,
 }
 
@@ -115,6 +128,7 @@ impl Seat {
             may_roll_call: controls.may_roll_call,
             hands: controls.hands,
             waiting: controls.waiting,
+            noisy_at: noisy_at(controls),
             ends_at: controls.ends_at,
         }
     }
@@ -161,6 +175,10 @@ impl Seat {
         }
         if controls.waiting > std::mem::replace(&mut self.waiting, controls.waiting) {
             news.push(News::SomebodyWaits);
+        }
+        if let Some(line) = controls.noisy.filter(|line| Some(line.at) > self.noisy_at) {
+            self.noisy_at = Some(line.at);
+            news.push(News::Noisy(line));
         }
         news
     }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use partyline_call::{Fact, Wish};
-use partyline_conference::{Floor, Mute, Role, Timestamp};
+use partyline_conference::{
+    AttendanceId, ConfereeId, Floor, LineNoise, Mute, NoisyLine, Order, Role, Timestamp,
+};
 
 use crate::world::{World, mix, seated};
 
@@ -122,6 +124,31 @@ fn hands_and_waiting_callers_are_gathered_for_a_host() {
     let before = plays(&world);
     world.pass_secs(60);
     assert_eq!(plays(&world), before, "hands that are down again are not told");
+}
+
+#[test]
+fn a_host_hears_whose_line_makes_noise_once_and_by_name() {
+    let line = |at, has_name, is_muted| NoisyLine {
+        conferee: ConfereeId::from_bits(9),
+        attendance: AttendanceId::from_bits(10),
+        order: Order(3),
+        has_name,
+        noise: LineNoise::Music,
+        at: Timestamp(at),
+        is_muted,
+    };
+    let mut world = World::conferring(Role::Host);
+    world.told(Role::Host, |seated| seated.controls.noisy = Some(line(5, false, false)));
+    assert_eq!(world.last_said(), "line_noise_from caller_number cardinal_3");
+    world.prompt_ends();
+    let before = plays(&world);
+    world.told(Role::Host, |seated| seated.controls.noisy = Some(line(5, false, true)));
+    world.told(Role::Host, |_| ());
+    world.told(Role::Host, |seated| seated.controls.noisy = Some(line(4, true, true)));
+    assert_eq!(plays(&world), before, "what was told is no news, nor is an older one when its maker leaves");
+    world.told(Role::Host, |seated| seated.controls.noisy = Some(line(6, true, true)));
+    assert!(world.last_said().starts_with("line_noise_from "), "{}", world.last_said());
+    assert!(world.last_said().ends_with(" is_muted"), "{}", world.last_said());
 }
 
 #[test]

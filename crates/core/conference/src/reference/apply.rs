@@ -48,6 +48,7 @@ impl ReferenceRoom {
             | Change::SetManner { .. }
             | Change::Extend { .. }
             | Change::NoteGuesses { .. }
+            | Change::NoteNoise { .. }
             | Change::Remember { .. } => self.control(version, change),
             Change::StartOutdial { .. }
             | Change::OpenSide { .. }

@@ -27,6 +27,13 @@ impl ReferenceRoom {
                 self.row(*attendance)?.guesses = *guesses;
                 Ok(())
             }
+            Change::NoteNoise { attendance, noise, at } => {
+                if !matches!(self.row(*attendance)?.state, AttendanceState::Seated { .. }) {
+                    return Err(nonsense("noise of who does not sit"));
+                }
+                self.noises.insert(*attendance, (*noise, *at));
+                Ok(())
+            }
             Change::Remember { conference, number, past } => {
                 self.live(*conference)?;
                 if number.is_empty() {

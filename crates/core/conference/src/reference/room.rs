@@ -8,6 +8,7 @@ use crate::code::Role;
 use crate::conference::{ConferenceEnd, LiveConference, LiveMix, Past};
 use crate::event::{Event, EventKind};
 use crate::ids::{AttendanceId, ConfereeId, ConferenceId, EventSequence, MixId, MixerId, Order, RoomVersion};
+use crate::line_noise::LineNoise;
 use crate::outdial::{Outdial, OutdialEnd};
 use crate::room::Room;
 use crate::time::Timestamp;
@@ -29,6 +30,8 @@ pub struct ReferenceRoom {
     pub(super) past: BTreeMap<String, Past>,
     /// When each conferee's voice was last changed.
     pub(super) voices: BTreeMap<AttendanceId, RoomVersion>,
+    /// What noise each conferee's line made last.
+    pub(super) noises: BTreeMap<AttendanceId, (LineNoise, Timestamp)>,
     /// Those that are not over, oldest first.
     pub(super) outdials: Vec<Outdial>,
     pub(super) outdials_ended: Vec<(AttendanceId, OutdialEnd)>,
@@ -50,6 +53,7 @@ impl ReferenceRoom {
             mixes: BTreeSet::new(),
             past: BTreeMap::new(),
             voices: BTreeMap::new(),
+            noises: BTreeMap::new(),
             outdials: Vec::new(),
             outdials_ended: Vec::new(),
             spent: Vec::new(),

@@ -4,6 +4,7 @@ use crate::attendance::{Attendance, AttendanceState, WaitingKind};
 use crate::code::Role;
 use crate::conference::{ConfereeState, ConferenceEnd, LiveConference, LiveMix, MixKind};
 use crate::ids::{AttendanceId, ConferenceId, RoomVersion};
+use crate::line_noise::NoisyLine;
 use crate::room::HostLeaves;
 use crate::view::{AttendanceView, Controls, MixView, RosterEntry, Standing, WaitingEntry};
 use crate::voice::Voice;
@@ -86,6 +87,7 @@ impl ReferenceRoom {
                 .map(|deadline| deadline.at),
             hands: for_host(hands),
             waiting: for_host(self.waiting_room().len()),
+            noisy: self.noisy().filter(|_| is_host),
         }
     }
 
@@ -113,6 +115,24 @@ impl ReferenceRoom {
             }),
         })
         .collect()
+    }
+
+    /// Whose line made noise last, of who sits in the live conference.
+    fn noisy(&self) -> Option<NoisyLine> {
+        let noisy = |entry: RosterEntry| {
+            let (noise, at) = *self.noises.get(&entry.attendance)?;
+            Some(NoisyLine {
+                conferee: entry.conferee,
+                attendance: entry.attendance,
+                order: entry.order,
+                has_name: entry.has_name,
+                noise,
+                at,
+                is_muted: entry.mute.is_muted(),
+            })
+        };
+        // Of two in one instant who came first is told.
+        self.roster().into_iter().filter_map(noisy).rev().max_by_key(|line| line.at)
     }
 
     /// Who is in the waiting room, in order of arrival.

@@ -12,6 +12,7 @@ mod floor;
 mod leaving;
 mod lobby;
 mod manner;
+mod noise;
 mod outdial;
 mod presence;
 mod races;

@@ -39,6 +39,7 @@ pub(crate) fn room() -> Room {
         dial_out: false,
         dial_out_prefixes: Vec::new(),
         operator: None,
+        noisy_lines: partyline_conference::NoisyLines::Tell,
     }
 }
 

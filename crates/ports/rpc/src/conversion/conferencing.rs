@@ -5,8 +5,8 @@ use std::fmt;
 use partyline_conference::quality::TheirQuality;
 use partyline_conference::{
     AsideView, AttemptId, AttendanceId, CallQuality, CallerIdentity, CodecLabel, ConfereeId, ConferenceCode,
-    ConferenceId, Controls, DialTarget, Epoch, Generation, HostPin, LeaveReason, MixId, MixerId, Mute, Order,
-    OutdialKind, Refusal, Role, RoomId, Timestamp, VruId,
+    ConferenceId, Controls, DialTarget, Epoch, Generation, HostPin, LeaveReason, LineNoise, MixId, MixerId,
+    Mute, NoisyLine, Order, OutdialKind, Refusal, Role, RoomId, Timestamp, VruId,
 };
 
 pub use super::commands::{CommandOrder, command_answer, command_reply};
@@ -72,6 +72,8 @@ pub enum AttendUp {
     Joined(JoinedMix),
     /// How the call sounded, before it is over.
     Quality(CallQuality),
+    /// The caller's line makes noise that the mix hears.
+    Noisy(LineNoise),
     /// The caller has left, for good.
     Left(LeaveReason),
 }
@@ -237,6 +239,7 @@ impl TryFrom<wire::AttendUp> for AttendUp {
             Up::Hello(hello) => Ok(Self::Hello(Box::new(hello.try_into()?))),
             Up::Joined(joined) => Ok(Self::Joined(joined.try_into()?)),
             Up::Quality(told) => Ok(Self::Quality(quality(told)?)),
+            Up::Noisy(noisy) => Ok(Self::Noisy(noise(&noisy.noise)?)),
             Up::Left(left) => Ok(Self::Left(leave_reason(&left.reason)?)),
         }
     }
@@ -249,6 +252,7 @@ impl From<AttendUp> for wire::AttendUp {
             AttendUp::Hello(hello) => Up::Hello((*hello).into()),
             AttendUp::Joined(joined) => Up::Joined(joined.into()),
             AttendUp::Quality(quality) => Up::Quality(wire_quality(quality)),
+            AttendUp::Noisy(noise) => Up::Noisy(wire::Noisy { noise: noise.as_str().to_owned() }),
             AttendUp::Left(reason) => Up::Left(wire::Left { reason: reason.as_str().to_owned() }),
         };
         Self { up: Some(up) }
@@ -341,6 +345,7 @@ impl TryFrom<wire::Controls> for Controls {
             ends_at: controls.ends_at_ms.map(Timestamp),
             hands: controls.hands,
             waiting: controls.waiting,
+            noisy: controls.noisy.map(NoisyLine::try_from).transpose()?,
         })
     }
 }
@@ -358,8 +363,43 @@ impl From<Controls> for wire::Controls {
             ends_at_ms: controls.ends_at.map(|at| at.0),
             hands: controls.hands,
             waiting: controls.waiting,
+            noisy: controls.noisy.map(Into::into),
         }
     }
+}
+
+impl TryFrom<wire::NoisyLine> for NoisyLine {
+    type Error = ParseError;
+
+    fn try_from(line: wire::NoisyLine) -> Result<Self, ParseError> {
+        Ok(Self {
+            conferee: read("conferee_id", &line.conferee_id)?,
+            attendance: read("attendance_id", &line.attendance_id)?,
+            order: Order(line.order),
+            has_name: line.has_name,
+            noise: noise(&line.noise)?,
+            at: Timestamp(line.at_ms),
+            is_muted: line.is_muted,
+        })
+    }
+}
+
+impl From<NoisyLine> for wire::NoisyLine {
+    fn from(line: NoisyLine) -> Self {
+        Self {
+            conferee_id: line.conferee.to_string(),
+            attendance_id: line.attendance.to_string(),
+            order: line.order.0,
+            has_name: line.has_name,
+            noise: line.noise.as_str().to_owned(),
+            at_ms: line.at.0,
+            is_muted: line.is_muted,
+        }
+    }
+}
+
+fn noise(word: &str) -> Result<LineNoise, ParseError> {
+    LineNoise::from_word(word).ok_or(ParseError::Malformed("noise"))
 }
 
 impl TryFrom<wire::Placed> for Placed {

@@ -8,7 +8,8 @@ use partyline_conference::rules::decide;
 use partyline_conference::{
     Announce, AttendanceId, AttendanceState, Command, CommandId, ConfereeId, ConferenceId, DialOutRules,
     DialTarget, EntryPolicy, EventSequence, Floor, FreshIds, Generation, HostLeaves, Intent, LeaveReason,
-    MixId, MixerId, MixerLoad, OutdialEnd, Role, RoomId, RoomSnapshot, RoomVersion, Standing, Timestamp,
+    LineNoise, MixId, MixerId, MixerLoad, OutdialEnd, Role, RoomId, RoomSnapshot, RoomVersion, Standing,
+    Timestamp,
 };
 use partyline_store::{RoomChanges, RoomCommit, Store, Touched};
 use proptest::prelude::*;
@@ -22,6 +23,7 @@ pub(crate) enum Happening {
     Joined { who: u128 },
     Left { who: u128 },
     VruLost { who: u128 },
+    Noisy { who: u128, what: usize },
     MixerLost { is_first: bool },
     NoSeat { is_first: bool },
     MixerCame,
@@ -54,6 +56,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => who().prop_map(|who| Happening::Joined { who }),
         2 => who().prop_map(|who| Happening::Left { who }),
         1 => who().prop_map(|who| Happening::VruLost { who }),
+        2 => (who(), 0..3usize).prop_map(|(who, what)| Happening::Noisy { who, what }),
         1 => any::<bool>().prop_map(|is_first| Happening::MixerLost { is_first }),
         1 => any::<bool>().prop_map(|is_first| Happening::NoSeat { is_first }),
         1 => Just(Happening::MixerCame),
@@ -243,6 +246,14 @@ impl<'s> Both<'s> {
                 reason: LeaveReason::HungUp,
             },
             Happening::VruLost { who } => Intent::VruLost { attendance: attendance(*who) },
+            Happening::Noisy { who, what } => {
+                let view = self.store.views(&[attendance(*who)]).await.unwrap().pop()?;
+                Intent::Noisy {
+                    attendance: attendance(*who),
+                    generation: view.generation,
+                    noise: LineNoise::ALL[*what],
+                }
+            }
             Happening::MixerLost { is_first } => {
                 Intent::MixerLost { mixer: mixer(if *is_first { "m1" } else { "m2" }) }
             }

@@ -149,6 +149,7 @@ pub(crate) fn room(entry: EntryPolicy) -> NewRoom {
             dial_out: false,
             dial_out_prefixes: Vec::new(),
             operator: None,
+            noisy_lines: partyline_conference::NoisyLines::default(),
         },
         host_code: ConferenceCode::parse(HOST_CODE).unwrap(),
         participant_code: ConferenceCode::parse(PARTICIPANT_CODE).unwrap(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use partyline_conference::{
     AsideView, AttendanceId, CallQuality, CallerIdentity, ConfereeState, ConferenceCode, Generation, HostPin,
-    LeaveReason, MixKind, MixView, Standing, VruId,
+    LeaveReason, LineNoise, MixKind, MixView, Standing, VruId,
 };
 use partyline_rpc::conferencing::{AttendDown, AttendUp, Hello, JoinedMix, MixTicket};
 use partyline_rpc::generated::conferencing as wire;
@@ -23,8 +23,8 @@ use crate::proxies::Proxies;
 /// The first pause before attending again; doubles, with jitter, so that the callers of a dead interface server do not
 /// come back all at once.
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
-/// Joined, quality and left, and a spare.
-const UP_MAX: usize = 4;
+/// Joined, noisy, quality and left, and a spare.
+const UP_MAX: usize = 5;
 
 /// Who attends.
 #[derive(Debug, Clone)]
@@ -44,6 +44,8 @@ pub(crate) struct Word {
     pub(crate) left: Option<LeaveReason>,
     /// How the call sounded, once it is over.
     pub(crate) quality: Option<CallQuality>,
+    /// What noise the line made last, and how often it was heard. Of what is not said before a break nothing is told.
+    pub(crate) noisy: Option<(u32, LineNoise)>,
     /// Counts the wishes to be told again.
     pub(crate) again: u64,
 }
@@ -73,6 +75,13 @@ impl Attendance {
 
     pub(crate) fn joined(&self, joined: Option<JoinedMix>) {
         self.word.send_if_modified(|word| std::mem::replace(&mut word.joined, joined) != joined);
+    }
+
+    pub(crate) fn noisy(&self, noise: LineNoise) {
+        self.word.send_modify(|word| {
+            let times = word.noisy.map_or(0, |(times, _)| times);
+            word.noisy = Some((times.wrapping_add(1), noise));
+        });
     }
 
     pub(crate) fn again(&self) {
@@ -263,6 +272,11 @@ fn say(up: &mpsc::Sender<Box<wire::AttendUp>>, said: Word, word: Word) -> Result
         && word.joined != said.joined
     {
         up.try_send(Box::new(AttendUp::Joined(joined).into())).map_err(|_| broken)?;
+    }
+    if let Some((_, noise)) = word.noisy
+        && word.noisy != said.noisy
+    {
+        up.try_send(AttendUp::Noisy(noise).into()).map_err(|_| broken)?;
     }
     if let Some(reason) = word.left
         && said.left.is_none()

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use partyline_call::{Brain, CodeAnswer, Fact, Journey, KeySource, Keys, LineTest, PlayNumber, TakeNumber};
-use partyline_conference::{AttendanceId, CallQuality, CallerIdentity, LeaveReason};
+use partyline_conference::{AttendanceId, CallQuality, CallerIdentity, LeaveReason, LineNoise};
 use partyline_engine::{LegControl, LegEvent};
 use partyline_rpc::conferencing::{JoinedMix, MixTicket};
 use partyline_sip::endpoint::{Because, CallEvent, CallKey, IncomingCall};
@@ -464,7 +464,25 @@ impl Call {
                 None
             }
             LegEvent::SpokeUnheard => Some(Fact::SpokeWhileMuted),
+            LegEvent::Noisy(noise) => {
+                self.noisy(noise);
+                None
+            }
             LegEvent::MixClosed(_) => self.mix_closed(),
+        }
+    }
+
+    fn noisy(&self, noise: partyline_engine::LineNoise) {
+        use partyline_engine::LineNoise as Heard;
+        let noise = match noise {
+            Heard::Music => LineNoise::Music,
+            Heard::Howl => LineNoise::Howl,
+            Heard::Hum => LineNoise::Hum,
+        };
+        info!(call = %self.party.call_id, noise = noise.as_str(), "the line makes noise");
+        metrics::counter!("partyline_vru_noisy_lines_total", "noise" => noise.as_str()).increment(1);
+        if let Some(attendance) = &self.attendance {
+            attendance.noisy(noise);
         }
     }
 

@@ -182,6 +182,7 @@ impl Dialler {
                         | LegEvent::Recorded(_)
                         | LegEvent::FirstMixedAudio
                         | LegEvent::SpokeUnheard
+                        | LegEvent::Noisy(_)
                         | LegEvent::MixClosed(_),
                     ) => continue,
                     None => break,

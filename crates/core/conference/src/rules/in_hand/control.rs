@@ -7,6 +7,7 @@ use crate::conference::{ConferenceEnd, Deadline, Manner, Past};
 use crate::decision::Change;
 use crate::event::EventKind;
 use crate::ids::{AttendanceId, CommandId, ConfereeId};
+use crate::line_noise::LineNoise;
 use crate::outdial::OutdialEnd;
 use crate::time::Timestamp;
 use crate::voice::{Floor, Voice};
@@ -101,6 +102,20 @@ impl RoomInHand<'_> {
         {
             known.guesses = guesses;
             self.change(Change::NoteGuesses { attendance, guesses });
+        }
+    }
+
+    /// Notes that a conferee's line makes noise, and tells it.
+    pub(in crate::rules) fn note_noise(
+        &mut self,
+        attendance: AttendanceId,
+        conferee: ConfereeId,
+        noise: LineNoise,
+    ) {
+        if let Some(live) = self.facts.conference.as_ref() {
+            let conference = live.id;
+            self.change(Change::NoteNoise { attendance, noise, at: self.facts.now });
+            self.event(EventKind::LineNoisy { conference, conferee, noise });
         }
     }
 
