@@ -28,9 +28,10 @@ const HANGOVER: u32 = 10;
 const SYLLABLE_DB: f32 = 6.0;
 /// Below this nothing ends a syllable: the noise of lines goes up and down too.
 const SYLLABLE_MIN_DBOV: f32 = -60.0;
-/// The last two seconds, in frames, and the syllables that must have ended in them.
+/// The last two seconds, in frames, and the syllables that must have ended in them: more than beeps in the rhythm of
+/// seconds and half seconds.
 const WINDOW: u128 = (1 << 100) - 1;
-const SYLLABLES_MIN: u32 = 4;
+const SYLLABLES_MIN: u32 = 5;
 /// Frames of activity that the level is the mean of: three seconds. More is steadier, less sooner right.
 const FRAMES_MAX: u32 = 150;
 /// Frames of activity before there is a level: half a second.
