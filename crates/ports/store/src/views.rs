@@ -25,7 +25,8 @@ const VIEWS: &str = "SELECT attendance.*, room.has_music, room.wait_max_ms, room
           WHERE other.room = attendance.room AND other.ended_at IS NULL \
           AND other.state = 'waiting_room') ELSE 0 END AS waiting, \
        noisy.id AS noisy_conferee, noisy.attendance AS noisy_attendance, noisy.place AS noisy_place, \
-       noisy.has_name AS noisy_has_name, noisy.noise, noisy.noisy_at, \
+       EXISTS (SELECT 1 FROM recorded_name WHERE recorded_name.attendance = noisy.attendance) AS noisy_has_name, \
+       noisy.noise, noisy.noisy_at, \
        noisy.muted_by_oneself + noisy.muted_by_host + noisy.muted_by_floor > 0 AS noisy_is_muted, \
        mix.id AS mix_id, mix.mixer AS mix_mixer, mix.epoch AS mix_epoch, \
        COALESCE(mixer.address, '') AS mix_address, \

@@ -139,7 +139,7 @@ fn a_host_hears_whose_line_makes_noise_once_and_by_name() {
     };
     let mut world = World::conferring(Role::Host);
     world.told(Role::Host, |seated| seated.controls.noisy = Some(line(5, false, false)));
-    assert_eq!(world.last_said(), "line_noise_from caller_number cardinal_3");
+    assert_eq!(world.last_said(), "line_noise_from caller_number number_3");
     world.prompt_ends();
     let before = plays(&world);
     world.told(Role::Host, |seated| seated.controls.noisy = Some(line(5, false, true)));

@@ -276,7 +276,7 @@ fn say(up: &mpsc::Sender<Box<wire::AttendUp>>, said: Word, word: Word) -> Result
     if let Some((_, noise)) = word.noisy
         && word.noisy != said.noisy
     {
-        up.try_send(AttendUp::Noisy(noise).into()).map_err(|_| broken)?;
+        up.try_send(Box::new(AttendUp::Noisy(noise).into())).map_err(|_| broken)?;
     }
     if let Some(reason) = word.left
         && said.left.is_none()
