@@ -1,6 +1,6 @@
 //! The same by either backend: plain sockets and io_uring.
 
-use partyline_engine::{Attachment, IoChoice, IoKind, MixKey, probe_ring};
+use partyline_engine::{Attachment, IoChoice, IoKind, MixKey, Treatment, probe_ring};
 
 use crate::phone::{Call, engine_by};
 
@@ -20,7 +20,7 @@ async fn callers_hear_each_other_by_either_backend_and_lose_nothing_on_their_way
         for round in 0..6 {
             // One after the other is put on the thread with the fewest mixes.
             let mix = MixKey(round);
-            engine.open_mix(mix, 2).unwrap();
+            engine.open_mix(mix, 2, Treatment::PLAIN).unwrap();
             for call in [&one, &other] {
                 assert_eq!(engine.attach(call.leg.id(), mix, BOTH).await, Ok(()));
             }
