@@ -5,6 +5,8 @@
 //! it may send, and nothing allocates per packet or tick.
 
 mod control;
+#[cfg(feature = "faults")]
+mod fault;
 mod frame;
 mod leg;
 mod line;
@@ -25,6 +27,8 @@ mod transport;
 mod treatment;
 mod uplink;
 
+#[cfg(feature = "faults")]
+pub use fault::Fault;
 pub use frame::{FRAME, FRAME_SAMPLES, Frame, PACKET_OCTETS, RATE_HZ};
 pub use leg::{ControlPacket, Downlink, Leg, LegOutput};
 pub use line::{FormatDetails, LegMedia, StreamStart};

@@ -61,6 +61,8 @@ pub struct Mix {
     quiet: Quiet,
     programs: Programs,
     solo: Option<Player>,
+    #[cfg(feature = "faults")]
+    broken: crate::fault::Broken,
 }
 
 #[derive(Debug)]
@@ -103,6 +105,8 @@ impl Mix {
             quiet: Quiet::new(),
             programs: Programs::new(),
             solo: None,
+            #[cfg(feature = "faults")]
+            broken: crate::fault::Broken::new(treatment.fault),
         }
     }
 
@@ -240,6 +244,8 @@ impl Mix {
                 VoiceState::Heard | VoiceState::Unheard => {}
             }
             self.programs.duck(&mut frame);
+            #[cfg(feature = "faults")]
+            self.broken.delay(seat.key, &mut frame);
             add(&mut self.sum, &frame);
             self.voices.push(Voice { seat: index, frame });
         }
@@ -276,6 +282,8 @@ impl Mix {
                     self.voices.iter().find(|voice| voice.seat == index)
                 }
             };
+            #[cfg(feature = "faults")]
+            let own = own.filter(|_| !self.broken.hears_oneself());
             let hears = seat.attachment.downlink;
             let is_silent = is_silent || (own.is_some() && self.voices.len() == 1 && !has_programs);
             let composed = match own {
@@ -294,6 +302,10 @@ impl Mix {
             if let Some(octets) = composed {
                 if hears && std::mem::replace(&mut seat.awaits_mixed, false) {
                     leg.tell(LegOutput::FirstMixedAudio);
+                }
+                #[cfg(feature = "faults")]
+                if self.broken.drops() {
+                    continue;
                 }
                 legs.send(seat.key, &packet[..octets]);
             }

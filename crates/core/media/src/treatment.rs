@@ -13,13 +13,28 @@ pub struct Treatment {
     pub has_agc: bool,
     /// Gives listeners a soft noise while nobody talks, so that the line does not seem dead.
     pub has_comfort_noise: bool,
+    /// What is broken on purpose.
+    #[cfg(feature = "faults")]
+    pub fault: Option<crate::fault::Fault>,
 }
 
 impl Treatment {
     /// Voices stay as they come, and silence is silent.
-    pub const PLAIN: Self = Self { has_hum_filter: false, has_agc: false, has_comfort_noise: false };
+    pub const PLAIN: Self = Self {
+        has_hum_filter: false,
+        has_agc: false,
+        has_comfort_noise: false,
+        #[cfg(feature = "faults")]
+        fault: None,
+    };
     /// All of it.
-    pub const FULL: Self = Self { has_hum_filter: true, has_agc: true, has_comfort_noise: true };
+    pub const FULL: Self = Self {
+        has_hum_filter: true,
+        has_agc: true,
+        has_comfort_noise: true,
+        #[cfg(feature = "faults")]
+        fault: None,
+    };
 
     /// Whether voices are changed at all.
     pub(crate) const fn is_for_voices(self) -> bool {

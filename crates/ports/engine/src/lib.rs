@@ -25,6 +25,8 @@ pub use counts::EngineStats;
 pub use engine::Engine;
 pub use leg_control::LegControl;
 pub use partyline_audio::LineNoise;
+#[cfg(feature = "faults")]
+pub use partyline_media::Fault;
 pub use partyline_media::{
     Attachment, FormatDetails, LegMedia, LegReport, MediaTransport, Over, PlayId, RATE_HZ, RecordingId,
     RtcpRoute, SrtpKeys, TheirReport, Treatment,

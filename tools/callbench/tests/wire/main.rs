@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails here should")]
 
+mod broken;
 mod callers;
 mod load;
 mod peer;

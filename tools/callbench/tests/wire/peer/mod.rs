@@ -2,6 +2,7 @@
 
 mod conference;
 mod echo;
+mod engine;
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use callbench::{Codec, TransportKind};
+use partyline_engine::Treatment;
 use partyline_sip::endpoint::{
     Because, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, Listen, Output,
 };
@@ -34,6 +36,8 @@ pub(crate) struct Habits {
     pub(crate) forgets_a_talker: bool,
     /// Mixes all rooms into one.
     pub(crate) mixes_rooms_up: bool,
+    /// Has all callers in one mix of the media engine, which treats them like this.
+    pub(crate) engine: Option<Treatment>,
 }
 
 #[derive(Default)]
@@ -57,6 +61,7 @@ struct Shell {
     streams: HashMap<ConnectionId, OwnedWriteHalf>,
     keys: mpsc::UnboundedSender<(CallKey, char)>,
     conference: conference::Conference,
+    engine: Option<engine::EngineMix>,
 }
 
 impl Peer {
@@ -84,6 +89,7 @@ impl Peer {
         let conference = conference::Conference::start(habits.clone());
         let shell = Shell {
             conference,
+            engine: habits.engine.map(engine::EngineMix::open),
             endpoint,
             udp,
             habits,
@@ -191,6 +197,12 @@ impl Shell {
                     return;
                 }
                 self.callers.insert(call, incoming.caller.clone());
+                if let Some(engine) = &mut self.engine {
+                    let capabilities = capabilities(engine.leg(call));
+                    let agreement = self.endpoint.answer(now, call, &capabilities).unwrap();
+                    engine.connect(call, &agreement.unwrap()).await;
+                    return;
+                }
                 let rtp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
                 let capabilities = capabilities(rtp.local_addr().unwrap());
                 self.endpoint.ring(now, call).unwrap();
@@ -208,8 +220,12 @@ impl Shell {
             | CallEvent::Answered(_)
             | CallEvent::Changed(_)
             | CallEvent::Early(_)
-            | CallEvent::Key(_)
-            | CallEvent::Ended(_) => {}
+            | CallEvent::Key(_) => {}
+            CallEvent::Ended(_) => {
+                if let Some(engine) = &mut self.engine {
+                    engine.close(call);
+                }
+            }
         }
     }
 }
