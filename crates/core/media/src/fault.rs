@@ -5,7 +5,6 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::frame::Sums;
-use crate::mix::SeatKey;
 
 /// What is wrong with a mix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub enum Fault {
 pub(crate) struct Broken {
     fault: Option<Fault>,
     packets: u32,
-    delayed: HashMap<SeatKey, VecDeque<i32>>,
+    delayed: HashMap<u32, VecDeque<i32>>,
 }
 
 impl Broken {
@@ -45,7 +44,7 @@ impl Broken {
     }
 
     /// Puts what was said earlier in the place of a voice.
-    pub(crate) fn delay(&mut self, seat: SeatKey, frame: &mut Sums) {
+    pub(crate) fn delay(&mut self, seat: u32, frame: &mut Sums) {
         let Some(Fault::DelaysBy(samples)) = self.fault else {
             return;
         };

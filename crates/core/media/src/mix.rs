@@ -245,7 +245,7 @@ impl Mix {
             }
             self.programs.duck(&mut frame);
             #[cfg(feature = "faults")]
-            self.broken.delay(seat.key, &mut frame);
+            self.broken.delay(seat.key.0, &mut frame);
             add(&mut self.sum, &frame);
             self.voices.push(Voice { seat: index, frame });
         }
