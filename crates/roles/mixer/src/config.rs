@@ -30,11 +30,11 @@ pub struct Config {
 impl Config {
     /// What mixes do to sound.
     pub(crate) const fn treatment(&self) -> Treatment {
-        Treatment {
-            has_hum_filter: self.hum_filter,
-            has_agc: self.agc,
-            has_comfort_noise: self.comfort_noise,
-        }
+        let mut treatment = Treatment::PLAIN;
+        treatment.has_hum_filter = self.hum_filter;
+        treatment.has_agc = self.agc;
+        treatment.has_comfort_noise = self.comfort_noise;
+        treatment
     }
 }
 
