@@ -203,9 +203,11 @@ mod tests {
     #[test]
     fn after_a_stall_of_half_a_second_all_is_heard_and_the_delay_is_gone_in_three_seconds() {
         let said: Vec<i16> = (0..5).flat_map(|_| speech()).collect();
-        for codec in Codec::ALL {
+        for (codec, phase_ms) in
+            Codec::ALL.into_iter().flat_map(|codec| [3, 10, 17].map(|phase| (codec, phase)))
+        {
             let path = Path { stall_ms: 500, ..Path::CLEAN };
-            let heard = run(&said, codec, path, Duration::from_millis(5), 1);
+            let heard = run(&said, codec, path, Duration::from_millis(phase_ms), 1);
             let over = (STALL_AT + Duration::from_millis(500)).as_millis() as usize / 20;
             let (before, deep) = (heard.depths[over - 30], heard.depths[over + 5]);
             assert!(deep > Duration::from_millis(380), "{codec:?}: {deep:?}");

@@ -285,13 +285,17 @@ impl<T: Copy> JitterBuffer<T> {
         self.give(frame)
     }
 
-    /// What sounds next: what is missing for now has passed too.
-    const fn sounding(&self) -> u64 {
-        let stalled = match self.phase {
+    /// Ticks of silence since the stream ran dry.
+    const fn dry_ticks(&self) -> u64 {
+        match self.phase {
             Phase::Stalled { ticks, .. } => ticks,
             Phase::Playing | Phase::Waiting => 0,
-        };
-        self.play + stalled - self.held
+        }
+    }
+
+    /// What sounds next: what is missing for now has passed too.
+    const fn sounding(&self) -> u64 {
+        self.play + self.dry_ticks() - self.held
     }
 
     /// Lets the slack of packets that were noted be that of the depth which is now.
@@ -308,8 +312,7 @@ impl<T: Copy> JitterBuffer<T> {
     fn note(&mut self, now: Instant, position: u64) {
         if self.phase != Phase::Waiting {
             let slack = (position as i64 - self.sounding() as i64).clamp(-(1 << 20), 1 << 20) as i32;
-            // After running dry the delay grows by itself.
-            self.playout.arrived(now, position, slack, self.phase == Phase::Playing);
+            self.playout.arrived(now, position, slack, self.dry_ticks());
         }
     }
 

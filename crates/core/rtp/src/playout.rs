@@ -153,10 +153,14 @@ impl Playout {
         self.arrivals.last_transit = None;
     }
 
-    /// A packet for this position of the stream came, with so many ticks to spare; `deepens` says whether depth that is
-    /// lacking is to be wished for, or comes by itself.
-    pub(crate) fn arrived(&mut self, now: Instant, position: u64, slack: i32, deepens: bool) {
-        self.arrivals.note(now, position);
+    /// A packet for this position of the stream came, with so many ticks to spare, after the stream ran dry for so many.
+    pub(crate) fn arrived(&mut self, now: Instant, position: u64, slack: i32, dry_ticks: u64) {
+        if dry_ticks > EXCESS_TICKS as u64 {
+            // What was held up and comes at once says nothing of what comes after it.
+            self.arrivals.note_burst(now);
+        } else {
+            self.arrivals.note(now, position);
+        }
         let (near, apart) = (self.arrivals.near_ticks(), 2 * self.arrivals.near_ticks() + APART_TICKS);
         let margin = self.arrivals.margin_ticks(now);
         let lost = |ticks: i32| if margin.is_some_and(|margin| margin < ticks) { FRAME_TICKS } else { 0 };
@@ -164,7 +168,8 @@ impl Playout {
         self.window_least = Some(self.window_least.map_or(strict, |least| least.min(strict)));
         self.surplus = self.surplus.min(strict).max(0);
         let needed = slack - lost(near);
-        if deepens && needed < 0 {
+        // After running dry the delay grows by itself.
+        if dry_ticks == 0 && needed < 0 {
             self.lack(-needed, slack < 0);
         }
     }
@@ -290,6 +295,11 @@ impl Arrivals {
             let change = (transit - last).unsigned_abs().min(STRAGGLER_TICKS as u64) as f32;
             self.jitter_ticks += (change - self.jitter_ticks) / 16.0;
         }
+    }
+
+    const fn note_burst(&mut self, now: Instant) {
+        self.last = Some(now);
+        self.last_transit = None;
     }
 
     fn pulled(&mut self, now: Instant) {
