@@ -21,6 +21,9 @@ const DOWN_DB: f32 = 0.2;
 const NOISE_MAX_DBOV: f32 = -48.0;
 /// What is nearer is right.
 const NEAR_DB: f32 = 0.5;
+/// Who speaks nearly as loud as they should is left as they come, octet for octet: no ear hears the difference, but every
+/// other gain codes their G.711 a second time.
+const LEFT_ALONE_DB: f32 = 1.5;
 
 /// The gain of one talker.
 #[derive(Debug, Clone)]
@@ -63,7 +66,10 @@ impl Agc {
         };
         let room_db = (NOISE_MAX_DBOV - self.speech.noise_dbov()).max(0.0);
         let wanted_db = (SPEECH_DBOV - level_dbov).min(room_db).clamp(GAIN_MIN_DB, GAIN_MAX_DB);
-        if (wanted_db - self.gain_db).abs() > NEAR_DB {
+        let is_left_alone = wanted_db.abs() < LEFT_ALONE_DB;
+        let wanted_db = if is_left_alone { 0.0 } else { wanted_db };
+        let off_db = (wanted_db - self.gain_db).abs();
+        if off_db > NEAR_DB || (is_left_alone && off_db > 0.0) {
             self.gain_db = wanted_db.clamp(self.gain_db - DOWN_DB, self.gain_db + UP_DB);
             self.factor = factor_of_db(self.gain_db);
         }

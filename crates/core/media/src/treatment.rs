@@ -1,6 +1,6 @@
 //! What is done to voices before they are mixed, and to what listeners hear while there are none.
 
-use partyline_audio::{Agc, HumFilter};
+use partyline_audio::{Agc, HumRemoval};
 
 use crate::frame::{Frame, RATE_HZ, Sums};
 
@@ -51,19 +51,19 @@ impl Default for Treatment {
 /// One caller's voice on its way into mixes. It goes with the caller, so that they are as loud in the next mix.
 #[derive(Debug)]
 pub(crate) struct Conditioner {
-    filter: HumFilter,
+    hum: HumRemoval,
     agc: Agc,
 }
 
 impl Conditioner {
     pub(crate) fn new() -> Self {
-        Self { filter: HumFilter::new(RATE_HZ), agc: Agc::new() }
+        Self { hum: HumRemoval::new(RATE_HZ), agc: Agc::new() }
     }
 
     /// After a time in which nobody asked for the voice: its next frame is `frame`.
     pub(crate) fn resume(&mut self, frame: &Frame) {
         let sum: i32 = frame.iter().map(|&sample| i32::from(sample)).sum();
-        self.filter.begin(sum as f32 / frame.len() as f32);
+        self.hum.begin(sum as f32 / frame.len() as f32);
         self.agc.resume();
     }
 
@@ -77,7 +77,7 @@ impl Conditioner {
     ) {
         let mut samples = frame.map(f32::from);
         if treatment.has_hum_filter {
-            self.filter.filter(&mut samples);
+            self.hum.remove(&mut samples);
         }
         if treatment.has_agc {
             self.agc.adjust(&mut samples, is_broken);
