@@ -63,6 +63,8 @@ async fn a_hand_can_be_lowered_by_its_owner_and_by_a_host() {
 async fn who_waits_to_be_admitted_hears_nobody_and_a_hosts_admission_passes_a_lock() {
     let meeting = Meeting::of(0, &["--waiting-room", "on"]).await.unwrap();
     let guest = meeting.party.key_code(&meeting.codes.participant).await.unwrap();
+    // They are spoken of in the order in which they came to wait.
+    meeting.server().wait_count("attendance", "state = 'waiting_room'", 1).await.unwrap();
     let turned_away = meeting.party.key_code(&meeting.codes.participant).await.unwrap();
     meeting.server().wait_count("attendance", "state = 'waiting_room'", 2).await.unwrap();
     guest.wait_hears_not(&meeting.host).await.unwrap();
