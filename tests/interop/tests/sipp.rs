@@ -7,7 +7,21 @@ use partyline_interop::{Sipp, Trial};
 const ROOMS: usize = 20;
 const CALLS: u32 = 200;
 
+/// Trials at most, of which all but the last were on a machine that was too busy for such a rate.
+const TRIALS_MAX: usize = 3;
+
 async fn two_hundred_calls(transport: &'static str) {
+    for _ in 1..TRIALS_MAX {
+        if carries_two_hundred_calls(transport, true).await {
+            return;
+        }
+    }
+    carries_two_hundred_calls(transport, false).await;
+}
+
+/// Whether all calls were taken. That some were not, because the server itself said that it has too much to do and when to
+/// try again, may be so.
+async fn carries_two_hundred_calls(transport: &'static str, may_be_busy: bool) -> bool {
     let trial = Trial::start_without_media().await.unwrap();
     let server = &trial.party.server;
     let users: Vec<String> = (0..ROOMS)
@@ -23,6 +37,10 @@ async fn two_hundred_calls(transport: &'static str) {
         users,
     };
     let run = tokio::task::spawn_blocking(move || run.run()).await.unwrap().unwrap();
+    if may_be_busy && !run.all_succeeded && run.output.contains("Retry-After") {
+        trial.finish().await.unwrap();
+        return false;
+    }
     assert!(run.all_succeeded, "{}", run.output);
 
     // Each of them was in a conference with the nine others of the room, and left by hanging up.
@@ -31,6 +49,7 @@ async fn two_hundred_calls(transport: &'static str) {
     server.wait_count("conference", "ended_at IS NOT NULL", ROOMS as i64).await.unwrap();
     assert_eq!(server.count("conferee", "place = 10").await.unwrap(), ROOMS as i64);
     trial.finish().await.unwrap();
+    true
 }
 
 /// Shows RFC 3261 §18: calls of another program come in over UDP.
