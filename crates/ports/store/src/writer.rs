@@ -271,13 +271,14 @@ impl Task {
         Ok(())
     }
 
+    /// Signals first: who has the answer of a write knows that its signal is out, and one that subscribes then
+    /// hears of later writes only.
     fn finish(&self, group: &mut Vec<Box<dyn Job>>) {
-        let changes: Vec<RoomChange> = group.iter().filter_map(|job| job.changed()).collect();
-        group.drain(..).for_each(|job| job.answer(None));
-        for change in changes {
+        for change in group.iter().filter_map(|job| job.changed()) {
             // Nobody may be listening.
             let _ = self.changes.send(change);
         }
+        group.drain(..).for_each(|job| job.answer(None));
     }
 }
 

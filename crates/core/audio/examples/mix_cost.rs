@@ -1,4 +1,4 @@
-//! What is done to a talker's voice costs: `cargo run --release -p partyline-audio --example cost`.
+//! What is done to a talker's voice costs: `cargo run --release -p partyline-audio --example mix_cost`.
 //!
 //! Time for a frame of 20 ms at 8 kHz, the best of five runs, so that others on the machine disturb least.
 #![expect(clippy::disallowed_methods, reason = "it measures time")]

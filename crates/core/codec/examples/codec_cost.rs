@@ -1,4 +1,4 @@
-//! What each codec costs: `cargo run --release -p partyline-codec --example cost`.
+//! What each codec costs: `cargo run --release -p partyline-codec --example codec_cost`.
 //!
 //! Time for a frame of 20 ms, the best of five runs, so that others on the machine disturb least.
 #![expect(clippy::disallowed_methods, reason = "it measures time")]
