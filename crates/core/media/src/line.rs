@@ -283,7 +283,8 @@ struct Loudness {
 
 impl Loudness {
     fn add(&mut self, level_dbov: f32) {
-        self.power += 10_f64.powf(f64::from(level_dbov) / 10.0);
+        // By a base of two and in single precision: this is once a frame of every leg.
+        self.power += f64::from((level_dbov * (std::f32::consts::LOG2_10 / 10.0)).exp2());
         self.frames = self.frames.saturating_add(1);
     }
 

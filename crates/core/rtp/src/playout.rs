@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 pub(crate) const FRAME_TICKS: i32 = 160;
 const FRAME: Duration = Duration::from_millis(20);
 /// Nanoseconds of a tick.
-const TICK_NANOS: u128 = 125_000;
+const TICK_NANOS: u32 = 125_000;
+const TICKS_A_SECOND: i64 = 8_000;
 
 /// Pulls in a window: half a second.
 const WINDOW_PULLS: u32 = 25;
@@ -329,5 +330,6 @@ impl Arrivals {
 }
 
 fn ticks(time: Duration) -> i64 {
-    i64::try_from(time.as_nanos() / TICK_NANOS).unwrap_or(i64::MAX)
+    let whole = i64::try_from(time.as_secs()).unwrap_or(i64::MAX).saturating_mul(TICKS_A_SECOND);
+    whole.saturating_add(i64::from(time.subsec_nanos() / TICK_NANOS))
 }

@@ -242,8 +242,11 @@ impl Stream {
 
 impl ArrivalClock {
     fn note(&mut self, now: Instant, timestamp: RtpTime, clock_rate_hz: u32) {
-        let elapsed = now.saturating_duration_since(self.started).as_nanos();
-        let arrival = (elapsed * u128::from(clock_rate_hz) / 1_000_000_000) as u32;
+        let elapsed = now.saturating_duration_since(self.started);
+        let rate_hz = u64::from(clock_rate_hz);
+        let part = u64::from(elapsed.subsec_nanos()) * rate_hz / 1_000_000_000;
+        // Like the timestamp, it begins anew after 2³² ticks.
+        let arrival = elapsed.as_secs().wrapping_mul(rate_hz).wrapping_add(part) as u32;
         let transit = arrival.wrapping_sub(timestamp.0);
         if let Some((last_timestamp, last_transit)) = self.last {
             if last_timestamp == timestamp {
