@@ -5,7 +5,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use partyline_engine::Engine;
 use partyline_store::StoreReader;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -44,4 +46,23 @@ pub(crate) struct Shared {
     pub(crate) tasks: TaskTracker,
     /// For as many calls as there may be.
     pub(crate) places: Arc<Semaphore>,
+}
+
+impl Shared {
+    /// Runs a task until it ends or the VRU closes.
+    pub(crate) fn spawn<F>(&self, task: F) -> JoinHandle<Option<F::Output>>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.spawn_on(task, &Handle::current())
+    }
+
+    /// The same, on the threads of another runtime.
+    pub(crate) fn spawn_on<F>(&self, task: F, threads: &Handle) -> JoinHandle<Option<F::Output>>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        // In a box, because what ends it early would hold the room of a task three times.
+        self.tasks.spawn_on(self.closer.clone().run_until_cancelled_owned(Box::pin(task)), threads)
+    }
 }

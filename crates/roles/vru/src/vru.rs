@@ -275,7 +275,7 @@ fn take_calls(shared: &Arc<Shared>) -> TakeCall {
             return Err(new);
         };
         let running = call::run(Arc::clone(&shared), new, Arc::new(place));
-        shared.tasks.spawn_on(shared.closer.clone().run_until_cancelled_owned(running), &elsewhere);
+        shared.spawn_on(running, &elsewhere);
         Ok(())
     })
 }

@@ -187,6 +187,8 @@ impl AttendanceTask {
         up.try_send(Box::new(self.hello(word).into())).expect("an empty channel takes a message");
         let mut client = partyline_rpc::clients::conferencing(channel);
         let opening = client.attend(ReceiverStream::new(messages).map(|message| *message));
+        // The conversation that follows is long, and needs none of this room.
+        let opening = Box::pin(opening);
         let opened = tokio::time::timeout(self.waits.attend(), opening).await;
         match opened {
             Ok(Ok(response)) => self.converse(up, response.into_inner(), word).await,

@@ -123,7 +123,7 @@ async fn call_out(shared: Arc<Shared>, sip: SipCommands, wanted: CallOut, facts:
     let end = match made(&shared, &sip, &wanted, &facts).await {
         Ok((out, place)) => {
             let running = run(Arc::clone(&shared), out, sip, wanted, place);
-            shared.tasks.spawn(shared.closer.clone().run_until_cancelled_owned(running));
+            shared.spawn(running);
             return;
         }
         Err(end) => end,
@@ -173,7 +173,7 @@ async fn run(shared: Arc<Shared>, out: OutCall, sip: SipCommands, wanted: CallOu
     info!(%callee, "who was called has answered");
     let mut call = Call::of_callee(shared, out, sip, &wanted, place);
     call.run().await;
-    call.finish().await;
+    Box::pin(call.finish()).await;
     info!(%callee, "the call of who was called is over");
 }
 

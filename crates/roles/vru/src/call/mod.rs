@@ -54,13 +54,15 @@ pub(crate) type Place = Arc<OwnedSemaphorePermit>;
 pub(crate) async fn run(shared: Arc<Shared>, new: NewCall, place: Place) {
     let _counted = Counted::new();
     let call_id = new.incoming.call_id.clone();
-    let Some(admitted) = admit(&shared.peers, shared.config.waits.store(), &new).await else { return };
+    // What runs only at its beginning and end takes no room in between.
+    let admission = Box::pin(admit(&shared.peers, shared.config.waits.store(), &new));
+    let Some(admitted) = admission.await else { return };
     let trunk = admitted.trunk.as_ref().map_or("none", |trunk| trunk.name.as_str());
     let peer = new.peer.as_ref().map(|peer| peer.domains()).unwrap_or_default();
     info!(call = %call_id, source = %new.incoming.source, trunk, ?peer, "a call comes in");
-    let mut call = Call::new(shared, new, place, admitted).await;
+    let mut call = Box::pin(Call::new(shared, new, place, admitted)).await;
     call.run().await;
-    call.finish().await;
+    Box::pin(call.finish()).await;
     info!(call = %call_id, "the call is over");
 }
 

@@ -55,10 +55,7 @@ impl Call {
     /// Brings the name to the CMS, beside the call: it is there before anybody asks for it, or not at all.
     pub(super) fn keep_name(&self, name: RecordedName) {
         let (shared, attendance) = (Arc::clone(&self.shared), self.attendance_id);
-        let closer = self.shared.closer.clone();
-        self.shared
-            .tasks
-            .spawn(closer.run_until_cancelled_owned(async move { keep(&shared, attendance, name).await }));
+        self.shared.spawn(async move { keep(&shared, attendance, name).await });
     }
 }
 

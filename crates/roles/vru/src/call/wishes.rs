@@ -149,10 +149,10 @@ impl Call {
         };
         let (attendance, task) = Attendance::new(attendee, shared.proxies.clone(), shared.config.waits);
         let place = self.place.clone();
-        shared.tasks.spawn(shared.closer.clone().run_until_cancelled_owned(async move {
+        shared.spawn(async move {
             task.run().await;
             drop(place);
-        }));
+        });
         self.attendance = Some(attendance);
     }
 

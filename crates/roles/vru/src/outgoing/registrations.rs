@@ -63,7 +63,7 @@ pub(crate) async fn keep_registered(shared: Arc<Shared>, sip: SipCommands) {
                 }
                 keeping.await;
             };
-            let task = shared.tasks.spawn(shared.closer.clone().run_until_cancelled_owned(in_turn));
+            let task = shared.spawn(in_turn);
             kept.insert(trunk.name.clone(), Kept { registration, end, task });
         }
         if known.changed().await.is_err() {
