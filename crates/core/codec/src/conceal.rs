@@ -5,14 +5,9 @@
 //! die away. One period is repeated for 10 ms, two for the next 10, then three, so that it does not buzz.
 //! **Invariant:** no jump at either end of a loss; silence after [`SOUNDING_MS`].
 
-/// Longest rate that is concealed at.
-const RATE_MAX_HZ: usize = 16_000;
 /// The lowest and highest pitch that is looked for.
 const PITCH_MIN_HZ: usize = 66;
 const PITCH_MAX_HZ: usize = 200;
-/// The longest period, and what is kept: three of them and a quarter.
-const PERIOD_MAX: usize = RATE_MAX_HZ / PITCH_MIN_HZ + 1;
-const HISTORY_MAX: usize = 3 * PERIOD_MAX + PERIOD_MAX / 4 + 1;
 /// The last sound that periods are compared over.
 const COMPARED_MS: usize = 20;
 /// How long the sound stays as loud as it was.
@@ -28,15 +23,15 @@ const BLEND_GROWTH_MS: usize = 4;
 pub(crate) struct Concealer {
     rate_hz: usize,
     /// The last samples heard, the newest last; what was concealed is among them.
-    history: [i16; HISTORY_MAX],
+    history: Box<[i16]>,
+    /// What was heard before the last loss, as much.
+    before: Box<[i16]>,
     loss: Option<Loss>,
 }
 
 /// A loss that goes on, or has just ended.
 #[derive(Debug, Clone)]
 struct Loss {
-    /// What was heard before it.
-    before: [i16; HISTORY_MAX],
     period: usize,
     /// How many periods are repeated, and where in them we are.
     periods: usize,
@@ -50,16 +45,18 @@ struct Loss {
 }
 
 impl Concealer {
-    /// Nothing was heard yet; `rate_hz` up to 16,000.
-    pub(crate) const fn new(rate_hz: u32) -> Self {
+    /// Nothing was heard yet.
+    pub(crate) fn new(rate_hz: u32) -> Self {
         let rate_hz = rate_hz as usize;
-        assert!(rate_hz <= RATE_MAX_HZ, "the history is laid out for 16 kHz");
-        Self { rate_hz, history: [0; HISTORY_MAX], loss: None }
+        // Three periods, the longest there are, and a quarter.
+        let period_max = rate_hz / PITCH_MIN_HZ + 1;
+        let history = vec![0; 3 * period_max + period_max / 4 + 1].into_boxed_slice();
+        Self { rate_hz, before: history.clone(), history, loss: None }
     }
 
     /// Forgets all: the stream paused.
-    pub(crate) const fn forget(&mut self) {
-        self.history = [0; HISTORY_MAX];
+    pub(crate) fn forget(&mut self) {
+        self.history.fill(0);
         self.loss = None;
     }
 
@@ -69,7 +66,7 @@ impl Concealer {
             let blend = loss.blend(self.rate_hz).min(samples.len());
             for (index, sample) in samples[..blend].iter_mut().enumerate() {
                 let part = (index + 1) as f32 / (blend + 1) as f32;
-                let made = f32::from(loss.next(self.rate_hz));
+                let made = f32::from(loss.next(&self.before, self.rate_hz));
                 *sample = (made + (f32::from(*sample) - made) * part) as i16;
             }
         }
@@ -78,31 +75,35 @@ impl Concealer {
 
     /// Makes up samples in place of those that did not come.
     pub(crate) fn fill(&mut self, samples: &mut [i16]) {
-        let loss = self.loss.get_or_insert_with(|| Loss::new(&self.history, self.rate_hz));
+        let loss = self.loss.get_or_insert_with(|| {
+            self.before.copy_from_slice(&self.history);
+            Loss::new(&self.before, self.rate_hz)
+        });
         for sample in samples.iter_mut() {
-            *sample = loss.next(self.rate_hz);
+            *sample = loss.next(&self.before, self.rate_hz);
         }
         self.remember(samples);
     }
 
     fn remember(&mut self, samples: &[i16]) {
-        let newest = &samples[samples.len().saturating_sub(HISTORY_MAX)..];
-        let stays = HISTORY_MAX - newest.len();
-        self.history.copy_within(HISTORY_MAX - stays.., 0);
+        let kept = self.history.len();
+        let newest = &samples[samples.len().saturating_sub(kept)..];
+        let stays = kept - newest.len();
+        self.history.copy_within(kept - stays.., 0);
         self.history[stays..].copy_from_slice(newest);
     }
 }
 
 impl Loss {
-    fn new(before: &[i16; HISTORY_MAX], rate_hz: usize) -> Self {
+    fn new(before: &[i16], rate_hz: usize) -> Self {
         let period = period_of(before, rate_hz);
-        let last = HISTORY_MAX - 1;
+        let last = before.len() - 1;
         let step = f32::from(before[last]) - f32::from(before[last - period]);
-        Self { before: *before, period, periods: 1, at: 0, made: 0, step, from: None }
+        Self { period, periods: 1, at: 0, made: 0, step, from: None }
     }
 
     /// The next sample that is made up.
-    fn next(&mut self, rate_hz: usize) -> i16 {
+    fn next(&mut self, before: &[i16], rate_hz: usize) -> i16 {
         let ms = rate_hz / 1_000;
         if self.made >= SOUNDING_MS * ms {
             return 0;
@@ -113,15 +114,15 @@ impl Loss {
             self.periods = wanted;
         }
         let quarter = (self.period / 4).max(1);
-        let mut value = self.repeated(self.periods, self.at);
+        let mut value = self.repeated(before, self.periods, self.at);
         if let Some((periods, at, since)) = &mut self.from {
             let gone = self.made - *since;
             if gone < quarter {
                 let part = gone as f32 / quarter as f32;
                 let (periods, place) = (*periods, *at);
                 *at = (place + 1) % (periods * self.period);
-                let before = self.repeated(periods, place);
-                value = before + (value - before) * part;
+                let old = self.repeated(before, periods, place);
+                value = old + (value - old) * part;
             }
         }
         if self.made < quarter {
@@ -135,14 +136,14 @@ impl Loss {
 
     /// A sample of so many periods that go round: their last quarter blends into what stood before them, so that
     /// their end leads into their start.
-    fn repeated(&self, periods: usize, at: usize) -> f32 {
+    fn repeated(&self, before: &[i16], periods: usize, at: usize) -> f32 {
         let (length, quarter) = (periods * self.period, (self.period / 4).max(1));
-        let value = f32::from(self.before[HISTORY_MAX - length + at]);
+        let value = f32::from(before[before.len() - length + at]);
         let left = length - at;
         if left > quarter {
             return value;
         }
-        let lead = f32::from(self.before[HISTORY_MAX - length - left]);
+        let lead = f32::from(before[before.len() - length - left]);
         value + (lead - value) * ((quarter - left) as f32 / quarter as f32)
     }
 
@@ -160,7 +161,7 @@ impl Loss {
 }
 
 /// The period after which the sound before a loss is most like itself.
-fn period_of(before: &[i16; HISTORY_MAX], rate_hz: usize) -> usize {
+fn period_of(before: &[i16], rate_hz: usize) -> usize {
     let (shortest, longest) = (rate_hz / PITCH_MAX_HZ, rate_hz / PITCH_MIN_HZ);
     let compared = COMPARED_MS * rate_hz / 1_000;
     // Every other lag over every other sample finds the neighbourhood, then each lag around it is tried.
@@ -175,10 +176,10 @@ fn best(lags: impl Iterator<Item = (usize, f32)>) -> Option<usize> {
 }
 
 /// How alike the last samples are to those a lag before them: the normalised cross-correlation.
-fn likeness(before: &[i16; HISTORY_MAX], lag: usize, compared: usize, stride: usize) -> f32 {
-    let compared = compared.min(HISTORY_MAX - lag);
-    let newest = &before[HISTORY_MAX - compared..];
-    let earlier = &before[HISTORY_MAX - compared - lag..HISTORY_MAX - lag];
+fn likeness(before: &[i16], lag: usize, compared: usize, stride: usize) -> f32 {
+    let compared = compared.min(before.len() - lag);
+    let newest = &before[before.len() - compared..];
+    let earlier = &before[before.len() - compared - lag..before.len() - lag];
     let (mut product, mut energy) = (0.0_f32, 1.0_f32);
     for (&new, &old) in newest.iter().zip(earlier).step_by(stride) {
         let (new, old) = (f32::from(new), f32::from(old));
