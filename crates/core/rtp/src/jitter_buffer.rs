@@ -92,8 +92,9 @@ pub struct JitterBuffer<T = u8> {
     phase: Phase,
     playout: Playout,
     counters: JitterCounters,
-    /// Which ticks of the last frame were missing, a bit each.
+    /// Which ticks of the last frame were missing, a bit each, and whether any was.
     holes: [u64; FRAME_WORDS],
+    has_holes: bool,
     /// The first tick of the last frame.
     frame_tick: u64,
     /// Ticks that were given and do not sound yet.
@@ -130,6 +131,7 @@ impl<T: Copy> JitterBuffer<T> {
             playout: Playout::new(),
             counters: JitterCounters::default(),
             holes: [0; FRAME_WORDS],
+            has_holes: false,
             frame_tick: ORIGIN,
             held: 0,
             expected: ORIGIN,
@@ -465,7 +467,10 @@ impl<T: Copy> JitterBuffer<T> {
             first.copy_from_slice(&self.ring[head]);
             second.copy_from_slice(&self.ring[tail]);
         }
-        self.holes.fill(0);
+        // Not to be touched where there is nothing to change: most frames of most legs.
+        if std::mem::replace(&mut self.has_holes, missing > 0) {
+            self.holes.fill(0);
+        }
         if missing > 0 {
             for (index, value) in frame.iter_mut().enumerate() {
                 if !self.present.is_set(self.play + index as u64) {
@@ -480,6 +485,7 @@ impl<T: Copy> JitterBuffer<T> {
     }
 
     fn mark_holes(&mut self, ticks: Range<usize>) {
+        self.has_holes |= !ticks.is_empty();
         for tick in ticks {
             self.holes[tick / 64] |= 1 << (tick % 64);
         }
