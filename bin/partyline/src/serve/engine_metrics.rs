@@ -30,6 +30,7 @@ fn tell(engine: &Engine) {
     gauge!("partyline_legs").set(stats.legs as f64);
     gauge!("partyline_mixes").set(stats.mixes as f64);
     gauge!("partyline_tick_lateness_max_seconds").set(stats.lateness_max.as_secs_f64());
+    counter!("partyline_mixes_moved_total").absolute(stats.mixes_moved);
     counter!("partyline_ticks_total").absolute(stats.ticks);
     counter!("partyline_late_ticks_total").absolute(stats.late_ticks);
     counter!("partyline_frames_skipped_total").absolute(stats.frames_skipped);

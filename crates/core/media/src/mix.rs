@@ -146,6 +146,13 @@ impl Mix {
         self.seats.iter().map(|seat| seat.key)
     }
 
+    /// Gives all seats new names, in their order: whoever keeps the legs is another one now.
+    pub fn rename_seats(&mut self, names: impl IntoIterator<Item = SeatKey>) {
+        for (seat, name) in self.seats.iter_mut().zip(names) {
+            seat.key = name;
+        }
+    }
+
     /// How many legs are in.
     #[must_use]
     pub const fn len(&self) -> usize {

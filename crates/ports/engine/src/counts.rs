@@ -16,6 +16,8 @@ pub struct EngineStats {
     pub legs: usize,
     /// Mixes open now.
     pub mixes: usize,
+    /// Mixes that went from one thread to another, because there was more to do on the one.
+    pub mixes_moved: u64,
     /// Phases ticked (four per 20 ms and thread that has legs).
     pub ticks: u64,
     /// Ticks that began over 5 ms late.
@@ -43,8 +45,7 @@ pub struct EngineStats {
 pub(crate) struct ThreadCounts {
     /// Legs given to this thread; what new ones are spread by.
     pub(crate) legs: AtomicUsize,
-    /// Mixes given to this thread.
-    pub(crate) mixes: AtomicUsize,
+    mixes_moved: AtomicU64,
     ticks: AtomicU64,
     late_ticks: AtomicU64,
     lateness_max_nanos: AtomicU64,
@@ -105,6 +106,10 @@ impl ThreadCounts {
         add(&self.commands_dropped, 1);
     }
 
+    pub(crate) fn mix_moved(&self) {
+        add(&self.mixes_moved, 1);
+    }
+
     pub(crate) fn stop(&self) {
         self.is_stopping.store(true, Ordering::Release);
     }
@@ -115,7 +120,6 @@ impl ThreadCounts {
 
     pub(crate) fn panicked(&self) {
         self.legs.store(0, Ordering::Relaxed);
-        self.mixes.store(0, Ordering::Relaxed);
         self.panics.fetch_add(1, Ordering::Release);
     }
 
@@ -127,6 +131,7 @@ impl ThreadCounts {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         stats.threads += 1;
         stats.ring_threads += usize::from(self.has_ring.load(Ordering::Relaxed));
+        stats.mixes_moved += read(&self.mixes_moved);
         stats.ticks += read(&self.ticks);
         stats.late_ticks += read(&self.late_ticks);
         stats.lateness_max = stats.lateness_max.max(Duration::from_nanos(read(&self.lateness_max_nanos)));
@@ -146,5 +151,11 @@ fn add(count: &AtomicU64, more: u64) {
 
 /// Takes one off, but never below zero: a panic may have set it back.
 pub(crate) fn take_one(count: &AtomicUsize) {
-    let _ = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |value| value.checked_sub(1));
+    take(count, 1);
+}
+
+/// Takes so many off, but never below zero.
+pub(crate) fn take(count: &AtomicUsize, less: usize) {
+    let _ =
+        count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |value| Some(value.saturating_sub(less)));
 }

@@ -13,20 +13,23 @@ use tokio::sync::{mpsc, oneshot};
 use crate::counts::EngineStats;
 use crate::inbox::{LegCommand, LegInbox, Reply};
 use crate::leg_control::{ANSWER_MAX, LegControl};
-use crate::link::{Command, ThreadLink};
-use crate::shared::{MixPlace, Shared};
-use crate::slots::{MixEnd, Traveller};
+use crate::link::{Command, MixCommand, ThreadLink};
+use crate::shared::Shared;
+use crate::slots::{MixHome, MixPlace, Traveller};
 use crate::types::{
     EngineConfig, EngineError, EngineId, LegEvent, LegId, MixKey, OpenLegError, Scheduling, StartError,
 };
 
-use crate::{reaper, thread};
+use crate::{balance, reaper, thread};
 
 /// Most events of a leg that wait for its VRU.
 const EVENTS_MAX: usize = 64;
 
 /// Most mixes at once: more than a machine has callers for.
 const MIXES_MAX: usize = 65_536;
+
+/// Most threads: more than any machine has cores for.
+const THREADS_MAX: usize = 4_096;
 
 /// Engines are numbered within the process.
 static ENGINES: AtomicU64 = AtomicU64::new(1);
@@ -55,12 +58,23 @@ impl Engine {
         let (first, last) = config.rtp_ports;
         let ports = PortPairs::new(first, last).map_err(|_| StartError::Ports { first, last })?;
         let cores = partyline_udp::allowed_cores();
-        let count = config.threads.unwrap_or(cores.len()).max(1);
+        let count = config.threads.unwrap_or(cores.len()).clamp(1, THREADS_MAX);
         let reaper = reaper::start().map_err(StartError::Thread)?;
         let io = config.io.decide().map_err(StartError::IoUring)?;
         let threads =
             thread::start(count, &cores, scheduling, io.kind, &reaper).map_err(StartError::Thread)?;
-        Ok(Self::of(config, ports, io, threads))
+        let engine = Self::of(config, ports, io, threads);
+        if count > 1 {
+            let shared = Arc::downgrade(&engine.shared);
+            let balancing = balance::start(move || {
+                shared.upgrade().is_some_and(|shared| {
+                    shared.balance();
+                    true
+                })
+            });
+            engine.shared.balancing.lock().replace(balancing.map_err(StartError::Thread)?);
+        }
+        Ok(engine)
     }
 
     fn of(config: &EngineConfig, ports: PortPairs, io: IoDecision, threads: Vec<ThreadLink>) -> Self {
@@ -75,6 +89,7 @@ impl Engine {
             next_leg: AtomicU64::new(1),
             legs_open: AtomicUsize::new(0),
             commands_dropped: AtomicU64::new(0),
+            balancing: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -127,33 +142,35 @@ impl Engine {
     /// [`EngineError::Unresponsive`], also for more mixes than any machine could tick.
     pub fn open_mix(&self, mix: MixKey, legs_max: usize, treatment: Treatment) -> Result<(), EngineError> {
         let mut mixes = self.shared.mixes.lock();
-        if mixes.get(&mix).is_some_and(|place| self.shared.is_there(place)) {
+        if mixes.get(&mix).is_some_and(|home| self.shared.is_there(home)) {
             return Ok(());
         }
         if mixes.len() >= MIXES_MAX {
             return Err(EngineError::Unresponsive);
         }
-        let thread = self.shared.idlest_for_mix();
+        let thread = self.shared.idlest_for_mix(&mixes);
         let link = &self.shared.threads[thread];
-        let panics = link.counts.panics();
-        let end = MixEnd::default();
-        let open = Command::OpenMix(mix, legs_max, treatment, end.clone());
+        let home = MixHome::new(MixPlace { thread, panics: link.counts.panics() });
+        let open = Command::OpenMix(mix, legs_max, treatment, home.clone());
         link.mailbox.try_send(open).map_err(|_| EngineError::Unresponsive)?;
-        link.counts.mixes.fetch_add(1, Ordering::Relaxed);
-        mixes.insert(mix, MixPlace { thread, panics, end });
+        mixes.insert(mix, home);
         Ok(())
     }
 
     /// Closes a mix; its legs stay open, out of any mix, and are told `MixClosed`.
     pub fn close_mix(&self, mix: MixKey) {
-        let place = self.shared.mixes.lock().remove(&mix);
-        if let Some(MixPlace { thread, end, .. }) = place {
-            let link = &self.shared.threads[thread];
-            crate::counts::take_one(&link.counts.mixes);
-            end.ask();
+        let home = self.shared.mixes.lock().remove(&mix);
+        if let Some(home) = home {
+            home.end();
             // A full mailbox belongs to a thread that is awake and sees that the end is asked for.
-            let _ = link.mailbox.try_send(Command::CloseMix(mix));
+            let _ = self.shared.threads[home.place().thread].mailbox.try_send(Command::CloseMix(mix));
         }
+    }
+
+    /// Sends a mix with all its legs from the thread with the most legs to the one with the fewest, where that makes
+    /// them more alike; whether one is on its way. The engine does this by itself every few seconds.
+    pub fn balance(&self) -> bool {
+        self.shared.balance()
     }
 
     /// Puts a leg into a mix (out of the one it was in), or changes its place in it. Answers once the mix has it.
@@ -161,8 +178,8 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] where the leg or mix is unknown or the mix is full.
     pub async fn attach(&self, leg: LegId, mix: MixKey, attachment: Attachment) -> Result<(), EngineError> {
-        let thread = self.shared.thread_of(mix).ok_or(EngineError::NoMix)?;
-        self.ask_leg(leg, |reply| LegCommand::Attach { mix, thread, attachment, reply }).await
+        let home = self.shared.home_of(mix).ok_or(EngineError::NoMix)?;
+        self.ask_leg(leg, |reply| LegCommand::Attach { mix, home, attachment, reply }).await
     }
 
     /// Changes how a leg is attached to the mix that it is in. It is moved nowhere: answers `NoMix` where it is in
@@ -209,14 +226,14 @@ impl Engine {
     /// Clips of other rates than [`RATE_HZ`] are resampled in this call.
     pub fn play_to_mix(&self, mix: MixKey, program: Program, over: Over) {
         let player = Box::new(Player::new(&program, RATE_HZ));
-        self.shared.send_to_mix(mix, Command::PlayToMix(mix, player, over));
+        self.shared.send_to_mix(mix, MixCommand::Play(player, over));
     }
 
     /// Plays a program again and again to a mix while just one leg is in it (music for who is alone); `None` ends that.
     pub fn set_solo_program(&self, mix: MixKey, program: Option<Program>) {
         let player =
             program.map(|program| Box::new(Player::new(&Program { repeats: true, ..program }, RATE_HZ)));
-        self.shared.send_to_mix(mix, Command::SetSolo(mix, player));
+        self.shared.send_to_mix(mix, MixCommand::SetSolo(player));
     }
 
     /// Legs open now.

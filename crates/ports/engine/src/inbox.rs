@@ -10,6 +10,7 @@ use partyline_audio::Player;
 use partyline_media::{Attachment, LegMedia, LegReport, PlayId, Recorder};
 use tokio::sync::oneshot;
 
+use crate::slots::MixHome;
 use crate::types::{EngineError, MixKey};
 
 /// Most commands that wait. They are taken every 20 ms; a VRU gives a few at a time.
@@ -29,7 +30,7 @@ pub(crate) enum LegCommand {
     Record(Box<Recorder>),
     TakeRecording(oneshot::Sender<Option<Box<Recorder>>>),
     Volume(f32),
-    Attach { mix: MixKey, thread: usize, attachment: Attachment, reply: Reply },
+    Attach { mix: MixKey, home: MixHome, attachment: Attachment, reply: Reply },
     Adjust { mix: MixKey, attachment: Attachment, reply: Reply },
     Detach(MixKey),
     Report(oneshot::Sender<LegReport>),

@@ -5,9 +5,13 @@
 //!
 //! Commands of a leg travel with it in its inbox, so that none is lost or overtaken by a hand-over.
 //!
+//! New mixes go to the thread with the fewest; where the legs that come make threads unequal, a mix moves with all its
+//! legs.
+//!
 //! **Invariant:** a leg or mix lives on exactly one thread; nothing on a media thread waits for
 //! signalling, blocks on a lock, logs above `trace` or allocates per packet or tick.
 
+mod balance;
 mod counts;
 mod desk;
 mod engine;

@@ -7,7 +7,7 @@ use partyline_audio::Player;
 use partyline_media::{Over, Treatment};
 
 use crate::counts::ThreadCounts;
-use crate::slots::{MixEnd, Traveller};
+use crate::slots::{Caravan, MixHome, Traveller};
 use crate::types::MixKey;
 
 /// The way to one thread.
@@ -21,13 +21,22 @@ pub(crate) struct ThreadLink {
 #[derive(Debug)]
 pub(crate) enum Command {
     Adopt(Box<Traveller>),
-    OpenMix(MixKey, usize, Treatment, MixEnd),
+    OpenMix(MixKey, usize, Treatment, MixHome),
     CloseMix(MixKey),
-    PlayToMix(MixKey, Box<Player>, Over),
-    SetSolo(MixKey, Option<Box<Player>>),
+    /// Sends a mix to another thread.
+    MoveMix(MixKey, usize),
+    AdoptMix(Box<Caravan>),
+    ToMix(MixKey, MixHome, MixCommand),
     /// Wakes a thread so that it sees that it is to stop.
     Stop,
     /// Makes the thread panic.
     #[cfg(test)]
     Panic,
+}
+
+/// A command to a mix, which follows it to whatever thread it is on.
+#[derive(Debug)]
+pub(crate) enum MixCommand {
+    Play(Box<Player>, Over),
+    SetSolo(Option<Box<Player>>),
 }

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use partyline_udp::{IoDecision, PortPairs};
 
+use crate::balance::{self, Balancing, Load};
 use crate::inbox::LegInbox;
-use crate::link::{Command, ThreadLink};
-use crate::slots::MixEnd;
+use crate::link::{Command, MixCommand, ThreadLink};
+use crate::slots::{MixHome, MixPlace};
 use crate::types::{EngineId, LegId, MixKey, OpenLegError};
 
 /// What all clones share. The media threads see nothing of it but their own counters.
@@ -21,19 +22,12 @@ pub(crate) struct Shared {
     pub(crate) legs_max: usize,
     pub(crate) threads: Vec<ThreadLink>,
     pub(crate) legs: Mutex<HashMap<LegId, Arc<LegInbox>>>,
-    pub(crate) mixes: Mutex<HashMap<MixKey, MixPlace>>,
+    pub(crate) mixes: Mutex<HashMap<MixKey, MixHome>>,
     pub(crate) next_leg: AtomicU64,
     pub(crate) legs_open: AtomicUsize,
     pub(crate) commands_dropped: AtomicU64,
-}
-
-/// Where a mix is.
-#[derive(Debug, Clone)]
-pub(crate) struct MixPlace {
-    pub(crate) thread: usize,
-    /// The thread's panics when the mix was opened: after another one it is gone.
-    pub(crate) panics: u64,
-    pub(crate) end: MixEnd,
+    /// Kept for as long as mixes are moved from thread to thread.
+    pub(crate) balancing: Mutex<Option<Balancing>>,
 }
 
 impl Shared {
@@ -60,14 +54,13 @@ impl Shared {
         self.legs.lock().get(&leg).cloned()
     }
 
-    pub(crate) fn is_there(&self, place: &MixPlace) -> bool {
-        self.threads[place.thread].counts.panics() == place.panics
+    pub(crate) fn is_there(&self, home: &MixHome) -> bool {
+        let MixPlace { thread, panics } = home.place();
+        self.threads[thread].counts.panics() == panics
     }
 
-    pub(crate) fn thread_of(&self, mix: MixKey) -> Option<usize> {
-        let mixes = self.mixes.lock();
-        let place = mixes.get(&mix)?;
-        self.is_there(place).then_some(place.thread)
+    pub(crate) fn home_of(&self, mix: MixKey) -> Option<MixHome> {
+        self.mixes.lock().get(&mix).filter(|home| self.is_there(home)).cloned()
     }
 
     pub(crate) fn idlest(&self) -> &ThreadLink {
@@ -75,17 +68,38 @@ impl Shared {
         self.threads.iter().min_by_key(legs).expect("an engine has a thread")
     }
 
-    pub(crate) fn idlest_for_mix(&self) -> usize {
-        let load = |&thread: &usize| {
-            let counts = &self.threads[thread].counts;
-            (counts.mixes.load(Ordering::Relaxed), counts.legs.load(Ordering::Relaxed))
-        };
+    /// Where a new mix goes: to the thread with the fewest mixes, because their legs are yet to come.
+    pub(crate) fn idlest_for_mix(&self, mixes: &HashMap<MixKey, MixHome>) -> usize {
+        let mut counts = vec![0_usize; self.threads.len()];
+        for home in mixes.values().filter(|home| self.is_there(home)) {
+            counts[home.place().thread] += 1;
+        }
+        let load = |&thread: &usize| (counts[thread], self.legs_on(thread));
         (0..self.threads.len()).min_by_key(load).unwrap_or(0)
     }
 
-    pub(crate) fn send_to_mix(&self, mix: MixKey, command: Command) {
-        if let Some(thread) = self.thread_of(mix) {
-            self.send(thread, command);
+    fn legs_on(&self, thread: usize) -> usize {
+        self.threads[thread].counts.legs.load(Ordering::Relaxed)
+    }
+
+    /// Sends a mix to another thread, where that makes threads more alike; whether one is on its way.
+    pub(crate) fn balance(&self) -> bool {
+        let legs: Vec<usize> = (0..self.threads.len()).map(|thread| self.legs_on(thread)).collect();
+        let mixes = self.mixes.lock();
+        let loads = mixes.iter().filter(|(_, home)| self.is_there(home)).map(|(&mix, home)| Load {
+            mix,
+            thread: home.place().thread,
+            legs: home.legs(),
+        });
+        let Some(choice) = balance::choose(&legs, loads) else {
+            return false;
+        };
+        self.threads[choice.from].mailbox.try_send(Command::MoveMix(choice.mix, choice.to)).is_ok()
+    }
+
+    pub(crate) fn send_to_mix(&self, mix: MixKey, command: MixCommand) {
+        if let Some(home) = self.home_of(mix) {
+            self.send(home.place().thread, Command::ToMix(mix, home, command));
         }
     }
 

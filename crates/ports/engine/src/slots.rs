@@ -1,9 +1,10 @@
 //! What a thread keeps of a leg and of a mix, and how a leg travels.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
 
-use partyline_media::{Attachment, Leg, LegOutput, Mix};
+use partyline_media::{Attachment, Leg, LegOutput, Mix, SeatKey};
 use partyline_udp::{SocketKey, SocketPair};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -27,8 +28,11 @@ pub(crate) struct Traveller {
 #[derive(Debug)]
 pub(crate) struct Destination {
     pub(crate) mix: MixKey,
+    pub(crate) home: MixHome,
     pub(crate) attachment: Attachment,
     pub(crate) reply: Reply,
+    /// Threads that it has been sent to: the mix may be on its way too.
+    pub(crate) hops: u8,
     /// The mix that it has left on its way.
     pub(crate) left: Option<MixKey>,
 }
@@ -106,21 +110,101 @@ pub(crate) struct MixSlot {
     pub(crate) key: MixKey,
     pub(crate) mix: Mix,
     pub(crate) phase: usize,
-    pub(crate) end: MixEnd,
+    pub(crate) home: MixHome,
+    /// The thread that it goes to after its next tick.
+    pub(crate) moves_to: Option<usize>,
 }
 
-/// Whether a mix is to end. Its thread looks at it with each tick, so that a mailbox without room for
-/// the command delays the end, but never prevents it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct MixEnd(Arc<AtomicBool>);
+/// A mix on its way to another thread, with all its legs in the order of their seats.
+#[derive(Debug)]
+pub(crate) struct Caravan {
+    pub(crate) key: MixKey,
+    pub(crate) mix: Mix,
+    pub(crate) home: MixHome,
+    pub(crate) legs: Vec<Traveller>,
+    pub(crate) ticked_at: Instant,
+}
 
-impl MixEnd {
-    pub(crate) fn ask(&self) {
-        self.0.store(true, Ordering::Release);
+/// What the engine knows of a mix, wherever it is; the mix's thread writes most of it.
+#[derive(Debug, Clone)]
+pub(crate) struct MixHome(Arc<Home>);
+
+#[derive(Debug)]
+struct Home {
+    /// Its thread looks at this with each tick, so that a mailbox without room for the command delays the end, but
+    /// never prevents it.
+    is_ending: AtomicBool,
+    place: AtomicU64,
+    legs: AtomicUsize,
+}
+
+/// Where a mix is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MixPlace {
+    pub(crate) thread: usize,
+    /// The thread's panics when the mix came to it: after another one it is gone.
+    pub(crate) panics: u64,
+}
+
+impl MixPlace {
+    const THREAD_BITS: u32 = 16;
+
+    const fn to_bits(self) -> u64 {
+        self.panics << Self::THREAD_BITS | self.thread as u64
     }
 
-    pub(crate) fn is_asked(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+    const fn of_bits(bits: u64) -> Self {
+        let thread = (bits & ((1 << Self::THREAD_BITS) - 1)) as usize;
+        Self { thread, panics: bits >> Self::THREAD_BITS }
+    }
+}
+
+impl MixHome {
+    pub(crate) fn new(place: MixPlace) -> Self {
+        Self(Arc::new(Home {
+            is_ending: AtomicBool::new(false),
+            place: AtomicU64::new(place.to_bits()),
+            legs: AtomicUsize::new(0),
+        }))
+    }
+
+    pub(crate) fn end(&self) {
+        self.0.is_ending.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.0.is_ending.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn place(&self) -> MixPlace {
+        MixPlace::of_bits(self.0.place.load(Ordering::Acquire))
+    }
+
+    /// Notes that it has gone from one place to another, unless it has gone on since.
+    pub(crate) fn moved(&self, from: MixPlace, to: MixPlace) {
+        let bits = (from.to_bits(), to.to_bits());
+        let _ = self.0.place.compare_exchange(bits.0, bits.1, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
+    /// How many legs are in.
+    pub(crate) fn legs(&self) -> usize {
+        self.0.legs.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn has_legs(&self, legs: usize) {
+        self.0.legs.store(legs, Ordering::Relaxed);
+    }
+}
+
+impl MixSlot {
+    pub(crate) fn detach(&mut self, seat: SeatKey) {
+        self.mix.detach(seat);
+        self.note_legs();
+    }
+
+    /// Tells the engine how many legs are in.
+    pub(crate) fn note_legs(&self) {
+        self.home.has_legs(self.mix.len());
     }
 }
 

@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
     use crate::counts::EngineStats;
-    use crate::slots::MixEnd;
+    use crate::slots::{MixHome, MixPlace};
     use crate::types::MixKey;
 
     #[test]
@@ -245,10 +245,9 @@ mod tests {
             let (reaper, _closed) = crate::reaper::channel();
             let links = start(1, &[], Scheduling { pins: false, priority: None }, io, &reaper).unwrap();
             let link = &links[0];
+            let home = MixHome::new(MixPlace { thread: 0, panics: 0 });
             for panics in 1..=3 {
-                link.mailbox
-                    .send(Command::OpenMix(MixKey(1), 1, Treatment::FULL, MixEnd::default()))
-                    .unwrap();
+                link.mailbox.send(Command::OpenMix(MixKey(1), 1, Treatment::FULL, home.clone())).unwrap();
                 link.mailbox.send(Command::Panic).unwrap();
                 while link.counts.panics() < panics {
                     std::thread::yield_now();

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::mpsc::TrySendError;
 use std::time::Instant;
 
-use partyline_audio::Player;
 use partyline_media::{Attachment, Mix, Treatment};
 use partyline_udp::{MediaIo, SocketKey};
 use slab::Slab;
@@ -12,13 +11,17 @@ use slab::Slab;
 use crate::counts::{ThreadCounts, take_one};
 use crate::desk::{Desk, seat_of, wall};
 use crate::inbox::{LegCommand, Reply};
-use crate::link::{Command, ThreadLink};
+use crate::link::{Command, MixCommand, ThreadLink};
 use crate::reaper::Reaper;
-use crate::slots::{ControlClock, Destination, LegSlot, MixEnd, MixSlot, Traveller};
+use crate::slots::{ControlClock, Destination, LegSlot, MixHome, MixSlot, Traveller};
 use crate::types::{EngineError, LegEvent, MixKey};
+
+mod moving;
 
 /// Phases in a frame.
 pub(crate) const PHASES: usize = 4;
+/// Most threads that a leg is sent to in search of a mix, which may be on its way too.
+const HOPS_MAX: u8 = 4;
 
 /// Everything on one thread.
 pub(crate) struct World<'a, Io> {
@@ -30,6 +33,8 @@ pub(crate) struct World<'a, Io> {
     mixes: Slab<MixSlot>,
     mix_places: HashMap<MixKey, usize>,
     phases: [Phase; PHASES],
+    /// When which phase was ticked last.
+    last_tick: Option<(Instant, usize)>,
 }
 
 /// What is due in one phase.
@@ -58,6 +63,7 @@ impl<'a, Io: MediaIo> World<'a, Io> {
             mixes: Slab::new(),
             mix_places: HashMap::new(),
             phases: Default::default(),
+            last_tick: None,
         }
     }
 
@@ -70,19 +76,11 @@ impl<'a, Io: MediaIo> World<'a, Io> {
     pub(crate) fn command(&mut self, command: Command) {
         match command {
             Command::Adopt(traveller) => self.adopt(*traveller),
-            Command::OpenMix(key, legs_max, treatment, end) => self.open_mix(key, legs_max, treatment, end),
+            Command::OpenMix(key, legs_max, treatment, home) => self.open_mix(key, legs_max, treatment, home),
             Command::CloseMix(key) => self.close_mix(key),
-            Command::PlayToMix(key, player, over) => {
-                let counts = self.counts;
-                self.with_mix(key, |mix| {
-                    if !mix.play(*player, over) {
-                        counts.command_dropped();
-                    }
-                });
-            }
-            Command::SetSolo(key, player) => {
-                self.with_mix(key, |mix| mix.set_solo(player.map(|player: Box<Player>| *player)));
-            }
+            Command::MoveMix(key, thread) => self.plan_move(key, thread),
+            Command::AdoptMix(caravan) => self.adopt_mix(*caravan),
+            Command::ToMix(key, home, command) => self.mix_command(key, home, command),
             Command::Stop => {}
             #[cfg(test)]
             Command::Panic => panic!("as the test wants"),
@@ -113,6 +111,23 @@ impl<'a, Io: MediaIo> World<'a, Io> {
         }
         self.desk.io.flush();
         self.counts.io(self.desk.io.counts());
+        self.last_tick = Some((now, phase));
+        self.send_mixes(now, phase);
+    }
+
+    fn mix_command(&mut self, key: MixKey, home: MixHome, command: MixCommand) {
+        let Some(&place) = self.mix_places.get(&key) else {
+            return self.pass_on(key, home, command);
+        };
+        let mix = &mut self.mixes[place].mix;
+        match command {
+            MixCommand::Play(player, over) => {
+                if !mix.play(*player, over) {
+                    self.counts.command_dropped();
+                }
+            }
+            MixCommand::SetSolo(player) => mix.set_solo(player.map(|player| *player)),
+        }
     }
 
     fn receive(&mut self, now: Instant, phase: usize, drains: bool) {
@@ -160,14 +175,13 @@ impl<'a, Io: MediaIo> World<'a, Io> {
                     answer(reply, self.adjust(place, mix, attachment));
                 }
                 LegCommand::Detach(key) => self.detach(place, key),
-                LegCommand::Attach { mix, thread, attachment, reply } => {
-                    let destination = Destination { mix, attachment, reply, left: None };
-                    if thread == self.thread {
-                        self.arrive(place, destination, Some(now));
-                    } else {
-                        self.hand_over(place, thread, destination, now);
+                LegCommand::Attach { mix, home, attachment, reply } => {
+                    let destination = Destination { mix, home, attachment, reply, left: None, hops: 0 };
+                    if self.is_elsewhere(&destination) {
+                        self.hand_over(place, destination, now);
                         return;
                     }
+                    self.arrive(place, destination, Some(now));
                 }
             }
         }
@@ -204,8 +218,9 @@ impl<'a, Io: MediaIo> World<'a, Io> {
             return Ok(());
         }
         if let Some(old) = self.desk.legs[place].mix.replace(mix_place) {
-            self.mixes[old].mix.detach(seat_of(place));
+            self.mixes[old].detach(seat_of(place));
         }
+        self.mixes[mix_place].note_legs();
         let phase = self.mixes[mix_place].phase;
         if self.desk.legs[place].phase != phase {
             if let Some(now) = due {
@@ -217,12 +232,20 @@ impl<'a, Io: MediaIo> World<'a, Io> {
         Ok(())
     }
 
-    /// Gives a leg to another thread, with its sockets and what is left in its inbox.
-    fn hand_over(&mut self, place: usize, thread: usize, mut destination: Destination, now: Instant) {
-        let Some(link) = self.links.get(thread) else {
+    /// Whether a leg has to go to another thread to be in its mix.
+    fn is_elsewhere(&self, destination: &Destination) -> bool {
+        !self.mix_places.contains_key(&destination.mix)
+            && destination.home.place().thread != self.thread
+            && destination.hops < HOPS_MAX
+    }
+
+    /// Gives a leg to the thread of a mix, with its sockets and what is left in its inbox.
+    fn hand_over(&mut self, place: usize, mut destination: Destination, now: Instant) {
+        let Some(link) = self.links.get(destination.home.place().thread) else {
             return answer(destination.reply, Err(EngineError::NoMix));
         };
-        destination.left = self.leave_mix(place);
+        destination.hops += 1;
+        destination.left = self.leave_mix(place).or(destination.left);
         self.desk.tick_alone(place, now);
         self.desk.settle(place, self.counts);
         let Some(traveller) = self.uproot(place, Some(destination)) else {
@@ -251,16 +274,24 @@ impl<'a, Io: MediaIo> World<'a, Io> {
     fn adopt(&mut self, mut traveller: Traveller) {
         let destination = traveller.destination.take();
         let place = self.root(traveller);
-        if let Some(destination) = destination {
-            self.arrive(place, destination, None);
+        match destination {
+            // The mix has gone on meanwhile.
+            Some(destination) if self.is_elsewhere(&destination) => {
+                self.hand_over(place, destination, Instant::now());
+            }
+            Some(destination) => self.arrive(place, destination, None),
+            None => {}
         }
     }
 
     /// Takes a leg onto this thread, out of any mix.
     fn root(&mut self, traveller: Traveller) -> usize {
+        self.root_in(traveller, self.emptiest_phase())
+    }
+
+    fn root_in(&mut self, traveller: Traveller, phase: usize) -> usize {
         let Traveller { id, leg, sockets, inbox, events, destination: _ } = traveller;
         let socket = self.desk.io.add(sockets);
-        let phase = self.emptiest_phase();
         let control = ControlClock::new(leg.ssrc().0);
         let place =
             self.desk.legs.insert(LegSlot { id, leg, socket, inbox, events, mix: None, phase, control });
@@ -304,45 +335,50 @@ impl<'a, Io: MediaIo> World<'a, Io> {
     /// Takes a leg out of its mix; out of which.
     fn leave_mix(&mut self, place: usize) -> Option<MixKey> {
         let slot = &mut self.mixes[self.desk.legs[place].mix.take()?];
-        slot.mix.detach(seat_of(place));
+        slot.detach(seat_of(place));
         Some(slot.key)
     }
 
-    fn open_mix(&mut self, key: MixKey, legs_max: usize, treatment: Treatment, end: MixEnd) {
+    fn open_mix(&mut self, key: MixKey, legs_max: usize, treatment: Treatment, home: MixHome) {
         // One of that name has been asked to end, or it would not be opened again.
         self.close_mix(key);
         let phase = (0..PHASES).min_by_key(|&phase| self.phases[phase].mixes.len()).unwrap_or(0);
-        let place = self.mixes.insert(MixSlot { key, mix: Mix::new(legs_max, treatment), phase, end });
+        self.insert_mix(MixSlot { key, mix: Mix::new(legs_max, treatment), phase, home, moves_to: None });
+    }
+
+    fn insert_mix(&mut self, slot: MixSlot) -> usize {
+        let (key, phase) = (slot.key, slot.phase);
+        let place = self.mixes.insert(slot);
         self.mix_places.insert(key, place);
         self.phases[phase].mixes.push(place);
+        place
+    }
+
+    fn remove_mix(&mut self, key: MixKey) -> Option<MixSlot> {
+        let place = self.mix_places.remove(&key)?;
+        let slot = self.mixes.remove(place);
+        self.phases[slot.phase].mixes.retain(|&other| other != place);
+        Some(slot)
     }
 
     /// Closes the mixes of a phase that were asked to end. Backwards, because they leave the phase.
     fn end_mixes(&mut self, phase: usize) {
         for index in (0..self.phases[phase].mixes.len()).rev() {
             let slot = &self.mixes[self.phases[phase].mixes[index]];
-            if slot.end.is_asked() {
+            if slot.home.is_ending() {
                 self.close_mix(slot.key);
             }
         }
     }
 
     fn close_mix(&mut self, key: MixKey) {
-        let Some(place) = self.mix_places.remove(&key) else {
+        let Some(slot) = self.remove_mix(key) else {
             return;
         };
-        let slot = self.mixes.remove(place);
-        self.phases[slot.phase].mixes.retain(|&other| other != place);
         for seat in slot.mix.seats() {
             let leg = &mut self.desk.legs[seat.0 as usize];
             leg.mix = None;
             leg.tell(LegEvent::MixClosed(key), self.counts);
-        }
-    }
-
-    fn with_mix(&mut self, key: MixKey, change: impl FnOnce(&mut Mix)) {
-        if let Some(&place) = self.mix_places.get(&key) {
-            change(&mut self.mixes[place].mix);
         }
     }
 
@@ -372,4 +408,4 @@ fn answer(reply: Reply, result: Result<(), EngineError>) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -11,29 +11,30 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::*;
 use crate::inbox::LegInbox;
+use crate::slots::MixPlace;
 use crate::types::LegId;
 
-const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub(crate) const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const BOTH: Attachment = Attachment { uplink: true, downlink: true };
 
 /// What is around the world of one thread, whose ticks the test makes itself.
-struct Surroundings {
-    links: Vec<ThreadLink>,
-    counts: ThreadCounts,
-    ports: PortPairs,
-    reaper: Reaper,
-    closed: Receiver<Box<Traveller>>,
+pub(crate) struct Surroundings {
+    pub(crate) links: Vec<ThreadLink>,
+    pub(crate) counts: ThreadCounts,
+    pub(crate) ports: PortPairs,
+    pub(crate) reaper: Reaper,
+    pub(crate) closed: Receiver<Box<Traveller>>,
 }
 
 /// A leg as its owner sees it.
-struct Owner {
-    inbox: Arc<LegInbox>,
-    events: mpsc::Receiver<LegEvent>,
-    port: u16,
+pub(crate) struct Owner {
+    pub(crate) inbox: Arc<LegInbox>,
+    pub(crate) events: mpsc::Receiver<LegEvent>,
+    pub(crate) port: u16,
 }
 
 impl Surroundings {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (reaper, closed) = crate::reaper::channel();
         let ports = PortPairs::new(20_000, 59_999).unwrap();
         Self { links: Vec::new(), counts: ThreadCounts::default(), ports, reaper, closed }
@@ -44,7 +45,7 @@ impl Surroundings {
     }
 
     /// A leg that is sent to this address.
-    fn leg(&self, remote: SocketAddr, now: Instant) -> (Traveller, Owner) {
+    pub(crate) fn leg(&self, remote: SocketAddr, now: Instant) -> (Traveller, Owner) {
         let sockets = self.ports.open(LOCAL).unwrap();
         let mut leg = partyline_media::Leg::new(StreamStart { ssrc: 1, sequence: 2, timestamp: 3 });
         leg.connect(
@@ -69,23 +70,28 @@ impl Surroundings {
 }
 
 impl Owner {
-    fn attach(&self, mix: MixKey, thread: usize) -> oneshot::Receiver<Result<(), EngineError>> {
+    pub(crate) fn attach(&self, mix: MixKey, home: &MixHome) -> oneshot::Receiver<Result<(), EngineError>> {
         let (reply, answer) = oneshot::channel();
-        assert!(self.inbox.push(LegCommand::Attach { mix, thread, attachment: BOTH, reply }));
+        assert!(self.inbox.push(LegCommand::Attach { mix, home: home.clone(), attachment: BOTH, reply }));
         answer
     }
 
-    fn is_told(&mut self, event: &LegEvent) -> bool {
+    pub(crate) fn is_told(&mut self, event: &LegEvent) -> bool {
         std::iter::from_fn(|| self.events.try_recv().ok()).any(|told| told == *event)
     }
 }
 
+/// That of a mix on a thread that has not panicked.
+pub(crate) fn home(thread: usize) -> MixHome {
+    MixHome::new(MixPlace { thread, panics: 0 })
+}
+
 /// A frame: all phases once.
-fn tick(world: &mut World<'_, PlainIo>, now: Instant) {
+pub(crate) fn tick(world: &mut World<'_, PlainIo>, now: Instant) {
     (0..PHASES).for_each(|phase| world.tick(now, phase, 0));
 }
 
-fn say(caller: &UdpSocket, number: u16) {
+pub(crate) fn say(caller: &UdpSocket, number: u16) {
     let header = Header {
         marker: false,
         payload_type: 0,
@@ -160,9 +166,9 @@ fn a_leg_is_adjusted_in_the_mix_that_it_is_in_and_moved_to_no_other() {
     let (traveller, owner) = surroundings.leg(caller.local_addr().unwrap(), now);
     world.command(Command::Adopt(Box::new(traveller)));
     for mix in [MixKey(1), MixKey(2)] {
-        world.command(Command::OpenMix(mix, 8, Treatment::FULL, MixEnd::default()));
+        world.command(Command::OpenMix(mix, 8, Treatment::FULL, home(0)));
     }
-    let mut joined = owner.attach(MixKey(1), 0);
+    let mut joined = owner.attach(MixKey(1), &home(0));
     let muted = Attachment { uplink: false, downlink: true };
     let adjust = |mix| {
         let (reply, answer) = oneshot::channel();
@@ -187,13 +193,13 @@ fn a_leg_that_cannot_be_handed_over_is_told_that_it_is_in_no_mix() {
         mailboxes.into_iter().map(|mailbox| ThreadLink { mailbox, counts: Arc::default() }).collect();
     surroundings.links[1].mailbox.send(Command::Stop).unwrap();
     let (mut world, now) = (surroundings.world(), Instant::now());
-    world.command(Command::OpenMix(MixKey(1), 5, Treatment::FULL, MixEnd::default()));
+    world.command(Command::OpenMix(MixKey(1), 5, Treatment::FULL, home(0)));
     let (traveller, mut owner) = surroundings.leg(SocketAddr::from((LOCAL, 9)), now);
     world.command(Command::Adopt(Box::new(traveller)));
-    let mut answer = owner.attach(MixKey(1), 0);
+    let mut answer = owner.attach(MixKey(1), &home(0));
     tick(&mut world, now);
     assert_eq!(answer.try_recv(), Ok(Ok(())));
-    let mut answer = owner.attach(MixKey(2), 1);
+    let mut answer = owner.attach(MixKey(2), &home(1));
     tick(&mut world, now + FRAME);
     assert_eq!(answer.try_recv(), Ok(Err(EngineError::Unresponsive)));
     assert!(owner.is_told(&LegEvent::MixClosed(MixKey(1))));

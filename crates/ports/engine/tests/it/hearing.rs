@@ -15,7 +15,7 @@ const TALKING: f32 = -21.3;
 /// What counts as not heard, in dBov.
 const UNHEARD: f32 = -60.0;
 
-fn tone(frequency_hz: f32, milliseconds: u64) -> Program {
+pub(crate) fn tone(frequency_hz: f32, milliseconds: u64) -> Program {
     let duration = Duration::from_millis(milliseconds);
     Program { steps: vec![Step::Tone { frequency_hz, duration, level_dbov: -15.0 }], repeats: false }
 }

@@ -8,6 +8,7 @@ mod codecs;
 mod commands;
 mod hearing;
 mod io;
+mod moving;
 mod phone;
 mod secret;
 mod turmoil;

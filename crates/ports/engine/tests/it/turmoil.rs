@@ -63,6 +63,7 @@ fn step(engine: &Engine, dice: &mut Dice, legs: &mut Vec<LegControl>, sink: &Udp
                 });
             }
         }
+        10 if dice.throw(4) == 0 => drop(engine.balance()),
         _ => {
             let engine = engine.clone();
             tokio::spawn(async move { engine.attach(id, mix, attachment).await });
