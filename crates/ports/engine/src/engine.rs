@@ -11,11 +11,12 @@ use partyline_udp::{IoDecision, OpenPairError, PortPairs};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::counts::EngineStats;
+use crate::home::{MixHome, MixPlace};
 use crate::inbox::{LegCommand, LegInbox, Reply};
 use crate::leg_control::{ANSWER_MAX, LegControl};
 use crate::link::{Command, MixCommand, ThreadLink};
 use crate::shared::Shared;
-use crate::slots::{MixHome, MixPlace, Traveller};
+use crate::slots::Traveller;
 use crate::types::{
     EngineConfig, EngineError, EngineId, LegEvent, LegId, MixKey, OpenLegError, Scheduling, StartError,
 };

@@ -10,7 +10,7 @@ use partyline_audio::Player;
 use partyline_media::{Attachment, LegMedia, LegReport, PlayId, Recorder};
 use tokio::sync::oneshot;
 
-use crate::slots::MixHome;
+use crate::home::MixHome;
 use crate::types::{EngineError, MixKey};
 
 /// Most commands that wait. They are taken every 20 ms; a VRU gives a few at a time.

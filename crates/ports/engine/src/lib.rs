@@ -15,6 +15,7 @@ mod balance;
 mod counts;
 mod desk;
 mod engine;
+mod home;
 mod inbox;
 mod leg_control;
 mod link;

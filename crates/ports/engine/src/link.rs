@@ -7,7 +7,8 @@ use partyline_audio::Player;
 use partyline_media::{Over, Treatment};
 
 use crate::counts::ThreadCounts;
-use crate::slots::{Caravan, MixHome, Traveller};
+use crate::home::MixHome;
+use crate::slots::{Caravan, Traveller};
 use crate::types::MixKey;
 
 /// The way to one thread.

@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 use partyline_udp::{IoDecision, PortPairs};
 
 use crate::balance::{self, Balancing, Load};
+use crate::home::{MixHome, MixPlace};
 use crate::inbox::LegInbox;
 use crate::link::{Command, MixCommand, ThreadLink};
-use crate::slots::{MixHome, MixPlace};
 use crate::types::{EngineId, LegId, MixKey, OpenLegError};
 
 /// What all clones share. The media threads see nothing of it but their own counters.

@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
     use crate::counts::EngineStats;
-    use crate::slots::{MixHome, MixPlace};
+    use crate::home::{MixHome, MixPlace};
     use crate::types::MixKey;
 
     #[test]

@@ -10,10 +10,11 @@ use slab::Slab;
 
 use crate::counts::{ThreadCounts, take_one};
 use crate::desk::{Desk, seat_of, wall};
+use crate::home::MixHome;
 use crate::inbox::{LegCommand, Reply};
 use crate::link::{Command, MixCommand, ThreadLink};
 use crate::reaper::Reaper;
-use crate::slots::{ControlClock, Destination, LegSlot, MixHome, MixSlot, Traveller};
+use crate::slots::{ControlClock, Destination, LegSlot, MixSlot, Traveller};
 use crate::types::{EngineError, LegEvent, MixKey};
 
 mod moving;

@@ -14,8 +14,9 @@ use partyline_udp::MediaIo;
 use super::{PHASES, World};
 use crate::counts::take;
 use crate::desk::seat_of;
+use crate::home::{MixHome, MixPlace};
 use crate::link::{Command, MixCommand};
-use crate::slots::{Caravan, MixHome, MixPlace, MixSlot, Traveller};
+use crate::slots::{Caravan, MixSlot, Traveller};
 use crate::types::{LegEvent, MixKey};
 
 impl<Io: MediaIo> World<'_, Io> {

@@ -10,8 +10,8 @@ use partyline_udp::{PlainIo, PortPairs};
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
+use crate::home::MixPlace;
 use crate::inbox::LegInbox;
-use crate::slots::MixPlace;
 use crate::types::LegId;
 
 pub(crate) const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
