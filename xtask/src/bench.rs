@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: the figures of docs/benchmarks.md, against a release build on this machine.
 //!
 //! Each figure is printed with the command that gives it again. Most are read, and compared with another of the same run;
-//! delay, keypad, flood, storm and memory say themselves whether they are what is wanted.
+//! delay, ticks, keypad, flood, storm and memory say themselves whether they are what is wanted.
 
 mod delay;
 mod flood;
@@ -12,6 +12,7 @@ mod sip;
 mod sipp;
 mod sound;
 mod storm;
+mod ticks;
 
 use std::time::Duration;
 
@@ -21,15 +22,27 @@ use crate::run;
 use server::BenchServer;
 
 /// All that can be measured.
-const WHAT: [&str; 11] =
-    ["start", "load", "entry", "delay", "media", "keypad", "sip", "sip-memory", "flood", "storm", "sound"];
+const WHAT: [&str; 12] = [
+    "start",
+    "load",
+    "entry",
+    "delay",
+    "media",
+    "ticks",
+    "keypad",
+    "sip",
+    "sip-memory",
+    "flood",
+    "storm",
+    "sound",
+];
 /// What media can go by.
 const IO: [&str; 2] = ["plain", "io_uring"];
 
 /// What to measure.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only these: start, load, entry, delay, media, keypad, sip, sip-memory, flood, storm, sound.
+    /// Only these: start, load, entry, delay, media, ticks, keypad, sip, sip-memory, flood, storm, sound.
     #[arg(long = "only", value_delimiter = ',', value_parser = WHAT)]
     only: Vec<String>,
     /// Participants of the load (500 without it) and of media (2,000).
@@ -72,6 +85,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if wants("media") {
         media::run(arguments)?;
+    }
+    if wants("ticks") {
+        ticks::run(arguments)?;
     }
     if wants("keypad") {
         keypad::run()?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use metrics::{counter, gauge};
-use partyline_engine::Engine;
+use partyline_engine::{Engine, LATENESS_STEPS};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
@@ -33,6 +33,11 @@ fn tell(engine: &Engine) {
     counter!("partyline_mixes_moved_total").absolute(stats.mixes_moved);
     counter!("partyline_ticks_total").absolute(stats.ticks);
     counter!("partyline_late_ticks_total").absolute(stats.late_ticks);
+    for (step, within) in LATENESS_STEPS.into_iter().zip(stats.ticks_within) {
+        let le = step.as_secs_f64().to_string();
+        counter!("partyline_tick_lateness_seconds_bucket", "le" => le).absolute(within);
+    }
+    counter!("partyline_tick_lateness_seconds_bucket", "le" => "+Inf").absolute(stats.ticks);
     counter!("partyline_frames_skipped_total").absolute(stats.frames_skipped);
     counter!("partyline_leg_events_dropped_total").absolute(stats.events_dropped);
     counter!("partyline_media_commands_dropped_total").absolute(stats.commands_dropped);

@@ -5,6 +5,18 @@ use std::time::Duration;
 
 use partyline_udp::IoKind;
 
+/// Ticks are told by how late they began: up to these, each.
+pub const LATENESS_STEPS: [Duration; 8] = [
+    Duration::from_micros(100),
+    Duration::from_micros(200),
+    Duration::from_micros(500),
+    Duration::from_millis(1),
+    Duration::from_millis(2),
+    LATE,
+    Duration::from_millis(10),
+    Duration::from_millis(20),
+];
+
 /// What the engine has done and how punctually.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EngineStats {
@@ -22,6 +34,8 @@ pub struct EngineStats {
     pub ticks: u64,
     /// Ticks that began over 5 ms late.
     pub late_ticks: u64,
+    /// Ticks that began no later than each of [`LATENESS_STEPS`].
+    pub ticks_within: [u64; LATENESS_STEPS.len()],
     /// The latest that a tick began.
     pub lateness_max: Duration,
     /// Frames passed over, per phase, because a thread was too late.
@@ -48,6 +62,8 @@ pub(crate) struct ThreadCounts {
     mixes_moved: AtomicU64,
     ticks: AtomicU64,
     late_ticks: AtomicU64,
+    /// Ticks up to each step, and over the step before it.
+    ticks_by_step: [AtomicU64; LATENESS_STEPS.len()],
     lateness_max_nanos: AtomicU64,
     lateness_nanos: AtomicU64,
     frames_skipped: AtomicU64,
@@ -69,6 +85,9 @@ impl ThreadCounts {
         add(&self.ticks, 1);
         if lateness > LATE {
             add(&self.late_ticks, 1);
+        }
+        if let Some(step) = LATENESS_STEPS.iter().position(|&step| lateness <= step) {
+            add(&self.ticks_by_step[step], 1);
         }
         self.lateness_nanos.store(lateness.as_nanos() as u64, Ordering::Relaxed);
         self.lateness_max_nanos.fetch_max(lateness.as_nanos() as u64, Ordering::Relaxed);
@@ -134,6 +153,11 @@ impl ThreadCounts {
         stats.mixes_moved += read(&self.mixes_moved);
         stats.ticks += read(&self.ticks);
         stats.late_ticks += read(&self.late_ticks);
+        let mut within = 0;
+        for (all, count) in stats.ticks_within.iter_mut().zip(&self.ticks_by_step) {
+            within += read(count);
+            *all += within;
+        }
         stats.lateness_max = stats.lateness_max.max(Duration::from_nanos(read(&self.lateness_max_nanos)));
         stats.frames_skipped += read(&self.frames_skipped);
         stats.events_dropped += read(&self.events_dropped);
@@ -158,4 +182,22 @@ pub(crate) fn take_one(count: &AtomicUsize) {
 pub(crate) fn take(count: &AtomicUsize, less: usize) {
     let _ =
         count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |value| Some(value.saturating_sub(less)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_told_by_how_late_they_began() {
+        let counts = ThreadCounts::default();
+        for micros in [0, 100, 101, 900, 5_000, 5_001, 90_000] {
+            counts.tick(Duration::from_micros(micros), 0);
+        }
+        let mut stats = EngineStats::default();
+        counts.add_to(&mut stats);
+        counts.add_to(&mut stats);
+        assert_eq!((stats.ticks, stats.late_ticks), (14, 4));
+        assert_eq!(stats.ticks_within, [2, 3, 3, 4, 4, 5, 6, 6].map(|ticks| ticks * 2));
+    }
 }

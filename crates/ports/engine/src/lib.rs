@@ -26,7 +26,7 @@ mod thread;
 mod types;
 mod world;
 
-pub use counts::EngineStats;
+pub use counts::{EngineStats, LATENESS_STEPS};
 pub use engine::Engine;
 pub use leg_control::LegControl;
 pub use partyline_audio::LineNoise;
