@@ -234,7 +234,8 @@ impl Call {
 /// All calls.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
-    live: BTreeMap<CallKey, Call>,
+    /// In boxes: half of a map's places are empty.
+    live: BTreeMap<CallKey, Box<Call>>,
     by_dialog: BTreeMap<Box<[u8]>, CallKey>,
     by_invite: BTreeMap<TransactionId, CallKey>,
     drawn: u64,
@@ -281,16 +282,16 @@ impl Calls {
         }
         self.by_dialog.insert(dialog_key(&call.dialog.call_id, call.dialog.local_tag.as_bytes()), key);
         self.by_invite.insert(call.invite, key);
-        self.live.insert(key, call);
+        self.live.insert(key, Box::new(call));
     }
 
     pub(super) fn of(&mut self, key: CallKey) -> Option<&mut Call> {
-        self.live.get_mut(&key)
+        self.live.get_mut(&key).map(|call| &mut **call)
     }
 
     /// A call that its user may still command.
     pub(super) fn open(&mut self, key: CallKey) -> Option<&mut Call> {
-        self.live.get_mut(&key).filter(|call| !call.is_over)
+        self.of(key).filter(|call| !call.is_over)
     }
 
     /// The call of a dialog, by Call-ID, our tag and theirs.
@@ -340,6 +341,6 @@ impl Calls {
         self.over -= usize::from(call.is_over);
         self.by_invite.remove(&call.invite);
         self.by_dialog.remove(&dialog_key(&call.dialog.call_id, call.dialog.local_tag.as_bytes()));
-        Some(call)
+        Some(*call)
     }
 }
