@@ -151,7 +151,7 @@ fn every_setting_of_a_room_can_be_given_when_it_is_made() {
     let words = "room create board --host-code 0042 --participant-code 123456789 --host-pin 4711 --entry start \
         --class large --announce silence --max-conferees 7 --host-leaves end --lock all --music off --wait-max 90s \
         --conference-max 2h --call-max none --unmute-oneself on --deleted-stay-out on --waiting-room on \
-        --roll-call on --no-rtp-max 30s --noisy-lines mute";
+        --roll-call on --no-rtp-max 30s --noisy-lines mute --noise-suppression on --agc off";
     let room = Setup::new().json(&words.split_whitespace().collect::<Vec<_>>());
     for (key, value) in [
         ("host_code", Value::from("0042")),
@@ -169,6 +169,8 @@ fn every_setting_of_a_room_can_be_given_when_it_is_made() {
         ("waiting_room", true.into()),
         ("roll_call", true.into()),
         ("noisy_lines", "mute".into()),
+        ("noise_suppression", true.into()),
+        ("agc", false.into()),
         ("wait_max_seconds", 90.into()),
         ("conference_max_seconds", 7200.into()),
         ("call_max_seconds", Value::Null),

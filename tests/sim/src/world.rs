@@ -228,5 +228,6 @@ pub(crate) fn draw_room(chance: &mut Chance, nth: usize) -> Room {
         dial_out_prefixes: Vec::new(),
         operator: None,
         noisy_lines: partyline_conference::NoisyLines::Tell,
+        voices: partyline_conference::VoiceCare::default(),
     }
 }

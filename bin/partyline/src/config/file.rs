@@ -233,11 +233,12 @@ pub(crate) struct Sound {
     pub(crate) agc: bool,
     pub(crate) hum_filter: bool,
     pub(crate) comfort_noise: bool,
+    pub(crate) noise_suppression: bool,
 }
 
 impl Default for Sound {
     fn default() -> Self {
-        Self { agc: true, hum_filter: true, comfort_noise: true }
+        Self { agc: true, hum_filter: true, comfort_noise: true, noise_suppression: true }
     }
 }
 

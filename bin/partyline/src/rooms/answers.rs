@@ -112,6 +112,8 @@ pub(super) fn shown(summary: &RoomSummary) -> Answer {
             room.operator.as_ref().map_or_else(|| "by the settings".to_owned(), ToString::to_string),
         ),
         ("Noisy lines", room.noisy_lines.as_str().to_owned()),
+        ("Noise suppression", on_off(room.voices.noise_suppression)),
+        ("Automatic gain control", on_off(room.voices.agc)),
         ("Callers now", summary.callers.to_string()),
         ("Conference", summary.conference.map_or_else(|| "none".to_owned(), |id| id.to_string())),
     ];
@@ -145,6 +147,8 @@ fn json(summary: &RoomSummary) -> Value {
         "dial_out_prefixes": room.dial_out_prefixes.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "operator": room.operator.as_ref().map(ToString::to_string),
         "noisy_lines": room.noisy_lines.as_str(),
+        "noise_suppression": room.voices.noise_suppression,
+        "agc": room.voices.agc,
         "host_code_ends": summary.host_code_ends,
         "participant_code_ends": summary.participant_code_ends,
         "conference": summary.conference.map(|id| id.to_string()),

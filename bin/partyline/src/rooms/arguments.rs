@@ -128,6 +128,12 @@ pub(crate) struct RoomSettings {
     /// [default: tell]
     #[arg(long, value_enum)]
     noisy_lines: Option<NoisyWord>,
+    /// Takes the noise behind voices away, as of fans and offices; they are heard 6 ms later [default: off]
+    #[arg(long, value_enum)]
+    noise_suppression: Option<Switch>,
+    /// Makes soft and loud talkers as loud as each other (automatic gain control) [default: on]
+    #[arg(long, value_enum)]
+    agc: Option<Switch>,
 }
 
 /// What numbers may begin with; none leaves it to the settings.
@@ -241,6 +247,14 @@ impl RoomSettings {
         })
     }
 
+    pub(super) fn noise_suppression(&self) -> Option<bool> {
+        self.noise_suppression.map(Switch::is_on)
+    }
+
+    pub(super) fn agc(&self) -> Option<bool> {
+        self.agc.map(Switch::is_on)
+    }
+
     pub(super) fn operator(&self) -> Option<Option<DialTarget>> {
         self.operator.as_ref().map(|change| change.0.clone())
     }
@@ -267,6 +281,8 @@ impl RoomSettings {
             room.dial_out_prefixes = prefixes;
         }
         room.noisy_lines = self.noisy_lines().unwrap_or(room.noisy_lines);
+        room.voices.noise_suppression = self.noise_suppression().unwrap_or(room.voices.noise_suppression);
+        room.voices.agc = self.agc().unwrap_or(room.voices.agc);
         if let Some(operator) = self.operator() {
             room.operator = operator;
         }
@@ -293,6 +309,8 @@ impl RoomSettings {
             dial_out_prefixes,
             operator,
             noisy_lines,
+            noise_suppression,
+            agc,
         } = self;
         entry.is_none()
             && class.is_none()
@@ -313,6 +331,8 @@ impl RoomSettings {
             && dial_out_prefixes.is_none()
             && operator.is_none()
             && noisy_lines.is_none()
+            && noise_suppression.is_none()
+            && agc.is_none()
     }
 }
 

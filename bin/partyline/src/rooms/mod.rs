@@ -55,6 +55,7 @@ pub(crate) fn default_room(name: RoomName) -> Room {
         dial_out_prefixes: Vec::new(),
         operator: None,
         noisy_lines: partyline_conference::NoisyLines::default(),
+        voices: partyline_conference::VoiceCare::default(),
     }
 }
 
@@ -216,6 +217,8 @@ fn changes(arguments: &SetRoom) -> RoomChanges {
         dial_out_prefixes: settings.dial_out_prefixes(),
         operator: settings.operator(),
         noisy_lines: settings.noisy_lines(),
+        noise_suppression: settings.noise_suppression(),
+        agc: settings.agc(),
     }
 }
 

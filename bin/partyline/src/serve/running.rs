@@ -162,6 +162,7 @@ fn mixer_config(mixer: &config::Mixer, config: &Config, address: Address) -> par
         hum_filter: config.sound.hum_filter,
         agc: config.sound.agc,
         comfort_noise: config.sound.comfort_noise,
+        noise_suppression: config.sound.noise_suppression,
     }
 }
 

@@ -57,7 +57,7 @@ pub use outdial::{AsideView, Outdial, OutdialEnd, OutdialKind, OutdialState};
 pub use placement::MixerLoad;
 pub use quality::{CallQuality, CodecLabel};
 pub use refusal::Refusal;
-pub use room::{Announce, EntryPolicy, HostLeaves, LockScope, Room, RoomName};
+pub use room::{Announce, EntryPolicy, HostLeaves, LockScope, Room, RoomName, VoiceCare};
 pub use snapshot::RoomSnapshot;
 pub use time::Timestamp;
 pub use view::{AttendanceView, Controls, MixView, RosterEntry, Standing, WaitingEntry};

@@ -50,6 +50,22 @@ impl Announce {
     }
 }
 
+/// What a room wants done to the voices of those who talk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct VoiceCare {
+    /// Takes from them the noise that is behind them.
+    pub noise_suppression: bool,
+    /// Makes all as loud as each other (automatic gain control).
+    pub agc: bool,
+}
+
+impl Default for VoiceCare {
+    /// Noise stays, as taking it makes voices 6 ms later and costs memory; all are as loud as each other.
+    fn default() -> Self {
+        Self { noise_suppression: false, agc: true }
+    }
+}
+
 /// What happens when the last host leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HostLeaves {
@@ -148,6 +164,8 @@ pub struct Room {
     pub operator: Option<DialTarget>,
     /// What becomes of lines that make noise.
     pub noisy_lines: NoisyLines,
+    /// What is done to voices, as far as the mixer may.
+    pub voices: VoiceCare,
 }
 
 impl Room {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use partyline_audio::{KeyDetector, LineNoise, LineWatch, Player};
+use partyline_audio::{KeyDetector, LineNoise, LineWatch, NoiseSuppressor, Player};
 use partyline_rtp::{HEADER_OCTETS, NtpTime, Ssrc};
 
 use crate::control::Control;
@@ -369,16 +369,26 @@ impl Leg {
 
     /// Decodes the frame pulled last as it goes into a mix: treated, and perhaps louder than samples can be. `is_new` says
     /// that the frame before was not asked for.
-    pub(crate) fn voice(&mut self, treatment: Treatment, is_new: bool, voice: &mut Sums) {
+    pub(crate) fn voice(
+        &mut self,
+        treatment: Treatment,
+        suppressor: Option<&mut NoiseSuppressor>,
+        is_new: bool,
+        voice: &mut Sums,
+    ) {
         let mut frame = [0; FRAME_SAMPLES];
         self.decode(&mut frame);
         match &mut self.line {
             Line::Connected(session) if !session.tones.is_down() => {
-                if let Some(noise) = session.treat(&frame, treatment, is_new, voice) {
+                if let Some(noise) = session.treat(&frame, treatment, suppressor, is_new, voice) {
                     self.tell(LegOutput::Noisy(noise));
                 }
             }
-            Line::Connected(_) | Line::Idle(_) => *voice = frame.map(i32::from),
+            Line::Connected(_) | Line::Idle(_) => {
+                // It must not go on with the sound from before the key.
+                suppressor.into_iter().for_each(NoiseSuppressor::resume);
+                *voice = frame.map(i32::from);
+            }
         }
     }
 
@@ -530,6 +540,7 @@ impl Session {
         &mut self,
         frame: &Frame,
         treatment: Treatment,
+        mut suppressor: Option<&mut NoiseSuppressor>,
         is_new: bool,
         voice: &mut Sums,
     ) -> Option<LineNoise> {
@@ -537,9 +548,10 @@ impl Session {
         if is_new {
             self.conditioner.resume(frame);
             self.line_watch.resume();
+            suppressor.iter_mut().for_each(|suppressor| suppressor.resume());
         }
-        if treatment.is_for_voices() {
-            self.conditioner.condition(frame, treatment, is_broken, voice);
+        if treatment.is_for_voices() || suppressor.is_some() {
+            self.conditioner.condition(frame, treatment, suppressor, is_broken, voice);
         } else {
             *voice = frame.map(i32::from);
         }

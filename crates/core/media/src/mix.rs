@@ -13,11 +13,12 @@ use crate::leg::{Downlink, Leg, LegOutput};
 use crate::programs::{Over, Programs};
 use crate::quiet::Quiet;
 use crate::shared::Shared;
+use crate::suppressors::Suppressors;
 use crate::talkers::{Activity, Choice, TALKERS_MAX};
 use crate::treatment::Treatment;
 
 /// Voices at once: the talkers, and those who were talkers a frame ago and fade out.
-const VOICES_MAX: usize = 2 * TALKERS_MAX;
+pub(crate) const VOICES_MAX: usize = 2 * TALKERS_MAX;
 /// Samples in which a new talker fades in: 2.5 ms, enough not to click and too short to be missed.
 const FADE_IN_SAMPLES: usize = 20;
 
@@ -54,6 +55,7 @@ pub struct Mix {
     seats: Vec<Seat>,
     seats_max: usize,
     treatment: Treatment,
+    suppressors: Option<Suppressors>,
     voices: Vec<Voice>,
     sum: Sums,
     limiter: Limiter,
@@ -98,6 +100,7 @@ impl Mix {
             seats: Vec::new(),
             seats_max,
             treatment,
+            suppressors: None,
             voices: Vec::with_capacity(VOICES_MAX),
             sum: [0; FRAME_SAMPLES],
             limiter: Limiter::default(),
@@ -108,6 +111,17 @@ impl Mix {
             #[cfg(feature = "faults")]
             broken: crate::fault::Broken::new(treatment.fault),
         }
+    }
+
+    /// Treats sound in another way from the next frame on.
+    pub const fn treat(&mut self, treatment: Treatment) {
+        self.treatment = treatment;
+    }
+
+    /// Takes noise from voices by these from the next frame on, or leaves it in them. Gives back what it had, so that whoever
+    /// has more time drops it.
+    pub const fn suppress_noise(&mut self, suppressors: Option<Suppressors>) -> Option<Suppressors> {
+        std::mem::replace(&mut self.suppressors, suppressors)
     }
 
     /// Puts a leg in, or changes its place.
@@ -138,6 +152,9 @@ impl Mix {
     pub fn detach(&mut self, key: SeatKey) -> bool {
         let before = self.seats.len();
         self.seats.retain(|seat| seat.key != key);
+        if let Some(suppressors) = &mut self.suppressors {
+            suppressors.forget(key);
+        }
         self.seats.len() < before
     }
 
@@ -149,8 +166,10 @@ impl Mix {
     /// Gives all seats new names, in their order: whoever keeps the legs is another one now.
     pub fn rename_seats(&mut self, names: impl IntoIterator<Item = SeatKey>) {
         for (seat, name) in self.seats.iter_mut().zip(names) {
-            seat.key = name;
+            let before = std::mem::replace(&mut seat.key, name);
+            self.suppressors.iter_mut().for_each(|suppressors| suppressors.rename(before, name));
         }
+        self.suppressors.iter_mut().for_each(Suppressors::take_new_names);
     }
 
     /// How many legs are in.
@@ -234,6 +253,7 @@ impl Mix {
     fn decode(&mut self, legs: &mut impl Legs) {
         self.voices.clear();
         self.sum.fill(0);
+        self.suppressors.iter_mut().for_each(|suppressors| suppressors.begin());
         for (index, seat) in self.seats.iter().enumerate() {
             if seat.voice == VoiceState::Unheard || self.voices.len() == VOICES_MAX {
                 continue;
@@ -242,7 +262,8 @@ impl Mix {
                 continue;
             };
             let mut frame = [0; FRAME_SAMPLES];
-            leg.voice(self.treatment, seat.voice == VoiceState::FadesIn, &mut frame);
+            let suppressor = self.suppressors.as_mut().and_then(|suppressors| suppressors.of(seat.key));
+            leg.voice(self.treatment, suppressor, seat.voice == VoiceState::FadesIn, &mut frame);
             match seat.voice {
                 VoiceState::FadesIn => {
                     GainRamp::at(0.0).apply_to_sum(&mut frame[..FADE_IN_SAMPLES], 1.0, 1.0);

@@ -1,10 +1,10 @@
 //! What is done to voices before they are mixed, and to what listeners hear while there are none.
 
-use partyline_audio::{Agc, HumRemoval};
+use partyline_audio::{Agc, HumRemoval, NoiseSuppressor};
 
 use crate::frame::{Frame, RATE_HZ, Sums};
 
-/// What a mix does to sound besides adding it up.
+/// What a mix does to sound besides adding it up. (Noise is taken from voices where it has [`Suppressors`](crate::Suppressors).)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Treatment {
     /// Takes the offset and the hum of lines from voices.
@@ -72,12 +72,16 @@ impl Conditioner {
         &mut self,
         frame: &Frame,
         treatment: Treatment,
+        suppressor: Option<&mut NoiseSuppressor>,
         is_broken: bool,
         voice: &mut Sums,
     ) {
         let mut samples = frame.map(f32::from);
         if treatment.has_hum_filter {
             self.hum.remove(&mut samples);
+        }
+        if let Some(suppressor) = suppressor {
+            suppressor.suppress(&mut samples);
         }
         if treatment.has_agc {
             self.agc.adjust(&mut samples, is_broken);

@@ -11,7 +11,7 @@ use partyline_audio::{Player, Program, Step};
 use partyline_codec::{Codec, Encoder, OpusSettings};
 use partyline_media::{
     Attachment, FRAME, FormatDetails, Leg, LegMedia, Legs, MediaTransport, Mix, Over, PlayId, RATE_HZ,
-    SeatKey, StreamStart, Treatment,
+    SeatKey, StreamStart, Suppressors, Treatment,
 };
 use partyline_rtp::{Header, RtpTime, SeqNo, Ssrc};
 
@@ -78,6 +78,7 @@ fn a_conference_runs_for_a_minute_without_an_allocation() {
     let far = SocketAddr::from(([192, 0, 2, 1], 4_000));
     let mut desk = Desk { legs: Vec::new(), octets: 0 };
     let mut mix = Mix::new(20, Treatment::FULL);
+    mix.suppress_noise(Some(Suppressors::new()));
     let codecs = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
     let streams: Vec<Vec<Vec<u8>>> = codecs.iter().map(|&codec| stream(codec)).collect();
     for seat in 0..20 {

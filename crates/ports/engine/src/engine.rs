@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use partyline_audio::{Player, Program};
-use partyline_media::{Attachment, Leg, Over, RATE_HZ, StreamStart, Treatment};
+use partyline_media::{Attachment, Leg, Over, RATE_HZ, StreamStart, Suppressors, Treatment};
 use partyline_udp::{IoDecision, OpenPairError, PortPairs};
 use tokio::sync::{mpsc, oneshot};
 
@@ -172,6 +172,23 @@ impl Engine {
     /// them more alike; whether one is on its way. The engine does this by itself every few seconds.
     pub fn balance(&self) -> bool {
         self.shared.balance()
+    }
+
+    /// Treats the sound of a mix in another way from now on.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the mix is unknown or its thread does not answer.
+    pub fn treat_mix(&self, mix: MixKey, treatment: Treatment) -> Result<(), EngineError> {
+        self.shared.tell_mix(mix, MixCommand::Treat(treatment))
+    }
+
+    /// Takes noise from the voices of a mix from now on, or leaves it in them. To begin takes 10 ms or more of the caller's
+    /// thread: what learns noise is made in this call.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the mix is unknown or its thread does not answer.
+    pub fn suppress_noise(&self, mix: MixKey, is_wanted: bool) -> Result<(), EngineError> {
+        self.shared.tell_mix(mix, MixCommand::SuppressNoise(is_wanted.then(Suppressors::new)))
     }
 
     /// Puts a leg into a mix (out of the one it was in), or changes its place in it. Answers once the mix has it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use partyline_audio::Player;
-use partyline_media::{Over, Treatment};
+use partyline_media::{Over, Suppressors, Treatment};
 
 use crate::counts::ThreadCounts;
 use crate::home::MixHome;
@@ -40,4 +40,6 @@ pub(crate) enum Command {
 pub(crate) enum MixCommand {
     Play(Box<Player>, Over),
     SetSolo(Option<Box<Player>>),
+    Treat(Treatment),
+    SuppressNoise(Option<Suppressors>),
 }

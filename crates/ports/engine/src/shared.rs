@@ -11,7 +11,7 @@ use crate::balance::{self, Balancing, Load};
 use crate::home::{MixHome, MixPlace};
 use crate::inbox::LegInbox;
 use crate::link::{Command, MixCommand, ThreadLink};
-use crate::types::{EngineId, LegId, MixKey, OpenLegError};
+use crate::types::{EngineError, EngineId, LegId, MixKey, OpenLegError};
 
 /// What all clones share. The media threads see nothing of it but their own counters.
 #[derive(Debug)]
@@ -101,6 +101,13 @@ impl Shared {
         if let Some(home) = self.home_of(mix) {
             self.send(home.place().thread, Command::ToMix(mix, home, command));
         }
+    }
+
+    /// As [`send_to_mix`](Self::send_to_mix), and says whether it went.
+    pub(crate) fn tell_mix(&self, mix: MixKey, command: MixCommand) -> Result<(), EngineError> {
+        let home = self.home_of(mix).ok_or(EngineError::NoMix)?;
+        let mailbox = &self.threads[home.place().thread].mailbox;
+        mailbox.try_send(Command::ToMix(mix, home, command)).map_err(|_| EngineError::Unresponsive)
     }
 
     pub(crate) fn send(&self, thread: usize, command: Command) {

@@ -128,6 +128,8 @@ impl<'a, Io: MediaIo> World<'a, Io> {
                 }
             }
             MixCommand::SetSolo(player) => mix.set_solo(player.map(|player| *player)),
+            MixCommand::Treat(treatment) => mix.treat(treatment),
+            MixCommand::SuppressNoise(suppressors) => drop(mix.suppress_noise(suppressors)),
         }
     }
 

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use partyline_conference::{
     AttendanceId, AttendanceView, CallQuality, CodeMatch, CommandAnswer, CommandId, ConfereeId,
     ConferenceCode, ConferenceId, Decision, Event, EventSequence, HostPin, MixerId, RecordedName, Role, Room,
-    RoomId, RoomName, RoomSnapshot, RoomVersion, RosterEntry, ServiceName, Timestamp, TrunkName, VruId,
-    WaitingEntry,
+    RoomId, RoomName, RoomSnapshot, RoomVersion, RosterEntry, ServiceName, Timestamp, TrunkName, VoiceCare,
+    VruId, WaitingEntry,
 };
 use partyline_trunk::TrunkSettings;
 use tokio::sync::broadcast;
@@ -169,12 +169,13 @@ pub trait Store: StoreReader {
     /// What should hold for each of these callers, and the version of their room. Unknown ones are left out.
     async fn views(&self, attendances: &[AttendanceId]) -> Result<Vec<AttendanceView>, StoreError>;
 
-    /// A room's version, and what should hold for these callers of it at that version. Unknown ones are left out.
+    /// A room's version and what it wants done to voices, and what should hold for these callers of it at that version.
+    /// Unknown ones are left out.
     async fn room_views(
         &self,
         room: RoomId,
         attendances: &[AttendanceId],
-    ) -> Result<(Option<RoomVersion>, Vec<AttendanceView>), StoreError>;
+    ) -> Result<(Option<(RoomVersion, VoiceCare)>, Vec<AttendanceView>), StoreError>;
 
     /// The attendances of conferees, which never change; unknown ones are left out.
     async fn attendances_of(&self, conferees: &[ConfereeId]) -> Result<Vec<AttendanceId>, StoreError>;

@@ -68,6 +68,10 @@ pub struct RoomChanges {
     pub operator: Option<Option<DialTarget>>,
     /// What becomes of lines that make noise.
     pub noisy_lines: Option<NoisyLines>,
+    /// Whether noise is taken from voices.
+    pub noise_suppression: Option<bool>,
+    /// Whether all are made as loud as each other.
+    pub agc: Option<bool>,
 }
 
 /// A room as lists show it: codes only by their last two digits.

@@ -1,7 +1,9 @@
 //! Rooms: making, changing and finding them, and the codes that select them.
 
 use async_trait::async_trait;
-use partyline_conference::{CodeMatch, ConferenceCode, LockScope, Role, Room, RoomId, RoomName, RoomVersion};
+use partyline_conference::{
+    CodeMatch, ConferenceCode, LockScope, Role, Room, RoomId, RoomName, RoomVersion, VoiceCare,
+};
 
 use crate::contract::{RoomChange, StoreError, Touched};
 use crate::db::{Connection, Row, Value, WithList, padded, values};
@@ -98,15 +100,15 @@ impl Write for CreateRoom {
 const INSERT: &str = "INSERT INTO room (name, version, entry, class, announce, conferees_max, host_leaves, \
      grace_ms, lock_scope, has_music, wait_max_ms, conference_max_ms, call_max_ms, no_rtp_max_ms, \
      unmute_oneself, deleted_stay_out, has_waiting_room, has_roll_call, may_dial_out, dial_out_prefixes, operator, \
-     noisy_lines, id, account, host_pin, sequence, is_deleted) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, 0, 0)";
+     noisy_lines, has_noise_suppression, has_agc, id, account, host_pin, sequence, is_deleted) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, 0, 0)";
 
 const UPDATE: &str = "UPDATE room SET name = $1, version = $2, entry = $3, class = $4, announce = $5, \
      conferees_max = $6, host_leaves = $7, grace_ms = $8, lock_scope = $9, has_music = $10, wait_max_ms = $11, \
      conference_max_ms = $12, call_max_ms = $13, no_rtp_max_ms = $14, \
      unmute_oneself = $15, deleted_stay_out = $16, has_waiting_room = $17, \
-     has_roll_call = $18, may_dial_out = $19, dial_out_prefixes = $20, operator = $21, noisy_lines = $22 \
-     WHERE id = $23";
+     has_roll_call = $18, may_dial_out = $19, dial_out_prefixes = $20, operator = $21, noisy_lines = $22, \
+     has_noise_suppression = $23, has_agc = $24 WHERE id = $25";
 
 async fn refuse_known_name(db: &mut Connection<'_>, room: &Room) -> Result<(), StoreError> {
     let known = db
@@ -176,6 +178,10 @@ fn changed(room: Room, changes: &RoomChanges) -> Room {
         dial_out_prefixes: changes.dial_out_prefixes.clone().unwrap_or(room.dial_out_prefixes),
         operator: changes.operator.clone().unwrap_or(room.operator),
         noisy_lines: changes.noisy_lines.unwrap_or(room.noisy_lines),
+        voices: VoiceCare {
+            noise_suppression: changes.noise_suppression.unwrap_or(room.voices.noise_suppression),
+            agc: changes.agc.unwrap_or(room.voices.agc),
+        },
     }
 }
 

@@ -5,17 +5,17 @@ use std::time::Duration;
 use partyline_conference::conference::Deadline;
 use partyline_conference::{
     Attendance, AttendanceState, CallerIdentity, ConferenceEnd, DialTarget, Guesses, HostLeaves, LiveMix,
-    Manner, MutedBy, NumberPrefix, Room, Voice, WaitingKind,
+    Manner, MutedBy, NumberPrefix, Room, Voice, VoiceCare, WaitingKind,
 };
 
 use crate::contract::StoreError;
 use crate::db::{Row, Value, values};
 use crate::words::Word;
 
-/// A room's settings as values `$1` to `$22`: name, version, entry, class, announce, conferees_max, host_leaves,
+/// A room's settings as values `$1` to `$24`: name, version, entry, class, announce, conferees_max, host_leaves,
 /// grace_ms, lock_scope, has_music, wait_max_ms, conference_max_ms, call_max_ms, no_rtp_max_ms,
 /// unmute_oneself, deleted_stay_out, has_waiting_room, has_roll_call, may_dial_out, dial_out_prefixes, operator,
-/// noisy_lines.
+/// noisy_lines, has_noise_suppression, has_agc.
 pub(crate) fn room_values(room: &Room) -> Vec<Value> {
     let (host_leaves, grace) = match room.host_leaves {
         HostLeaves::End => ("end", Duration::ZERO),
@@ -45,6 +45,8 @@ pub(crate) fn room_values(room: &Room) -> Vec<Value> {
         room.dial_out_prefixes.iter().map(NumberPrefix::as_str).collect::<Vec<_>>().join(" "),
         room.operator.as_ref().map(|operator| operator.as_str().to_owned()),
         room.noisy_lines,
+        room.voices.noise_suppression,
+        room.voices.agc,
     ]
 }
 
@@ -81,7 +83,13 @@ pub(crate) fn room(row: &Row) -> Result<Room, StoreError> {
         dial_out_prefixes: dial_out_prefixes(row)?,
         operator: operator(row)?,
         noisy_lines: row.read("noisy_lines")?,
+        voices: voices(row)?,
     })
+}
+
+/// What a room wants done to voices, of a row with its columns.
+pub(crate) fn voices(row: &Row) -> Result<VoiceCare, StoreError> {
+    Ok(VoiceCare { noise_suppression: row.read("has_noise_suppression")?, agc: row.read("has_agc")? })
 }
 
 fn dial_out_prefixes(row: &Row) -> Result<Vec<NumberPrefix>, StoreError> {

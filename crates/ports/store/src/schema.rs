@@ -21,6 +21,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 7, sql: include_str!("../migrations/0007_outdials.sql") },
     Migration { version: 8, sql: include_str!("../migrations/0008_guesses.sql") },
     Migration { version: 9, sql: include_str!("../migrations/0009_noisy_lines.sql") },
+    Migration { version: 10, sql: include_str!("../migrations/0010_voices.sql") },
 ];
 
 /// The schema version that this program knows.

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use partyline_conference::{
     AttendanceId, AttendanceView, CallQuality, CodeMatch, CommandAnswer, CommandId, ConfereeId,
     ConferenceCode, ConferenceId, EventSequence, HostPin, MixerId, RecordedName, Role, Room, RoomId,
-    RoomName, RoomSnapshot, RoomVersion, RosterEntry, ServiceName, Timestamp, TrunkName, VruId, WaitingEntry,
+    RoomName, RoomSnapshot, RoomVersion, RosterEntry, ServiceName, Timestamp, TrunkName, VoiceCare, VruId,
+    WaitingEntry,
 };
 use partyline_trunk::TrunkSettings;
 use tokio::sync::broadcast;
@@ -233,7 +234,7 @@ impl Store for SqliteStore {
         &self,
         room: RoomId,
         attendances: &[AttendanceId],
-    ) -> Result<(Option<RoomVersion>, Vec<AttendanceView>), StoreError> {
+    ) -> Result<(Option<(RoomVersion, VoiceCare)>, Vec<AttendanceView>), StoreError> {
         let attendances = attendances.to_vec();
         read!(self, db => views::of_room(db, room, &attendances))
     }

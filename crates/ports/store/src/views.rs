@@ -3,7 +3,7 @@
 use partyline_conference::{
     Announce, AsideView, AttendanceId, AttendanceState, AttendanceView, ConferenceEnd, Controls, Epoch,
     MixKind, MixView, MixerId, NoisyLine, OutdialState, Role, RoomId, RoomVersion, Standing, Timestamp,
-    Voice, VruId, WaitingKind,
+    Voice, VoiceCare, VruId, WaitingKind,
 };
 
 use crate::contract::StoreError;
@@ -55,14 +55,18 @@ const VIEWS: &str = "SELECT attendance.*, room.has_music, room.wait_max_ms, room
      LEFT JOIN mixer AS side_mixer ON side_mixer.id = side.mixer \
      WHERE attendance.id IN (LIST)";
 
-/// A room's version, and what should hold for these callers of it at that version.
+/// A room's version and what it wants done to voices, and what should hold for these callers of it at that version.
 pub(crate) async fn of_room(
     db: &mut Connection<'_>,
     room: RoomId,
     attendances: &[AttendanceId],
-) -> Result<(Option<RoomVersion>, Vec<AttendanceView>), StoreError> {
-    let version = room_versions(db, &[room]).await?.first().map(|(_, version)| *version);
-    Ok((version, read(db, attendances).await?))
+) -> Result<(Option<(RoomVersion, VoiceCare)>, Vec<AttendanceView>), StoreError> {
+    let sql = "SELECT version, has_noise_suppression, has_agc FROM room WHERE is_deleted = 0 AND id = $1";
+    let known = match db.first(sql, values![room]).await? {
+        Some(row) => Some((row.read("version")?, rows::voices(&row)?)),
+        None => None,
+    };
+    Ok((known, read(db, attendances).await?))
 }
 
 /// What should hold for each of these callers. Unknown ones are left out.

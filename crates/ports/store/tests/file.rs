@@ -84,6 +84,7 @@ fn new_room(number: u128) -> NewRoom {
             dial_out_prefixes: Vec::new(),
             operator: None,
             noisy_lines: partyline_conference::NoisyLines::Tell,
+            voices: partyline_conference::VoiceCare::default(),
         },
         host_code: code(&format!("1{number:07}")),
         participant_code: code(&format!("2{number:07}")),

@@ -247,6 +247,7 @@ mod tests {
             dial_out_prefixes: Vec::new(),
             operator: None,
             noisy_lines: partyline_conference::NoisyLines::default(),
+            voices: partyline_conference::VoiceCare::default(),
         };
         let mix = LiveMix { mix: MixId::from_bits(5), mixer: mixer("m-1"), epoch: Epoch(1), reserved: 8 };
         RoomSnapshot {

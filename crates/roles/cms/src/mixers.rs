@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use partyline_conference::{ConferenceId, Epoch, MixId, MixKind, MixView, MixerId};
+use partyline_conference::{ConferenceId, Epoch, MixId, MixKind, MixView, MixerId, RoomVersion, VoiceCare};
 use partyline_rpc::mixing::{EndMix, EnsureMix, PlaySound, SetLeg};
 use partyline_rpc::{Address, Network, clients};
 use partyline_store::MixerLease;
@@ -36,12 +36,20 @@ pub(crate) enum EnsureError {
     Lost,
 }
 
+/// What a mixer knows of a mix: its placement, and what is done to voices there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Ensured {
+    mixer: MixerId,
+    epoch: Epoch,
+    voices: VoiceCare,
+}
+
 /// Connections to mixers, and the placements that they know of.
 pub(crate) struct Mixers {
     network: Network,
     answer_max: Duration,
     channels: Mutex<HashMap<Address, Channel>>,
-    ensured: Mutex<HashMap<MixId, (MixerId, Epoch)>>,
+    ensured: Mutex<HashMap<MixId, Ensured>>,
 }
 
 impl Mixers {
@@ -63,26 +71,35 @@ impl Mixers {
             .unwrap_or_else(|_| Err(Status::deadline_exceeded("the mixer does not answer")))
     }
 
-    /// Sees that the mixer knows a mix, before anybody is sent there.
+    /// Sees that the mixer knows a mix, before anybody is sent there, and what is wanted for voices by a version of the room.
     pub(crate) async fn ensure(
         &self,
         view: &MixView,
         conference: Option<ConferenceId>,
+        (version, voices): (RoomVersion, VoiceCare),
     ) -> Result<(), EnsureError> {
-        let placement = (view.mixer.clone(), view.epoch);
-        if self.ensured.lock().get(&view.mix) == Some(&placement) {
+        let ensured = Ensured { mixer: view.mixer.clone(), epoch: view.epoch, voices };
+        if self.ensured.lock().get(&view.mix) == Some(&ensured) {
             return Ok(());
         }
         let address: Address = view.address.parse().map_err(|_| EnsureError::Lost)?;
         // The seats of a new conference are reserved in the store; its lobby's legs may hold them for a moment still.
         let is_new = view.kind == MixKind::Conference && view.epoch == Epoch(1);
         let seats = u32::from(!is_new);
-        let order = EnsureMix { mix: view.mix, epoch: view.epoch, kind: view.kind, conference, seats };
+        let order = EnsureMix {
+            mix: view.mix,
+            epoch: view.epoch,
+            kind: view.kind,
+            conference,
+            seats,
+            voices,
+            version: version.0,
+        };
         let mut outcome = EnsureError::Lost;
         for attempt in 1..=ENSURE_ATTEMPTS {
             let mut client = clients::mixing(self.channel(&address));
             let Err(status) = self.within(client.ensure(tonic::Request::new(order.into()))).await else {
-                self.remember(view.mix, placement);
+                self.remember(view.mix, ensured);
                 return Ok(());
             };
             if status.code() == Code::FailedPrecondition {
@@ -104,21 +121,21 @@ impl Mixers {
         self.ensured.lock().remove(&mix);
     }
 
-    fn remember(&self, mix: MixId, placement: (MixerId, Epoch)) {
-        let mut ensured = self.ensured.lock();
-        if ensured.len() >= ENSURED_MAX {
-            ensured.clear();
+    fn remember(&self, mix: MixId, ensured: Ensured) {
+        let mut known = self.ensured.lock();
+        if known.len() >= ENSURED_MAX {
+            known.clear();
         }
-        ensured.insert(mix, placement);
+        known.insert(mix, ensured);
     }
 
     /// A mixer has started anew: it knows nothing.
     pub(crate) fn forget(&self, mixer: &MixerId) {
-        self.ensured.lock().retain(|_, (known, _)| known != mixer);
+        self.ensured.lock().retain(|_, known| known.mixer != *mixer);
     }
 
     pub(crate) async fn end(&self, address: Address, end: EndMix) -> Result<(), Status> {
-        self.ensured.lock().retain(|mix, (_, epoch)| *mix != end.mix || *epoch > end.epoch);
+        self.ensured.lock().retain(|mix, known| *mix != end.mix || known.epoch > end.epoch);
         let mut client = clients::mixing(self.channel(&address));
         self.within(client.end(tonic::Request::new(end.into()))).await.map(drop)
     }

@@ -47,8 +47,9 @@ impl Office {
             due.version.inspect(|version| self.streams.has_told(room, *version));
             return Ok(());
         }
-        let (version, views) = self.store.room_views(room, &due.callers).await?;
-        let version = due.version.or(version);
+        let (known, views) = self.store.room_views(room, &due.callers).await?;
+        let version = due.version.or(known.map(|(version, _)| version));
+        let voices = known.unwrap_or_default();
         let mut lost = BTreeMap::new();
         let mut is_stale = false;
         for view in views {
@@ -57,7 +58,7 @@ impl Office {
                     continue;
                 }
                 // The mixer has the mix, and a conference's unique identifier, before the VRU is told of it.
-                match self.mixers.ensure(mix, conference).await {
+                match self.mixers.ensure(mix, conference, voices).await {
                     Ok(()) => {}
                     Err(EnsureError::Stale) => {
                         is_stale = true;

@@ -1,6 +1,6 @@
 //! Settings of a mixer.
 
-use partyline_conference::{MixerClass, MixerId};
+use partyline_conference::{MixerClass, MixerId, VoiceCare};
 use partyline_engine::Treatment;
 use partyline_rpc::Address;
 use serde::{Deserialize, Serialize};
@@ -21,18 +21,28 @@ pub struct Config {
     pub seats_max: u32,
     /// Whether the hum and the offset of lines are taken from voices.
     pub hum_filter: bool,
-    /// Whether all talkers are made as loud as each other.
+    /// Whether all talkers are made as loud as each other, in rooms that want it.
     pub agc: bool,
+    /// Whether noise is taken from voices, in rooms that want it.
+    pub noise_suppression: bool,
     /// Whether there is a soft noise while nobody talks.
     pub comfort_noise: bool,
 }
 
 impl Config {
-    /// What mixes do to sound.
-    pub(crate) const fn treatment(&self) -> Treatment {
+    /// What is done to voices of what a room wants.
+    pub(crate) const fn care(&self, wanted: VoiceCare) -> VoiceCare {
+        VoiceCare {
+            noise_suppression: self.noise_suppression && wanted.noise_suppression,
+            agc: self.agc && wanted.agc,
+        }
+    }
+
+    /// What a mix does to sound where this is done to voices.
+    pub(crate) const fn treatment(&self, care: VoiceCare) -> Treatment {
         let mut treatment = Treatment::PLAIN;
         treatment.has_hum_filter = self.hum_filter;
-        treatment.has_agc = self.agc;
+        treatment.has_agc = care.agc;
         treatment.has_comfort_noise = self.comfort_noise;
         treatment
     }
@@ -47,6 +57,7 @@ impl Default for Config {
             seats_max: 1_000,
             hum_filter: true,
             agc: true,
+            noise_suppression: true,
             comfort_noise: true,
         }
     }

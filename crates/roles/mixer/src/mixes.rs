@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use partyline_conference::{AttendanceId, Epoch, MixId};
+use partyline_conference::{AttendanceId, Epoch, MixId, VoiceCare};
 use partyline_engine::{Attachment, LegId, MixKey};
 use partyline_rpc::mixing::{EndMix, EnsureMix, LeaveMix, PlaySound, SetLeg, Sound};
 use partyline_rpc::{LegName, Ticket};
@@ -104,6 +104,7 @@ pub(crate) enum Setting {
 struct Mix {
     epoch: Epoch,
     key: MixKey,
+    care: Care,
     legs: HashMap<LegName, Seat>,
     settings: HashMap<AttendanceId, Held>,
     plays: VecDeque<u64>,
@@ -137,6 +138,32 @@ impl Mix {
         let is_muted = self.settings.get(&attendance).is_some_and(|held| held.is_muted);
         Attachment { uplink: !is_muted, downlink: true }
     }
+}
+
+/// What is done to the voices of a mix.
+#[derive(Debug, Clone, Copy)]
+struct Care {
+    /// The newest word of the room, and the version that it is of.
+    wanted: VoiceCare,
+    version: u64,
+    /// What the engine does.
+    given: VoiceCare,
+}
+
+/// What the engine does to the voices of a mix, and what is wanted instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CareDue {
+    /// The mix.
+    pub(crate) key: MixKey,
+    /// What the engine does.
+    pub(crate) given: VoiceCare,
+    /// What it should do.
+    pub(crate) wanted: VoiceCare,
+}
+
+/// What a mix opens with: what is needed to take noise away comes after that, as it is long in the making.
+pub(crate) const fn care_at_first(wanted: VoiceCare) -> VoiceCare {
+    VoiceCare { noise_suppression: false, agc: wanted.agc }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -183,7 +210,7 @@ impl Mixes {
         self.mixes.len()
     }
 
-    /// A mix should exist with a placement. `fresh` is the engine key for it, if it is new.
+    /// A mix should exist with a placement, and voices should be treated as the room wants there. `fresh` is the engine key for it, if it is new.
     pub(crate) fn ensure(
         &mut self,
         now: Instant,
@@ -196,7 +223,14 @@ impl Mixes {
         let known = self.mixes.get(&order.mix).map(|mix| (mix.epoch, mix.key));
         match known {
             Some((epoch, _)) if epoch > order.epoch => return Err(Refused::Stale),
-            Some((epoch, _)) if epoch == order.epoch => return Ok(Ensured::default()),
+            Some((epoch, _)) if epoch == order.epoch => {
+                if let Some(mix) =
+                    self.mixes.get_mut(&order.mix).filter(|mix| mix.care.version <= order.version)
+                {
+                    (mix.care.wanted, mix.care.version) = (order.voices, order.version);
+                }
+                return Ok(Ensured::default());
+            }
             Some(_) | None => {}
         }
         let free = self.seats_max.saturating_sub(self.sitting.len());
@@ -212,6 +246,7 @@ impl Mixes {
         let mix = Mix {
             epoch: order.epoch,
             key: fresh,
+            care: Care { wanted: order.voices, version: order.version, given: care_at_first(order.voices) },
             legs: HashMap::new(),
             settings: HashMap::new(),
             plays: VecDeque::new(),
@@ -221,6 +256,20 @@ impl Mixes {
         };
         self.mixes.insert(order.mix, mix);
         Ok(Ensured { open: Some(fresh), close })
+    }
+
+    /// What is to be done to the voices of a mix otherwise than it is; `None` where all is as it should be.
+    pub(crate) fn care_due(&self, (mix, epoch): (MixId, Epoch)) -> Option<CareDue> {
+        let Mix { key, care, .. } = self.mixes.get(&mix).filter(|mix| mix.epoch == epoch)?;
+        let due = CareDue { key: *key, given: care.given, wanted: care.wanted };
+        (due.given != due.wanted).then_some(due)
+    }
+
+    /// The engine treats the voices of a mix so now.
+    pub(crate) fn care_given(&mut self, (mix, epoch): (MixId, Epoch), given: VoiceCare) {
+        if let Ok(mix) = self.placed(mix, epoch) {
+            mix.care.given = given;
+        }
     }
 
     /// The engine did not open a mix: nothing is placed here, and it may be asked for again.

@@ -67,8 +67,7 @@ impl Mixer {
             sounds: Sounds::new(phrases),
             stopping: stopping.clone(),
         });
-        let (seats_max, treatment) = (config.seats_max, config.treatment());
-        let desk = Arc::new(Desk { seats_max, treatment, engine, verifier, mixes, crier });
+        let desk = Arc::new(Desk { config: config.clone(), engine, verifier, mixes, crier });
         let service = MixingServer::new(MixingService(Arc::clone(&desk)))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);

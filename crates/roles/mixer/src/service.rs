@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use partyline_conference::{AttendanceId, Epoch, MixId, Timestamp};
-use partyline_engine::{Attachment, Engine, EngineError, LegId, MixKey, Treatment};
+use partyline_engine::{Attachment, Engine, EngineError, LegId, MixKey};
 use partyline_rpc::generated::mixing as wire;
 use partyline_rpc::generated::mixing::mixing_server::Mixing;
 use partyline_rpc::mixing::{EndMix, EnsureMix, JoinMix, LeaveMix, PlaySound, SetLeg};
@@ -13,7 +13,8 @@ use partyline_rpc::{Ticket, TicketVerifier};
 use tonic::{Request, Response, Status};
 
 use crate::announcing::Crier;
-use crate::mixes::{Mixes, Setting};
+use crate::config::Config;
+use crate::mixes::{CareDue, Mixes, Setting, care_at_first};
 
 /// Legs that have left and that the engine has not taken out yet.
 const LEAVING_MAX: usize = 64;
@@ -22,8 +23,7 @@ type Answer = Result<Response<wire::Done>, Status>;
 
 /// What the tasks of one mixer share.
 pub(crate) struct Desk {
-    pub(crate) seats_max: u32,
-    pub(crate) treatment: Treatment,
+    pub(crate) config: Config,
     pub(crate) engine: Engine,
     pub(crate) verifier: TicketVerifier,
     pub(crate) mixes: Arc<Mutex<Mixes>>,
@@ -52,7 +52,13 @@ fn engine_status(error: EngineError) -> Status {
 }
 
 impl Desk {
-    fn ensure(&self, order: &EnsureMix) -> Result<(), Status> {
+    async fn ensure(&self, order: &EnsureMix) -> Result<(), Status> {
+        let order = EnsureMix { voices: self.config.care(order.voices), ..*order };
+        self.open(&order)?;
+        self.care((order.mix, order.epoch)).await
+    }
+
+    fn open(&self, order: &EnsureMix) -> Result<(), Status> {
         let mut mixes = self.mixes.lock();
         let ensured = mixes.ensure(Instant::now(), order, MixKey(rand::random()))?;
         if let Some(key) = ensured.close {
@@ -61,14 +67,37 @@ impl Desk {
         if let Some(key) = ensured.open {
             tracing::info!(mix = %order.mix, epoch = %order.epoch, conference = ?order.conference, "a mix opens");
             // Seats are counted here; a leg that has left may be in the engine's mix for a moment still.
-            let legs_max = usize::try_from(self.seats_max).unwrap_or(usize::MAX).saturating_add(LEAVING_MAX);
-            if let Err(error) = self.engine.open_mix(key, legs_max, self.treatment) {
+            let legs_max =
+                usize::try_from(self.config.seats_max).unwrap_or(usize::MAX).saturating_add(LEAVING_MAX);
+            let treatment = self.config.treatment(care_at_first(order.voices));
+            if let Err(error) = self.engine.open_mix(key, legs_max, treatment) {
                 mixes.open_failed(order.mix);
                 return Err(engine_status(error));
             }
         }
         self.measure(&mixes);
         Ok(())
+    }
+
+    /// Has the engine treat the voices of a mix as is wanted by now, whichever of two orders is carried out first.
+    async fn care(&self, placement: (MixId, Epoch)) -> Result<(), Status> {
+        loop {
+            let due = self.mixes.lock().care_due(placement);
+            let Some(CareDue { key, given, wanted }) = due else { return Ok(()) };
+            let suppresses = wanted.noise_suppression;
+            if suppresses != given.noise_suppression {
+                let engine = self.engine.clone();
+                // It takes longer than a task may.
+                let suppressed =
+                    tokio::task::spawn_blocking(move || engine.suppress_noise(key, suppresses)).await;
+                suppressed.map_err(|error| Status::internal(error.to_string()))?.map_err(engine_status)?;
+            }
+            if wanted.agc != given.agc {
+                self.engine.treat_mix(key, self.config.treatment(wanted)).map_err(engine_status)?;
+            }
+            tracing::info!(mix = %placement.0, ?wanted, "voices are treated in another way");
+            self.mixes.lock().care_given(placement, wanted);
+        }
     }
 
     fn end(&self, order: &EndMix) -> Result<(), Status> {
@@ -200,7 +229,7 @@ impl Desk {
 #[tonic::async_trait]
 impl Mixing for MixingService {
     async fn ensure(&self, request: Request<wire::EnsureRequest>) -> Answer {
-        self.0.ensure(&EnsureMix::try_from(request.into_inner())?)?;
+        self.0.ensure(&EnsureMix::try_from(request.into_inner())?).await?;
         done()
     }
 

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use partyline_conference::{
-    AttendanceId, ConfereeId, ConferenceId, Epoch, MixId, MixKind, RoomVersion, Timestamp, VruId,
+    AttendanceId, ConfereeId, ConferenceId, Epoch, MixId, MixKind, RoomVersion, Timestamp, VoiceCare, VruId,
 };
 use partyline_engine::{Engine, EngineConfig, IoChoice};
 use partyline_mixer::{Config, Mixer, Phrases};
@@ -47,7 +47,16 @@ async fn started(seats_max: u32) -> Scene {
 
 fn ensure() -> wire::EnsureRequest {
     let conference = Some(ConferenceId::from_bits(2));
-    EnsureMix { mix: MIX, epoch: Epoch(1), kind: MixKind::Conference, conference, seats: 1 }.into()
+    EnsureMix {
+        mix: MIX,
+        epoch: Epoch(1),
+        kind: MixKind::Conference,
+        conference,
+        seats: 1,
+        voices: VoiceCare::default(),
+        version: 1,
+    }
+    .into()
 }
 
 fn conferee(caller: u128) -> ConfereeId {

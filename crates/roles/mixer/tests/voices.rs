@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use partyline_conference::{
     AttendanceId, ConfereeId, ConferenceId, Epoch, MixId, MixKind, RecordedName, RoomVersion, Timestamp,
-    VruId,
+    VoiceCare, VruId,
 };
 use partyline_engine::Engine;
 use partyline_mixer::{Config, Mixer, Phrases};
@@ -66,9 +66,14 @@ impl Scene {
     }
 
     async fn ensure(&mut self, epoch: u64) {
+        self.ensure_with(epoch, VoiceCare::default(), 1).await;
+    }
+
+    /// The room wants this for voices since a version of it.
+    async fn ensure_with(&mut self, epoch: u64, voices: VoiceCare, version: u64) {
         let conference = Some(ConferenceId::from_bits(2));
-        let order =
-            EnsureMix { mix: MIX, epoch: Epoch(epoch), kind: MixKind::Conference, conference, seats: 1 };
+        let kind = MixKind::Conference;
+        let order = EnsureMix { mix: MIX, epoch: Epoch(epoch), kind, conference, seats: 1, voices, version };
         self.client.ensure(wire::EnsureRequest::from(order)).await.unwrap();
     }
 

@@ -40,6 +40,7 @@ pub(crate) fn room() -> Room {
         dial_out_prefixes: Vec::new(),
         operator: None,
         noisy_lines: partyline_conference::NoisyLines::Tell,
+        voices: partyline_conference::VoiceCare::default(),
     }
 }
 

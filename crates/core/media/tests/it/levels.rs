@@ -5,7 +5,7 @@ use std::path::Path;
 use partyline_audio::Clip;
 use partyline_audio::level::{factor_of_db, level_dbov, tone_level_dbov};
 use partyline_codec::Codec;
-use partyline_media::{Attachment, FRAME_SAMPLES, Frame, Over, RATE_HZ, SeatKey, Treatment};
+use partyline_media::{Attachment, FRAME_SAMPLES, Frame, Over, RATE_HZ, SeatKey, Suppressors, Treatment};
 
 use crate::caller::through;
 use crate::mix::{SILENT, World, program, sine};
@@ -150,4 +150,99 @@ fn a_treated_voice_without_anything_to_treat_is_nearly_what_came() {
     let came = through(Codec::Pcmu, &said[50]);
     let last = &heard[50 * FRAME_SAMPLES..51 * FRAME_SAMPLES];
     assert!((level_dbov(last) - level_dbov(&came)).abs() < 0.1);
+}
+
+/// Hiss, so loud.
+fn hiss(level: f32, seed: &mut u32) -> Frame {
+    let peak = factor_of_db(level) * 32_768.0 * 3.0_f32.sqrt();
+    std::array::from_fn(|_| {
+        *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (((*seed >> 8) as f32 / (1 << 23) as f32 - 1.0) * peak) as i16
+    })
+}
+
+fn with_hiss(frames: &[Frame], level: f32) -> Vec<Frame> {
+    let mut seed = 1;
+    let noisy = |frame: &Frame| {
+        let hiss = hiss(level, &mut seed);
+        std::array::from_fn(|n| frame[n].saturating_add(hiss[n]))
+    };
+    frames.iter().map(noisy).collect()
+}
+
+/// A second of speech and one without, again and again.
+fn speech_with_pauses(seconds: usize) -> Vec<Frame> {
+    let speech = speech(-26.0, 50 * seconds);
+    (0..50 * seconds).map(|nth| if nth / 50 % 2 == 0 { speech[nth] } else { SILENT }).collect()
+}
+
+/// What is heard in the middle of the last pause.
+fn in_pause(heard: &[i16]) -> f32 {
+    level_dbov(&heard[heard.len() - 35 * FRAME_SAMPLES..heard.len() - 10 * FRAME_SAMPLES])
+}
+
+#[test]
+fn a_mix_that_takes_noise_from_voices_does_so_at_once_and_no_longer_than_it_should() {
+    let frames = with_hiss(&speech_with_pauses(6), -46.0);
+    let mut world = World::treated(&[Codec::Pcmu; 2], Treatment::PLAIN);
+    let [_, before] = says(&mut world, &frames);
+    assert!((in_pause(&before) + 46.0).abs() < 1.0, "{}", in_pause(&before));
+    assert!(world.mix.suppress_noise(Some(Suppressors::new())).is_none());
+    let [own, during] = says(&mut world, &frames);
+    assert!(in_pause(&during) < -59.0, "{}", in_pause(&during));
+    assert!((level_dbov(&during) - level_dbov(&before)).abs() < 0.5, "the voice stays");
+    assert!(level_dbov(&own) < -75.0, "nobody hears themselves: {}", level_dbov(&own));
+    assert!(world.mix.suppress_noise(None).is_some());
+    let [_, after] = says(&mut world, &frames);
+    assert_eq!(after[FRAME_SAMPLES..], before[FRAME_SAMPLES..], "sound is as if there had been none");
+}
+
+#[test]
+fn who_is_newly_heard_is_heard_from_the_first_word_six_milliseconds_later() {
+    const DELAY: usize = 48;
+    let frames = with_hiss(&speech(-26.0, 100), -60.0);
+    let mut plain = World::treated(&[Codec::Pcmu; 2], Treatment::PLAIN);
+    let [_, said] = says(&mut plain, &frames);
+    let mut world = World::treated(&[Codec::Pcmu; 2], Treatment::PLAIN);
+    world.mix.suppress_noise(Some(Suppressors::new()));
+    let [_, heard] = says(&mut world, &frames);
+    for (said, heard) in said.chunks(800).zip(heard[DELAY..].chunks(800)) {
+        let lost = level_dbov(&said[..heard.len()]) - level_dbov(heard);
+        assert!(level_dbov(said) < -40.0 || lost < 1.0, "{lost} dB of {}", level_dbov(said));
+    }
+}
+
+#[test]
+fn the_noise_of_one_talker_is_nothing_to_the_voice_of_another() {
+    let talk = |suppresses| {
+        let mut world = World::treated(&[Codec::Pcmu; 3], Treatment::PLAIN);
+        world.mix.suppress_noise(suppresses);
+        let (noisy, clear) = (with_hiss(&[SILENT; 300], -40.0), speech(-26.0, 300));
+        let heard =
+            noisy.iter().zip(&clear).flat_map(|(noisy, clear)| world.tick(&[*noisy, *clear, SILENT])[0]);
+        heard.collect::<Vec<_>>()
+    };
+    let (plain, heard) = (talk(None), talk(Some(Suppressors::new())));
+    let lost = level_dbov(&plain) - level_dbov(&heard);
+    assert!(lost.abs() < 0.3, "who makes the noise hears the other {lost} dB softer");
+}
+
+#[test]
+fn a_second_talker_of_many_who_come_and_go_is_heard_whole() {
+    let voice = with_hiss(&speech(-26.0, 60), -60.0);
+    let mut world = World::treated(&[Codec::Pcmu; 13], Treatment::PLAIN);
+    world.mix.suppress_noise(Some(Suppressors::new()));
+    for talker in 0..12 {
+        let (mut said, mut heard) = (Vec::new(), Vec::new());
+        for frame in &voice {
+            let mut all = vec![SILENT; 13];
+            all[talker] = *frame;
+            said.extend(through(Codec::Pcmu, frame));
+            heard.extend(world.tick(&all)[12]);
+        }
+        // Who spoke before is silent from here on, until others may take their place.
+        (0..60).for_each(|_| drop(world.tick(&[SILENT; 13])));
+        let lost = level_dbov(&said) - level_dbov(&heard);
+        assert!(lost.abs() < 0.7, "talker {talker} loses {lost} dB");
+    }
 }

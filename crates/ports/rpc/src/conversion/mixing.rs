@@ -1,7 +1,7 @@
 //! Messages of `partyline.mixing.v1.Mixing`.
 
 use partyline_conference::{
-    AttendanceId, ConfereeId, ConferenceId, Epoch, MixId, MixKind, RecordedName, VruId,
+    AttendanceId, ConfereeId, ConferenceId, Epoch, MixId, MixKind, RecordedName, VoiceCare, VruId,
 };
 
 use super::{ParseError, TICKET_BYTES_MAX, present, read};
@@ -21,6 +21,10 @@ pub struct EnsureMix {
     pub conference: Option<ConferenceId>,
     /// Seats reserved for it, as far as is known.
     pub seats: u32,
+    /// What the room wants done to voices.
+    pub voices: VoiceCare,
+    /// The room's version when that was read; an older one changes nothing.
+    pub version: u64,
 }
 
 /// A mix is over.
@@ -142,6 +146,8 @@ impl TryFrom<wire::EnsureRequest> for EnsureMix {
             kind,
             conference,
             seats: request.seats,
+            voices: VoiceCare { noise_suppression: request.noise_suppression, agc: !request.agc_off },
+            version: request.version,
         })
     }
 }
@@ -159,6 +165,9 @@ impl From<EnsureMix> for wire::EnsureRequest {
             kind: kind.to_owned(),
             conference_id: ensure.conference.map(|id| id.to_string()).unwrap_or_default(),
             seats: ensure.seats,
+            noise_suppression: ensure.voices.noise_suppression,
+            agc_off: !ensure.voices.agc,
+            version: ensure.version,
         }
     }
 }

@@ -72,6 +72,7 @@ pub(crate) fn new_room(number: u128, pin: Option<&str>) -> NewRoom {
             dial_out_prefixes: Vec::new(),
             operator: None,
             noisy_lines: partyline_conference::NoisyLines::Tell,
+            voices: partyline_conference::VoiceCare::default(),
         },
         host_code: host_code(number),
         participant_code: participant_code(number),

@@ -150,6 +150,7 @@ pub(crate) fn room(entry: EntryPolicy) -> NewRoom {
             dial_out_prefixes: Vec::new(),
             operator: None,
             noisy_lines: partyline_conference::NoisyLines::default(),
+            voices: partyline_conference::VoiceCare::default(),
         },
         host_code: ConferenceCode::parse(HOST_CODE).unwrap(),
         participant_code: ConferenceCode::parse(PARTICIPANT_CODE).unwrap(),

@@ -9,7 +9,15 @@ const MIX: MixId = MixId::from_bits(1);
 const KEY: MixKey = MixKey(100);
 
 fn ensure(epoch: u64) -> EnsureMix {
-    EnsureMix { mix: MIX, epoch: Epoch(epoch), kind: MixKind::Lobby, conference: None, seats: 1 }
+    EnsureMix {
+        mix: MIX,
+        epoch: Epoch(epoch),
+        kind: MixKind::Lobby,
+        conference: None,
+        seats: 1,
+        voices: VoiceCare::default(),
+        version: 1,
+    }
 }
 
 fn ticket(epoch: u64, caller: u128) -> Ticket {
