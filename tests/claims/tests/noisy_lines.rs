@@ -1,4 +1,4 @@
-//! A line that howls is told to the host, and muted where the room says so.
+//! A line that howls is told to the host, and muted where the room says so; noise behind voices is taken away where it says so.
 
 use std::f32::consts::TAU;
 
@@ -42,4 +42,41 @@ async fn who_howls_is_told_and_heard_where_the_room_says_nothing() {
         .await
         .unwrap();
     meeting.host.call.wait_hears(HOWL_HZ).await.unwrap();
+}
+
+/// Hiss of −40 dBov, as of a fan near the telephone.
+fn hiss(seconds: usize) -> Vec<i16> {
+    let mut state = 1_u32;
+    std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ((state >> 8) as f32 / (1 << 23) as f32 * 1_135.0 - 567.5) as i16
+    })
+    .take(seconds * 8_000)
+    .collect()
+}
+
+#[tokio::test]
+async fn noise_is_taken_from_voices_from_when_the_room_says_so_until_it_says_otherwise() {
+    let second = std::time::Duration::from_secs(1);
+    let meeting = Meeting::of(1, &["--noise-suppression", "off"]).await.unwrap();
+    meeting.hush().await.unwrap();
+    meeting.guests[0].call.say(hiss(90));
+    wait_louder(&meeting).await;
+    let set =
+        |switch| meeting.server().command(&["room", "set", "board", "--noise-suppression", switch]).unwrap();
+    set("on");
+    meeting.host.call.wait_quieter(-50.0, second).await.unwrap();
+    set("off");
+    wait_louder(&meeting).await;
+    let shown = meeting.server().json(&["room", "show", "board"]).unwrap();
+    assert_eq!((&shown["noise_suppression"], &shown["agc"]), (&false.into(), &true.into()));
+}
+
+/// The host hears the hiss as loud as it is.
+async fn wait_louder(meeting: &Meeting) {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while meeting.host.call.level(std::time::Duration::from_secs(1)).await < -43.0 {
+        assert!(std::time::Instant::now() < until, "the host does not hear the hiss");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
 }

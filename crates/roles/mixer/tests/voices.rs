@@ -234,3 +234,31 @@ async fn of_orders_that_come_at_once_the_newest_holds() {
     }
     scene.assert_heard("the last word was mute", [false, true, true]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn noise_is_taken_from_voices_while_the_room_wants_it_and_an_older_word_changes_nothing() {
+    let mut scene = Scene::new().await;
+    for caller in 0..3 {
+        scene.join(caller, 1, HEARD).await.unwrap();
+    }
+    scene.assert_heard("all three", [true; 3]);
+    let (off, on) = (VoiceCare::default(), VoiceCare { noise_suppression: true, ..VoiceCare::default() });
+    scene.ensure_with(1, on, 5).await;
+    // A tone that never ends is noise, and softer by what may be taken of it.
+    let is_taken = |scene: &Scene, what: &str| {
+        scene.calls[0].phone.listen_until(what, |sound| {
+            TONES[1..].iter().all(|&hz| (TALKING - 22.0..TALKING - 12.0).contains(&sound.tone(hz)))
+        });
+    };
+    is_taken(&scene, "the noise is taken away");
+    scene.ensure_with(1, off, 4).await;
+    is_taken(&scene, "as the newest word says");
+    scene.ensure_with(1, off, 6).await;
+    scene.assert_heard("all three as they are", [true; 3]);
+    // A placement elsewhere is as the room wants it from the start.
+    scene.ensure_with(2, on, 7).await;
+    for caller in 0..3 {
+        scene.join(caller, 2, HEARD).await.unwrap();
+    }
+    is_taken(&scene, "in another placement");
+}

@@ -63,6 +63,7 @@ pub(crate) async fn changed_settings_move_the_version_and_leave_the_others(store
         conferees_max: Some(3),
         call_max: Some(None),
         lock: Some(LockScope::All),
+        noise_suppression: Some(true),
         ..RoomChanges::default()
     };
     let changed = store.change_room(made.id, &changes).await.unwrap();
@@ -71,8 +72,16 @@ pub(crate) async fn changed_settings_move_the_version_and_leave_the_others(store
     expected.conferees_max = 3;
     expected.call_max = None;
     expected.lock = LockScope::All;
+    expected.voices.noise_suppression = true;
     assert_eq!(changed, expected);
     assert_eq!(store.room_named(&made.name).await.unwrap().unwrap().room, expected);
+    let (known, _) = store.room_views(made.id, &[]).await.unwrap();
+    assert_eq!(known, Some((expected.version, expected.voices)));
+    let agc_off = RoomChanges { agc: Some(false), ..RoomChanges::default() };
+    expected.voices.agc = false;
+    assert_eq!(store.change_room(made.id, &agc_off).await.unwrap().voices, expected.voices);
+    assert_eq!(store.room_named(&made.name).await.unwrap().unwrap().room.voices, expected.voices);
+    assert_eq!(store.room_views(RoomId::from_bits(99), &[]).await.unwrap().0, None);
     let unknown = store.change_room(RoomId::from_bits(99), &changes).await;
     assert!(matches!(unknown, Err(StoreError::Unknown("room"))));
 }

@@ -2,7 +2,7 @@
 
 use partyline_conference::{
     AttemptId, AttendanceId, Command, CommandId, CommandRefusal, EntryPolicy, Refusal, RoomId, Timestamp,
-    VruId,
+    VoiceCare, VruId,
 };
 use partyline_rpc::conferencing::{
     AttemptReport, AttendDown, AttendUp, CommandOrder, JoinedMix, RefusedTry, command_answer,
@@ -10,10 +10,10 @@ use partyline_rpc::conferencing::{
 use partyline_rpc::generated::conferencing as wire;
 use partyline_rpc::leases::VruRenewal;
 use partyline_rpc::{Address, clients};
-use partyline_store::StoreReader;
+use partyline_store::{RoomChanges, Store, StoreReader};
 use tonic::Code;
 
-use crate::scene::{HOST_CODE, PARTICIPANT_CODE, Scene, within};
+use crate::scene::{HOST_CODE, Order, PARTICIPANT_CODE, Scene, eventually, within};
 
 fn order(id: u128, by: u128, locked: bool) -> CommandOrder {
     CommandOrder {
@@ -108,4 +108,30 @@ async fn what_is_no_hello_is_refused_by_name_and_the_room_stays_as_it_was() {
         assert!(refused.message().contains(named), "{refused}");
     }
     assert!(scene.store.conferences(&Default::default()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_mixer_is_told_what_a_room_wants_for_voices_at_first_and_when_it_changes() {
+    let (scene, mixer, _a, _b) = Scene::usual(EntryPolicy::Start).await;
+    let words = || {
+        let word =
+            |order| if let Order::Ensure(mix) = order { Some((mix.voices, mix.version)) } else { None };
+        mixer.orders().into_iter().filter_map(word).collect::<Vec<_>>()
+    };
+    let _host = scene.call("cms-1", 1, HOST_CODE).await;
+    let first = words();
+    assert!(
+        !first.is_empty() && first.iter().all(|(voices, _)| *voices == VoiceCare::default()),
+        "{first:?}"
+    );
+    let changes = RoomChanges { noise_suppression: Some(true), agc: Some(false), ..RoomChanges::default() };
+    let version = scene.store.change_room(RoomId::from_bits(77), &changes).await.unwrap().version;
+    let wanted = VoiceCare { noise_suppression: true, agc: false };
+    eventually("the mixer is told", || words().last() == Some(&(wanted, version.0))).await;
+    // What it knows it is not told again.
+    let told = words().len();
+    let renamed = RoomChanges { music: Some(true), ..RoomChanges::default() };
+    scene.store.change_room(RoomId::from_bits(77), &renamed).await.unwrap();
+    let _guest = scene.call("cms-1", 2, PARTICIPANT_CODE).await;
+    assert_eq!(words().len(), told);
 }

@@ -250,3 +250,28 @@ fn a_leg_on_its_way_from_the_lobby_to_the_conference_has_one_seat() {
     mixes.end(&EndMix { mix: conference, epoch: Epoch(1) }).unwrap();
     assert_eq!(mixes.seats_taken(), 1);
 }
+
+#[test]
+fn what_is_done_to_voices_is_due_until_it_is_given_and_by_the_newest_word() {
+    let (mut mixes, now) = with_mix(10);
+    let placement = (MIX, Epoch(1));
+    assert_eq!(mixes.care_due(placement), None);
+    let plain = VoiceCare { noise_suppression: true, agc: false };
+    let word = |voices, version| EnsureMix { voices, version, ..ensure(1) };
+    assert_eq!(mixes.ensure(now, &word(plain, 5), MixKey(101)), Ok(Ensured::default()));
+    mixes.ensure(now, &word(VoiceCare::default(), 4), MixKey(101)).unwrap();
+    let due = CareDue { key: KEY, given: VoiceCare::default(), wanted: plain };
+    assert_eq!(mixes.care_due(placement), Some(due));
+    // Meanwhile the room has thought better of it.
+    mixes.ensure(now, &word(VoiceCare::default(), 6), MixKey(101)).unwrap();
+    mixes.care_given(placement, plain);
+    let back = CareDue { key: KEY, given: plain, wanted: VoiceCare::default() };
+    assert_eq!(mixes.care_due(placement), Some(back));
+    mixes.care_given(placement, VoiceCare::default());
+    assert_eq!(mixes.care_due(placement), None);
+    // A new placement opens with the gain as it should be; noise is taken away after that.
+    mixes.ensure(now, &EnsureMix { epoch: Epoch(2), ..word(plain, 7) }, MixKey(102)).unwrap();
+    let given = VoiceCare { noise_suppression: false, agc: false };
+    assert_eq!(mixes.care_due((MIX, Epoch(2))), Some(CareDue { key: MixKey(102), given, wanted: plain }));
+    assert_eq!(mixes.care_due(placement), None);
+}
