@@ -14,17 +14,11 @@ use crate::programs::{Over, Programs};
 use crate::quiet::Quiet;
 use crate::shared::Shared;
 use crate::suppressors::Suppressors;
-use crate::talkers::{Activity, Choice, TALKERS_MAX};
+use crate::talkers::{Activity, Choice, SeatKey, VOICES_MAX};
 use crate::treatment::Treatment;
 
-/// Voices at once: the talkers, and those who were talkers a frame ago and fade out.
-pub(crate) const VOICES_MAX: usize = 2 * TALKERS_MAX;
 /// Samples in which a new talker fades in: 2.5 ms, enough not to click and too short to be missed.
 const FADE_IN_SAMPLES: usize = 20;
-
-/// Names a leg to its mix; what it means is up to whoever keeps the legs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SeatKey(pub u32);
 
 /// Where a leg stands in a mix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

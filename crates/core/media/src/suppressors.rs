@@ -7,7 +7,7 @@
 use partyline_audio::NoiseSuppressor;
 
 use crate::frame::RATE_HZ;
-use crate::mix::{SeatKey, VOICES_MAX};
+use crate::talkers::{SeatKey, VOICES_MAX};
 
 /// Suppressors of one mix.
 #[derive(Debug)]

@@ -4,6 +4,8 @@ use partyline_codec::SILENCE_DBOV;
 
 /// Most talkers in a mix at once. More than four at a time nobody can follow, and each brings its noise along.
 pub const TALKERS_MAX: usize = 4;
+/// Voices at once: the talkers, and those who were talkers a frame ago and fade out.
+pub(crate) const VOICES_MAX: usize = 2 * TALKERS_MAX;
 /// Quieter is not talking. Lower lets line noise in; higher loses soft voices.
 const FLOOR_DBOV: f32 = -52.0;
 /// How much longer a talker may be below the floor than a newcomer, in dB.
@@ -13,6 +15,10 @@ const DISPLACE_DB: f32 = 6.0;
 /// How fast the level falls when speech pauses, in dB a frame: from −20 dBov to the floor in 0.8 s, longer than
 /// the pauses between words.
 const FALL_DB: f32 = 0.8;
+
+/// Names a leg to its mix; what it means is up to whoever keeps the legs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SeatKey(pub u32);
 
 /// How loud a seat has been lately: up at once, down slowly.
 #[derive(Debug, Clone, Copy, PartialEq)]
