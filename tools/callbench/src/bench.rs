@@ -163,7 +163,8 @@ impl Bench {
         if plan.times_pulses {
             ear.time_pulses();
         }
-        let leg = Leg::new(key, socket, (mouth, ear), plan.sends_rtp, plan.damage, self.keys.clone());
+        let leg =
+            Leg::new(key, socket, (mouth, ear), plan.sends_rtp, (plan.damage, plan.gait), self.keys.clone());
         if self.media.tell(MediaCommand::Open(Box::new(leg))) {
             Ok(())
         } else {

@@ -168,15 +168,15 @@ async fn call_all(
 
 /// What became of the pulses.
 #[derive(Debug, Default)]
-struct Heard {
-    delays: Vec<Duration>,
-    missed: usize,
+pub(crate) struct Heard {
+    pub(crate) delays: Vec<Duration>,
+    pub(crate) missed: usize,
     strange: usize,
 }
 
 impl Heard {
     /// Of one room: each conferee should hear what the others send, and nothing else.
-    fn in_room(conferees: &[Beginnings], window: &std::ops::Range<Instant>) -> Self {
+    pub(crate) fn in_room(conferees: &[Beginnings], window: &std::ops::Range<Instant>) -> Self {
         let mut all = Self::default();
         for (listener, ear) in conferees.iter().enumerate() {
             let others = conferees.iter().enumerate().filter(|(other, _)| *other != listener);
@@ -198,7 +198,7 @@ impl Heard {
         all
     }
 
-    fn and(mut self, other: Self) -> Self {
+    pub(crate) fn and(mut self, other: Self) -> Self {
         self.delays.extend(other.delays);
         Self {
             delays: self.delays,

@@ -8,6 +8,7 @@ use partyline_sip::sdp::Agreement;
 use tokio::sync::mpsc;
 
 use crate::ear::{Ear, PacketReport};
+use crate::gait::{Gait, Pace};
 use crate::keys::{BadWay, Damage, Fate};
 use crate::mouth::{Mouth, PACKET_OCTETS_MAX};
 use crate::secrecy::Secrecy;
@@ -60,6 +61,7 @@ pub(crate) struct Leg {
     secrecy: Option<Secrecy>,
     sent: u64,
     bad_way: BadWay,
+    pace: Pace,
     /// A packet that goes after the next one.
     held_back: Vec<u8>,
     /// Whom keys are given to that signalling has to tell.
@@ -73,7 +75,7 @@ impl Leg {
         socket: UdpSocket,
         (mouth, ear): (Mouth, Ear),
         sends_rtp: bool,
-        damage: Damage,
+        (damage, gait): (Damage, Gait),
         signalling: mpsc::Sender<KeyToTell>,
     ) -> Self {
         Self {
@@ -87,6 +89,7 @@ impl Leg {
             secrecy: None,
             sent: 0,
             bad_way: BadWay::new(damage),
+            pace: Pace::new(gait, key.0),
             held_back: Vec::new(),
             signalling,
         }
@@ -147,8 +150,14 @@ impl Leg {
         }
     }
 
-    /// Sends the packet of this 20 ms.
+    /// Sends the packets of this 20 ms: one, unless the caller's [`Gait`] is another.
     pub(crate) fn send(&mut self, now: Instant) {
+        for _ in 0..self.pace.packets() {
+            self.send_one(now);
+        }
+    }
+
+    fn send_one(&mut self, now: Instant) {
         let (Some(socket), true) = (&self.socket, self.is_connected && self.may_send && self.sends_rtp)
         else {
             return;

@@ -2,6 +2,7 @@
 
 mod delay_command;
 mod keypad_commands;
+mod mingle_command;
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -20,6 +21,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use delay_command::DelayArguments;
 use keypad_commands::KeypadCommand;
+use mingle_command::MingleArguments;
 use partyline_udp::IoKind;
 
 /// Gives memory back when a storm is over: the system's own allocator keeps what its blocks are strewn over.
@@ -64,6 +66,12 @@ enum What {
     ///
     /// callbench delay --target sip:127.0.0.1:5060 --rooms rooms.txt --callers 200 --seconds 30
     Delay(DelayArguments),
+    /// Have callers come, talk and go at random, over ways that are late and by clocks that are off
+    ///
+    /// Each stretch of time is told: the calls, and how long sound takes from mouth to ear between those who stay.
+    ///
+    /// callbench mingle --target sip:127.0.0.1:5060 --rooms rooms.txt --callers 300 --seconds 3600
+    Mingle(MingleArguments),
     /// Press keys, and measure what comes of it
     #[command(subcommand)]
     Keypad(KeypadCommand),
@@ -299,6 +307,7 @@ async fn main() -> anyhow::Result<()> {
         What::Load(arguments) => load(bench, arguments).await,
         What::Storm(arguments) => storm(bench, arguments).await,
         What::Delay(arguments) => delay_command::delay(bench, arguments).await,
+        What::Mingle(arguments) => mingle_command::mingle(bench, arguments).await,
         What::Keypad(command) => keypad_commands::run(bench, command).await,
         What::Floor(arguments) => floor(cli.local, &arguments),
         What::FloorCallers => callbench::floor::call(cli.local),

@@ -7,6 +7,7 @@ use partyline_codec::Codec;
 use partyline_sip::endpoint::TransportKind;
 use partyline_sip::sdp::MediaSecurity;
 
+use crate::gait::Gait;
 use crate::keys::{Damage, KeyWay};
 
 /// A call to make. Built up from [`CallPlan::new`]; every step has a default.
@@ -21,6 +22,7 @@ pub struct CallPlan {
     pub(crate) digits_after: Duration,
     pub(crate) key_way: KeyWay,
     pub(crate) damage: Damage,
+    pub(crate) gait: Gait,
     pub(crate) codecs: Vec<Codec>,
     pub(crate) memory: Duration,
     pub(crate) listens_for: Vec<f32>,
@@ -83,6 +85,7 @@ impl CallPlan {
             digits_after: Duration::from_millis(300),
             key_way: KeyWay::Events,
             damage: Damage::None,
+            gait: Gait::default(),
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             memory: Duration::from_secs(10),
             listens_for: Vec::new(),
@@ -169,6 +172,13 @@ impl CallPlan {
     #[must_use]
     pub const fn damage(mut self, damage: Damage) -> Self {
         self.damage = damage;
+        self
+    }
+
+    /// Sends its packets in this way.
+    #[must_use]
+    pub const fn gait(mut self, gait: Gait) -> Self {
+        self.gait = gait;
         self
     }
 

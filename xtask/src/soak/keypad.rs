@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
+use super::left::{held, open_rows};
 use super::wait_gone;
 use crate::bench::server::BenchServer;
 use crate::run;
@@ -28,25 +28,6 @@ const ROUND: Duration = Duration::from_secs(300);
 const GROWTH_MAX: u64 = 16_000_000;
 /// Wrong codes are pressed on purpose; here they need not be guarded against.
 const SETTINGS: [(&str, &str); 1] = [("PARTYLINE_GUESS_DEFENCE__TRUSTED_SOURCES", "127.0.0.0/8")];
-/// What the server counts of what it holds.
-const HELD: [&str; 6] = [
-    "partyline_legs",
-    "partyline_mixes",
-    "partyline_vru_calls",
-    "partyline_cms_streams",
-    "partyline_mixer_legs",
-    "partyline_mixer_mixes",
-];
-/// Rows that are there while something goes on, and only then.
-const OPEN_ROWS: [(&str, &str); 7] = [
-    ("attendance", "ended_at IS NULL"),
-    ("conference", "ended_at IS NULL"),
-    ("conferee", "state <> 'left'"),
-    ("mix", "closed_at IS NULL"),
-    ("mixer", "reserved > 0"),
-    ("past", "1 = 1"),
-    ("recorded_name", "attendance NOT IN (SELECT id FROM attendance)"),
-];
 
 /// Uses a server for so long.
 pub(super) fn run(lasting: Duration) -> anyhow::Result<()> {
@@ -87,23 +68,6 @@ fn fumble(server: &BenchServer, rooms: &Path, seconds: u64, seed: u64) -> anyhow
     let is_clean = none("unanswered") && none("not_let_go") && report["strange"] == Value::Array(Vec::new());
     ensure!(is_clean && !none("answered"), "a caller met with what should not be: {report}");
     Ok(report)
-}
-
-fn held(server: &BenchServer) -> anyhow::Result<Vec<(String, f64)>> {
-    // What was never counted is none.
-    HELD.iter().map(|name| Ok(((*name).to_owned(), server.metric_sum(name)?))).collect()
-}
-
-fn open_rows(database: &Path) -> anyhow::Result<Vec<(String, f64)>> {
-    let database = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    database.busy_timeout(Duration::from_secs(10))?;
-    let mut rows = Vec::new();
-    for (table, condition) in OPEN_ROWS {
-        let query = format!("SELECT count(*) FROM {table} WHERE {condition}");
-        let count: i64 = database.query_row(&query, [], |row| row.get(0)).context(query)?;
-        rows.push((table.to_owned(), count as f64));
-    }
-    Ok(rows)
 }
 
 /// A host and others meet in the first room as on the first day.

@@ -1,7 +1,10 @@
 //! `cargo xtask soak`: a release server is used for a long time, and then looked at for what it has forgotten to give back.
 
+mod drift;
 mod keypad;
+mod left;
 mod load;
+mod media;
 
 use std::time::{Duration, Instant};
 
@@ -21,6 +24,8 @@ pub(crate) enum Use {
     Load,
     /// Twenty callers who press keys at random, hang up and call again.
     Keypad,
+    /// Three hundred callers who come, talk and go at random; memory, jitter buffers and delay must not drift.
+    Media,
 }
 
 /// Uses a server for so long; ends with an error at the first thing that is left behind.
@@ -32,6 +37,7 @@ pub(crate) fn run(how: Use, minutes: u32, as_built: bool) -> anyhow::Result<()> 
     match how {
         Use::Load => load::run(lasting),
         Use::Keypad => keypad::run(lasting),
+        Use::Media => media::run(lasting),
     }
 }
 

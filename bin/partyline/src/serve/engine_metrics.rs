@@ -39,6 +39,8 @@ fn tell(engine: &Engine) {
     }
     counter!("partyline_tick_lateness_seconds_bucket", "le" => "+Inf").absolute(stats.ticks);
     counter!("partyline_frames_skipped_total").absolute(stats.frames_skipped);
+    counter!("partyline_jitter_buffer_depth_seconds_count").absolute(stats.depth_readings);
+    gauge!("partyline_jitter_buffer_depth_seconds_sum").set(stats.depth_sum.as_secs_f64());
     counter!("partyline_leg_events_dropped_total").absolute(stats.events_dropped);
     counter!("partyline_media_commands_dropped_total").absolute(stats.commands_dropped);
     counter!("partyline_media_sends_failed_total").absolute(stats.sends_failed);

@@ -40,6 +40,10 @@ pub struct EngineStats {
     pub lateness_max: Duration,
     /// Frames passed over, per phase, because a thread was too late.
     pub frames_skipped: u64,
+    /// How often the jitter buffer of a leg was looked at (every 5 s or so), and how deep it was, over all of these.
+    pub depth_readings: u64,
+    /// See `depth_readings`.
+    pub depth_sum: Duration,
     /// Events that nobody took in time.
     pub events_dropped: u64,
     /// Commands and programs dropped because an inbox, mailbox or mix was full.
@@ -67,6 +71,8 @@ pub(crate) struct ThreadCounts {
     lateness_max_nanos: AtomicU64,
     lateness_nanos: AtomicU64,
     frames_skipped: AtomicU64,
+    depth_readings: AtomicU64,
+    depth_nanos: AtomicU64,
     events_dropped: AtomicU64,
     commands_dropped: AtomicU64,
     sends_failed: AtomicU64,
@@ -117,6 +123,12 @@ impl ThreadCounts {
         self.has_ring.store(io == IoKind::IoUring, Ordering::Relaxed);
     }
 
+    /// A jitter buffer is so deep.
+    pub(crate) fn depth(&self, depth: Duration) {
+        add(&self.depth_readings, 1);
+        add(&self.depth_nanos, depth.as_nanos() as u64);
+    }
+
     pub(crate) fn events_dropped(&self, count: u64) {
         add(&self.events_dropped, count);
     }
@@ -160,6 +172,8 @@ impl ThreadCounts {
         }
         stats.lateness_max = stats.lateness_max.max(Duration::from_nanos(read(&self.lateness_max_nanos)));
         stats.frames_skipped += read(&self.frames_skipped);
+        stats.depth_readings += read(&self.depth_readings);
+        stats.depth_sum += Duration::from_nanos(read(&self.depth_nanos));
         stats.events_dropped += read(&self.events_dropped);
         stats.commands_dropped += read(&self.commands_dropped);
         stats.sends_failed += read(&self.sends_failed);

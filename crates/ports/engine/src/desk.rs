@@ -43,8 +43,8 @@ impl<Io: MediaIo> Desk<Io> {
         }
     }
 
-    /// Receives and sends RTCP where that is due.
-    pub(crate) fn control(&mut self, place: usize, now: Instant) {
+    /// Receives and sends RTCP where that is due, and looks how deep the jitter buffer is.
+    pub(crate) fn control(&mut self, place: usize, now: Instant, counts: &ThreadCounts) {
         let slot = &mut self.legs[place];
         let due = slot.control.next();
         if due == ControlDue::Nothing {
@@ -57,9 +57,13 @@ impl<Io: MediaIo> Desk<Io> {
             };
             slot.leg.receive_control(now, wall, source, &buffer[..octets]);
         }
-        if due == ControlDue::ReceiveAndSend
-            && let Some(packet) = slot.leg.compose_control(now, wall, &mut buffer)
-        {
+        if due == ControlDue::Receive {
+            return;
+        }
+        if slot.mix.is_some() {
+            counts.depth(slot.leg.report().depth);
+        }
+        if let Some(packet) = slot.leg.compose_control(now, wall, &mut buffer) {
             self.send_control(place, packet, &buffer);
         }
     }

@@ -108,7 +108,7 @@ impl<'a, Io: MediaIo> World<'a, Io> {
         }
         for &place in &due.legs {
             self.desk.settle(place, self.counts);
-            self.desk.control(place, now);
+            self.desk.control(place, now, self.counts);
         }
         self.desk.io.flush();
         self.counts.io(self.desk.io.counts());
