@@ -60,6 +60,12 @@ impl Resampler {
         self.input[..self.reach].fill(0.0);
     }
 
+    /// Goes on as another one between the same rates would; nothing is allocated where that was built for frames as long.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.input.clear();
+        self.input.extend_from_slice(&other.input[..self.reach]);
+    }
+
     /// Resamples a frame; returns the samples written, at most as many as there is room for. A frame should hold a
     /// whole number of steps of the ratio (any even number between 8 and 16 kHz); a rest of it is lost.
     pub fn process(&mut self, samples: &[i16], out: &mut [i16]) -> usize {

@@ -12,6 +12,7 @@ mod g711;
 mod g722;
 mod level;
 mod opus;
+mod opus_encoder;
 mod opus_settings;
 
 pub use codec::{Codec, FRAME_SAMPLES_8K};

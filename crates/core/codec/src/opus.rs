@@ -1,13 +1,7 @@
-//! Opus by libopus, mono: the door to the C library. Nothing of it allocates once it is built.
+//! What comes in Opus, by libopus, mono: packets and their decoder. Nothing of it allocates once it is built.
 
-use opus::{Application, Bandwidth, Bitrate, Channels, Signal};
+use opus::Channels;
 
-use crate::opus_settings::OpusSettings;
-
-/// How hard the encoder tries, of 10. Speech gains little above 5 and costs twice as much at 10.
-const COMPLEXITY: i32 = 5;
-/// The loss that packets carry spare copies for, in percent, where the far side uses them.
-const LOSS_PERCENT: i32 = 10;
 /// Longest packet, in 8,000ths of a second [RFC 6716 §3.2.5].
 const PACKET_MAX: usize = 960;
 
@@ -21,41 +15,6 @@ pub(crate) fn eight_thousandths(packet: &[u8]) -> Option<u32> {
 pub(crate) fn spare(packet: &[u8]) -> Option<u32> {
     let frame = opus::packet::get_samples_per_frame(packet, 8_000).ok()?;
     has_spare(packet).then_some(frame as u32)
-}
-
-/// Encodes frames.
-#[derive(Debug)]
-pub(crate) struct Encoder(opus::Encoder);
-
-impl Encoder {
-    /// An encoder at one of Opus's rates, as the far side wishes.
-    pub(crate) fn new(sample_rate_hz: u32, wishes: &OpusSettings) -> Self {
-        let mut encoder = opus::Encoder::new(sample_rate_hz, Channels::Mono, Application::Voip)
-            .expect("the rate is one of Opus's, and lack of memory ends us before");
-        let bandwidth = match wishes.playback_max_hz {
-            0..=8_000 => Bandwidth::Narrowband,
-            8_001..=12_000 => Bandwidth::Mediumband,
-            12_001..=16_000 => Bandwidth::Wideband,
-            16_001..=24_000 => Bandwidth::Superwideband,
-            24_001.. => Bandwidth::Fullband,
-        };
-        let bits = Bitrate::Bits(wishes.bitrate_for(sample_rate_hz) as i32);
-        // Each of these is within its range; an older library that lacks one goes on without it.
-        let _ = encoder.set_complexity(COMPLEXITY);
-        let _ = encoder.set_signal(Signal::Voice);
-        let _ = encoder.set_max_bandwidth(bandwidth);
-        let _ = encoder.set_bitrate(bits);
-        let _ = encoder.set_vbr(!wishes.is_cbr);
-        let _ = encoder.set_inband_fec(wishes.has_fec);
-        let _ = encoder.set_packet_loss_perc(if wishes.has_fec { LOSS_PERCENT } else { 0 });
-        let _ = encoder.set_dtx(wishes.has_dtx);
-        Self(encoder)
-    }
-
-    /// Encodes a frame; nothing where its length is none of Opus's.
-    pub(crate) fn encode(&mut self, samples: &[i16], payload: &mut [u8]) -> usize {
-        self.0.encode(samples, payload).unwrap_or(0)
-    }
 }
 
 /// Decodes packets.

@@ -74,12 +74,23 @@ pub struct ControlPacket {
 /// What a leg hears in a tick, apart from its own player.
 #[derive(Debug)]
 pub enum Downlink<'a> {
-    /// Nothing.
+    /// Nothing; the leg is in no mix.
     Silence,
     /// What all listeners share.
     Shared(&'a mut Shared),
-    /// Samples for this leg alone.
-    Own(&'a Frame),
+    /// Samples for this leg alone, and what the listeners of its mix share meanwhile, if it is in one.
+    Own(&'a Frame, Option<&'a Shared>),
+}
+
+impl Downlink<'_> {
+    /// What is shared in the leg's mix.
+    const fn shared(&self) -> Option<&Shared> {
+        match self {
+            Self::Silence => None,
+            Self::Shared(shared) => Some(shared),
+            Self::Own(_, shared) => *shared,
+        }
+    }
 }
 
 /// One caller's media.
@@ -400,17 +411,24 @@ impl Leg {
         if self.overlay.is_idle() {
             return session.send(downlink, packet);
         }
-        let mut frame = match downlink {
-            Downlink::Silence => [0; FRAME_SAMPLES],
-            Downlink::Shared(shared) => shared.frame,
-            Downlink::Own(frame) => *frame,
+        let (mut frame, shared) = match downlink {
+            Downlink::Silence => ([0; FRAME_SAMPLES], None),
+            Downlink::Shared(shared) => (shared.frame, Some(&*shared)),
+            Downlink::Own(frame, shared) => (*frame, shared),
         };
         let ended = self.overlay.apply(&mut frame);
-        let octets = session.send(Downlink::Own(&frame), packet);
+        let octets = session.send(Downlink::Own(&frame, shared), packet);
         if let Some(play) = ended {
             self.tell(LegOutput::PlayEnded(play));
         }
         octets
+    }
+
+    /// The leg leaves the mix whose listeners share this.
+    pub(crate) fn leave(&mut self, shared: &Shared) {
+        if let Line::Connected(session) = &mut self.line {
+            session.outgoing.leave(Some(shared));
+        }
     }
 
     /// A whole tick of a leg in no mix: its player, or its echo, or silence.
@@ -428,7 +446,7 @@ impl Leg {
         }
         let mut frame = [0; FRAME_SAMPLES];
         self.decode(&mut frame);
-        self.compose(Downlink::Own(&frame), packet)
+        self.compose(Downlink::Own(&frame, None), packet)
     }
 
     /// Takes an RTCP datagram; `wall` is the time of the wall clock. One from elsewhere than the caller's address
@@ -705,7 +723,12 @@ impl Session {
     /// Makes the packet of this tick, or lets its time pass where nothing may be sent.
     fn send(&mut self, downlink: Downlink<'_>, packet: &mut [u8; PACKET_OCTETS]) -> Option<usize> {
         let may_send = self.may_send() && self.reach.take();
-        let octets = if may_send { self.encode(downlink, &mut packet[HEADER_OCTETS..]) } else { 0 };
+        let octets = if may_send {
+            self.encode(downlink, &mut packet[HEADER_OCTETS..])
+        } else {
+            self.outgoing.leave(downlink.shared());
+            0
+        };
         if octets == 0 {
             self.outgoing.pause(1);
             return None;
@@ -714,23 +737,14 @@ impl Session {
     }
 
     fn encode(&mut self, downlink: Downlink<'_>, payload: &mut [u8]) -> usize {
-        let codec = self.media.codec;
-        match downlink {
-            Downlink::Silence => match codec.silence_octet() {
-                Some(octet) => {
-                    payload[..FRAME_SAMPLES].fill(octet);
-                    FRAME_SAMPLES
-                }
-                None => self.outgoing.encode(&[0; FRAME_SAMPLES], payload),
-            },
-            Downlink::Shared(shared) => match shared.payload(codec) {
-                Some(encoded) => {
-                    payload[..FRAME_SAMPLES].copy_from_slice(encoded);
-                    FRAME_SAMPLES
-                }
-                None => self.outgoing.encode(&shared.frame, payload),
-            },
-            Downlink::Own(frame) => self.outgoing.encode(frame, payload),
+        match (downlink, self.media.codec.silence_octet()) {
+            (Downlink::Silence, Some(octet)) => {
+                payload[..FRAME_SAMPLES].fill(octet);
+                FRAME_SAMPLES
+            }
+            (Downlink::Silence, None) => self.outgoing.encode(&[0; FRAME_SAMPLES], None, payload),
+            (Downlink::Shared(shared), _) => self.outgoing.encode_shared(shared, payload),
+            (Downlink::Own(frame, shared), _) => self.outgoing.encode(frame, shared, payload),
         }
     }
 

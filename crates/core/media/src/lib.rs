@@ -4,6 +4,7 @@
 //! packets and [`LegOutput`]s come out. **Invariant:** a connected leg makes exactly one packet per tick while
 //! it may send, and nothing allocates per packet or tick.
 
+mod coder;
 mod control;
 #[cfg(feature = "faults")]
 mod fault;
@@ -22,6 +23,7 @@ mod recorder;
 mod report;
 mod shared;
 mod speech;
+mod stream;
 mod suppressors;
 mod talkers;
 mod transport;

@@ -8,7 +8,7 @@ use std::time::Instant;
 use partyline_audio::mixing::{GainRamp, add, minus_own};
 use partyline_audio::{Limiter, Player};
 
-use crate::frame::{FRAME_SAMPLES, PACKET_OCTETS, Sums};
+use crate::frame::{FRAME_SAMPLES, Frame, PACKET_OCTETS, Sums};
 use crate::leg::{Downlink, Leg, LegOutput};
 use crate::programs::{Over, Programs};
 use crate::quiet::Quiet;
@@ -19,6 +19,8 @@ use crate::treatment::Treatment;
 
 /// Samples in which a new talker fades in: 2.5 ms, enough not to click and too short to be missed.
 const FADE_IN_SAMPLES: usize = 20;
+/// What is heard while nobody talks, where no noise is made.
+const SILENCE: Frame = [0; FRAME_SAMPLES];
 
 /// Where a leg stands in a mix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,14 +144,25 @@ impl Mix {
         Ok(())
     }
 
-    /// Takes a leg out; whether it was in.
-    pub fn detach(&mut self, key: SeatKey) -> bool {
+    /// Takes a leg out; whether it was in. What it hears from here on goes on from what it heard here.
+    pub fn detach(&mut self, key: SeatKey, leg: &mut Leg) -> bool {
+        self.release(leg);
+        self.forget(key)
+    }
+
+    /// Takes a leg out that is no more; whether it was in.
+    pub fn forget(&mut self, key: SeatKey) -> bool {
         let before = self.seats.len();
         self.seats.retain(|seat| seat.key != key);
         if let Some(suppressors) = &mut self.suppressors {
             suppressors.forget(key);
         }
         self.seats.len() < before
+    }
+
+    /// Gives a leg what it needs to go on elsewhere: before it is ticked without this mix, or the mix is no more.
+    pub fn release(&self, leg: &mut Leg) {
+        leg.leave(&self.shared);
     }
 
     /// The seats taken, in order of attachment.
@@ -291,8 +304,11 @@ impl Mix {
     /// Gives each leg what it hears.
     fn speak(&mut self, legs: &mut impl Legs, has_programs: bool) {
         let is_silent = self.voices.is_empty() && !has_programs;
+        let silence = if self.treatment.has_comfort_noise { self.quiet.next() } else { &SILENCE };
         self.limiter.limit(&self.sum, self.shared.renew());
-        self.quiet.renew();
+        if is_silent {
+            self.shared.frame = *silence;
+        }
         let mut packet = [0; PACKET_OCTETS];
         for (index, seat) in self.seats.iter_mut().enumerate() {
             let Some(leg) = legs.leg(seat.key) else {
@@ -307,18 +323,16 @@ impl Mix {
             #[cfg(feature = "faults")]
             let own = own.filter(|_| !self.broken.hears_oneself());
             let hears = seat.attachment.downlink;
-            let is_silent = is_silent || (own.is_some() && self.voices.len() == 1 && !has_programs);
+            let is_alone = self.voices.len() == 1 && !has_programs;
             let composed = match own {
-                _ if hears && is_silent && self.treatment.has_comfort_noise => {
-                    leg.compose(Downlink::Shared(self.quiet.shared()), &mut packet)
-                }
-                _ if is_silent || !hears => leg.compose(Downlink::Silence, &mut packet),
+                _ if !hears => leg.compose(Downlink::Own(&SILENCE, Some(&self.shared)), &mut packet),
                 None => leg.compose(Downlink::Shared(&mut self.shared), &mut packet),
+                Some(_) if is_alone => leg.compose(Downlink::Own(silence, Some(&self.shared)), &mut packet),
                 Some(voice) => {
                     let (mut others, mut frame) = ([0; FRAME_SAMPLES], [0; FRAME_SAMPLES]);
                     minus_own(&self.sum, &voice.frame, &mut others);
                     seat.limiter.limit(&others, &mut frame);
-                    leg.compose(Downlink::Own(&frame), &mut packet)
+                    leg.compose(Downlink::Own(&frame, Some(&self.shared)), &mut packet)
                 }
             };
             if let Some(octets) = composed {

@@ -1,24 +1,24 @@
-//! What a caller hears, as packets: resampling, encoder, numbers and times.
+//! What a caller hears, as packets: encoder, numbers and times.
 //!
+//! While a caller hears what all listeners of a mix hear, they are sent what was encoded for all of them, and their own
+//! encoder rests; it goes on from there as soon as they hear something of their own.
 //! **Invariant:** numbers and times go on without gaps, whatever is sent; a codec with another clock begins a stream
 //! of another name, because one name has one clock [RFC 7160 §4.1].
 
-use partyline_audio::Resampler;
-use partyline_codec::{Codec, Encoder, OpusSettings};
+use partyline_codec::{Codec, OpusSettings};
 use partyline_rtp::{HEADER_OCTETS, Header, NtpTime, RtpTime, SenderInfo, SeqNo, Ssrc};
 
-use crate::frame::{PACKET_OCTETS, RATE_HZ};
+use crate::coder::Coder;
+use crate::frame::PACKET_OCTETS;
 use crate::line::StreamStart;
-
-/// The most samples that an encoder takes in 20 ms: 48 kHz.
-const CODED_SAMPLES_MAX: usize = 960;
+use crate::shared::Shared;
+use crate::stream::{ALIKE_FRAMES, Joining, Place};
 
 /// The sending side.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    encoder: Encoder,
-    resampler: Option<Resampler>,
-    wishes: OpusSettings,
+    coder: Coder,
+    course: Course,
     ssrc: Ssrc,
     sequence: SeqNo,
     timestamp: RtpTime,
@@ -29,13 +29,20 @@ pub(crate) struct Outgoing {
     octets: u32,
 }
 
+/// Whose encoder the far decoder remembers.
+#[derive(Debug, Clone, Copy)]
+enum Course {
+    /// Our own, which was given what all listeners hear for so many frames in a row.
+    Own { alike: u32 },
+    /// That of all listeners.
+    Shared(Place),
+}
+
 impl Outgoing {
     pub(crate) fn new(start: StreamStart, codec: Codec, wishes: &OpusSettings) -> Self {
-        let encoder = Encoder::at_rate(codec, RATE_HZ, wishes);
         Self {
-            resampler: resampler_for(&encoder),
-            encoder,
-            wishes: *wishes,
+            coder: Coder::new(codec, wishes),
+            course: Course::Own { alike: 0 },
             ssrc: Ssrc(start.ssrc),
             // Below the half, so that the first packets may be lost without harm to SRTP [RFC 3711 §3.3.1].
             sequence: SeqNo(start.sequence & 0x7FFF),
@@ -48,13 +55,12 @@ impl Outgoing {
 
     /// Goes on in another codec, or by other wishes.
     pub(crate) fn change(&mut self, codec: Codec, wishes: &OpusSettings) {
-        let before = self.encoder.codec();
-        if before == codec && (codec != Codec::Opus || self.wishes == *wishes) {
+        let before = self.coder.codec();
+        if self.coder.is_like(codec, wishes) {
             return;
         }
-        self.encoder = Encoder::at_rate(codec, RATE_HZ, wishes);
-        self.resampler = resampler_for(&self.encoder);
-        self.wishes = *wishes;
+        self.coder = Coder::new(codec, wishes);
+        self.course = Course::Own { alike: 0 };
         self.is_after_pause = true;
         if before.clock_rate_hz() != codec.clock_rate_hz() {
             self.rename();
@@ -82,23 +88,77 @@ impl Outgoing {
         })
     }
 
-    /// Encodes a frame of the mix into a payload; its octets, none where the codec made nothing of it.
-    pub(crate) fn encode(&mut self, frame: &[i16], payload: &mut [u8]) -> usize {
-        let room = self.encoder.codec().frame_octets_max().min(payload.len());
-        let payload = &mut payload[..room];
-        match &mut self.resampler {
-            None => self.encoder.encode(frame, payload),
-            Some(resampler) => {
-                let mut coded = [0; CODED_SAMPLES_MAX];
-                let count = resampler.process(frame, &mut coded);
-                self.encoder.encode(&coded[..count], payload)
+    /// Encodes a frame for this caller alone, who may have been sent what is shared until now; its octets, none where
+    /// the codec made nothing of it.
+    pub(crate) fn encode(&mut self, frame: &[i16], shared: Option<&Shared>, payload: &mut [u8]) -> usize {
+        self.leave(shared);
+        self.coder.encode(frame, payload)
+    }
+
+    /// Gives the payload of what all listeners hear; its octets, as with [`Self::encode`].
+    pub(crate) fn encode_shared(&mut self, shared: &mut Shared, payload: &mut [u8]) -> usize {
+        let codec = self.coder.codec();
+        if let Some(encoded) = shared.payload(codec) {
+            return copy(encoded, payload);
+        }
+        if let Course::Shared(place) = &mut self.course
+            && let Some(encoded) = shared.follow(place)
+        {
+            return copy(encoded, payload);
+        }
+        let alike = match self.course {
+            Course::Own { alike } => alike,
+            Course::Shared(_) => {
+                self.lose_place();
+                0
+            }
+        };
+        self.course = Course::Own { alike: alike.saturating_add(1) };
+        if alike >= ALIKE_FRAMES {
+            match shared.join(&mut self.coder) {
+                Joining::In(place, encoded) => {
+                    self.course = Course::Shared(place);
+                    return copy(encoded, payload);
+                }
+                Joining::OnTrial(encoded) => return copy(encoded, payload),
+                Joining::Not => {}
             }
         }
+        self.coder.encode(&shared.frame, payload)
+    }
+
+    /// From here on the far decoder goes on from our own encoder.
+    pub(crate) fn leave(&mut self, shared: Option<&Shared>) {
+        if let Course::Shared(place) = self.course
+            && !shared.is_some_and(|shared| shared.leave(place, &mut self.coder))
+        {
+            self.lose_place();
+        }
+        self.course = Course::Own { alike: 0 };
+    }
+
+    /// What the far decoder remembers is known to nobody any more. Who leaves a mix does not come here, but somebody whom
+    /// it has passed over.
+    fn lose_place(&mut self) {
+        self.coder.restart();
+        self.is_after_pause = true;
+    }
+
+    /// Whether what all listeners share is sent.
+    #[cfg(test)]
+    pub(crate) const fn is_in_step(&self) -> bool {
+        matches!(self.course, Course::Shared(_))
+    }
+
+    /// Frames that our own encoder was run for.
+    #[cfg(test)]
+    pub(crate) const fn frames_encoded(&self) -> u64 {
+        self.coder.frames
     }
 
     /// Lets time pass without a packet.
     pub(crate) const fn pause(&mut self, frames: u32) {
-        let ticks = self.encoder.codec().frame_ticks();
+        let ticks = self.coder.codec().frame_ticks();
         self.timestamp = self.timestamp.plus(ticks.wrapping_mul(frames));
         self.is_after_pause = true;
     }
@@ -121,15 +181,15 @@ impl Outgoing {
         packet[..octets.len()].copy_from_slice(&octets);
         self.is_after_pause = false;
         self.sequence = self.sequence.next();
-        self.timestamp = self.timestamp.plus(self.encoder.codec().frame_ticks());
+        self.timestamp = self.timestamp.plus(self.coder.codec().frame_ticks());
         self.packets += 1;
         self.octets = self.octets.wrapping_add(payload as u32);
         HEADER_OCTETS + payload
     }
 }
 
-/// What takes frames of the mix to the encoder's rate, where that is another.
-fn resampler_for(encoder: &Encoder) -> Option<Resampler> {
-    let coded_hz = encoder.sample_rate_hz();
-    (coded_hz != RATE_HZ).then(|| Resampler::new(RATE_HZ, coded_hz, (RATE_HZ / 50) as usize))
+/// Copies a payload to where there is room for any; its octets.
+fn copy(encoded: &[u8], payload: &mut [u8]) -> usize {
+    payload[..encoded.len()].copy_from_slice(encoded);
+    encoded.len()
 }

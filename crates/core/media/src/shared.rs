@@ -1,11 +1,16 @@
 //! The sound that all listeners of a mix share: encoded once per codec, whoever asks first.
 //!
-//! That holds for codecs without a memory: of the others each listener has had a stream of their own, which only
-//! their own encoder can carry on.
+//! G.711 has no memory, so that a payload is anybody's; of the other codecs listeners follow a [`Stream`].
+//! **Invariant:** there are at most [`STREAMS_MAX`] streams; who finds none that is like theirs encodes for themselves.
 
 use partyline_codec::{Codec, Encoder};
 
+use crate::coder::Coder;
 use crate::frame::{FRAME_SAMPLES, Frame, Payload};
+use crate::stream::{Joining, Place, Stream};
+
+/// Most kinds of listeners to one mix that share: G.722, and Opus by what its listeners wish. Each keeps two encoders.
+const STREAMS_MAX: usize = 4;
 
 /// A frame and its payloads.
 #[derive(Debug)]
@@ -13,6 +18,7 @@ pub struct Shared {
     pub(crate) frame: Frame,
     pcmu: Encoded,
     pcma: Encoded,
+    streams: Vec<Stream>,
 }
 
 #[derive(Debug)]
@@ -32,17 +38,23 @@ impl Shared {
     /// Silence, not encoded yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { frame: [0; FRAME_SAMPLES], pcmu: Encoded::new(Codec::Pcmu), pcma: Encoded::new(Codec::Pcma) }
+        Self {
+            frame: [0; FRAME_SAMPLES],
+            pcmu: Encoded::new(Codec::Pcmu),
+            pcma: Encoded::new(Codec::Pcma),
+            streams: Vec::new(),
+        }
     }
 
     /// Gives the frame to be written anew; payloads of the one before are void.
-    pub const fn renew(&mut self) -> &mut Frame {
+    pub fn renew(&mut self) -> &mut Frame {
         self.pcmu.is_fresh = false;
         self.pcma.is_fresh = false;
+        self.streams.iter_mut().for_each(Stream::renew);
         &mut self.frame
     }
 
-    /// The payload for a codec; `None` where each listener needs one of their own.
+    /// The payload for a codec without a memory; `None` for others.
     pub(crate) fn payload(&mut self, codec: Codec) -> Option<&Payload> {
         let encoded = match codec {
             Codec::Pcmu => &mut self.pcmu,
@@ -55,6 +67,36 @@ impl Shared {
         }
         Some(&encoded.payload)
     }
+
+    /// The payload for somebody who was sent the one before; `None` where they have lost their place.
+    pub(crate) fn follow(&mut self, place: &mut Place) -> Option<&[u8]> {
+        let stream = self.streams.iter_mut().find(|stream| stream.is_at(*place))?;
+        stream.follow(place, &self.frame)
+    }
+
+    /// Lets in somebody who was sent this sound by a coder of their own, if that is not heard now.
+    pub(crate) fn join(&mut self, own: &mut Coder) -> Joining<'_> {
+        let index = match self.streams.iter().position(|stream| stream.is_for(own)) {
+            Some(index) => index,
+            None if self.streams.len() < STREAMS_MAX => {
+                self.streams.push(Stream::new(own));
+                self.streams.len() - 1
+            }
+            None => return Joining::Not,
+        };
+        self.streams[index].join(own, &self.frame)
+    }
+
+    /// Gives somebody who was in what they need to go on alone; false where they had lost their place.
+    pub(crate) fn leave(&self, place: Place, own: &mut Coder) -> bool {
+        self.streams.iter().any(|stream| stream.leave(place, own))
+    }
+
+    /// Frames that were encoded for listeners by codecs with a memory.
+    #[cfg(test)]
+    pub(crate) fn frames_encoded(&self) -> u64 {
+        self.streams.iter().map(Stream::frames).sum()
+    }
 }
 
 impl Default for Shared {
@@ -62,3 +104,6 @@ impl Default for Shared {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests;

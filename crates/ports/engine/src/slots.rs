@@ -126,8 +126,8 @@ pub(crate) struct Caravan {
 }
 
 impl MixSlot {
-    pub(crate) fn detach(&mut self, seat: SeatKey) {
-        self.mix.detach(seat);
+    pub(crate) fn detach(&mut self, seat: SeatKey, leg: &mut Leg) {
+        self.mix.detach(seat, leg);
         self.note_legs();
     }
 

@@ -221,7 +221,7 @@ impl<'a, Io: MediaIo> World<'a, Io> {
             return Ok(());
         }
         if let Some(old) = self.desk.legs[place].mix.replace(mix_place) {
-            self.mixes[old].detach(seat_of(place));
+            self.mixes[old].detach(seat_of(place), &mut self.desk.legs[place].leg);
         }
         self.mixes[mix_place].note_legs();
         let phase = self.mixes[mix_place].phase;
@@ -338,7 +338,7 @@ impl<'a, Io: MediaIo> World<'a, Io> {
     /// Takes a leg out of its mix; out of which.
     fn leave_mix(&mut self, place: usize) -> Option<MixKey> {
         let slot = &mut self.mixes[self.desk.legs[place].mix.take()?];
-        slot.detach(seat_of(place));
+        slot.detach(seat_of(place), &mut self.desk.legs[place].leg);
         Some(slot.key)
     }
 
@@ -381,6 +381,7 @@ impl<'a, Io: MediaIo> World<'a, Io> {
         for seat in slot.mix.seats() {
             let leg = &mut self.desk.legs[seat.0 as usize];
             leg.mix = None;
+            slot.mix.release(&mut leg.leg);
             leg.tell(LegEvent::MixClosed(key), self.counts);
         }
     }

@@ -65,6 +65,16 @@ impl Encoder {
         Self { split: Split::new(), bands: Bands::new() }
     }
 
+    /// Goes on as a far decoder does that remembers what we do, and is sent what `other` made of its last samples; whether
+    /// the two are near enough by then to go on alike.
+    pub(crate) fn track(&mut self, other: &Self, payload: &[u8]) -> bool {
+        for &octet in payload {
+            self.bands.step(octet & 0x3F, octet >> 6);
+        }
+        self.split.clone_from(&other.split);
+        self.bands.low.is_near(&other.bands.low) && self.bands.high.is_near(&other.bands.high)
+    }
+
     /// Encodes pairs of samples into octets, as many as there are of both; how many octets.
     pub(crate) fn encode(&mut self, samples: &[i16], payload: &mut [u8]) -> usize {
         let count = (samples.len() / 2).min(payload.len());

@@ -311,7 +311,7 @@ fn a_solo_program_plays_while_one_is_alone() {
         (0..5).map(|_| level_dbov(&world.tick(&[SILENT, SILENT])[0])).fold(-127.0_f32, f32::max) > -20.0
     };
     assert!(!is_heard(&mut world));
-    world.mix.detach(SeatKey(1));
+    world.mix.detach(SeatKey(1), &mut world.callers.0[1].leg);
     assert!(is_heard(&mut world));
     world.mix.attach(SeatKey(1), BOTH).unwrap();
     assert!(!is_heard(&mut world));
@@ -324,7 +324,8 @@ fn the_last_seat_is_given_and_the_next_refused_and_a_place_can_still_be_changed(
     assert_eq!(mix.attach(SeatKey(2), BOTH), Ok(()));
     assert_eq!(mix.attach(SeatKey(3), BOTH), Err(MixFull));
     assert_eq!(mix.attach(SeatKey(2), Attachment { uplink: false, downlink: true }), Ok(()));
-    assert!(mix.detach(SeatKey(1)) && !mix.detach(SeatKey(1)));
+    let mut leg = Caller::new(Codec::Pcmu, Instant::now()).leg;
+    assert!(mix.detach(SeatKey(1), &mut leg) && !mix.detach(SeatKey(1), &mut leg));
     assert_eq!(mix.attach(SeatKey(3), BOTH), Ok(()));
     assert_eq!(mix.len(), 2);
 }

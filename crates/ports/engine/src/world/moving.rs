@@ -54,7 +54,7 @@ impl<Io: MediaIo> World<'_, Io> {
             self.desk.legs[place].mix = None;
             match self.uproot(place, None) {
                 Some(traveller) => legs.push(traveller),
-                None => drop(mix.detach(seat)),
+                None => drop(mix.forget(seat)),
             }
         }
         let from = MixPlace { thread: self.thread, panics: self.counts.panics() };
