@@ -193,3 +193,6 @@ fn copy(encoded: &[u8], payload: &mut [u8]) -> usize {
     payload[..encoded.len()].copy_from_slice(encoded);
     encoded.len()
 }
+
+#[cfg(test)]
+mod tests;

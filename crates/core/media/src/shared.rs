@@ -10,7 +10,7 @@ use crate::frame::{FRAME_SAMPLES, Frame, Payload};
 use crate::stream::{Joining, Place, Stream};
 
 /// Most kinds of listeners to one mix that share: G.722, and Opus by what its listeners wish. Each keeps two encoders.
-const STREAMS_MAX: usize = 4;
+pub(crate) const STREAMS_MAX: usize = 4;
 
 /// A frame and its payloads.
 #[derive(Debug)]
@@ -104,6 +104,3 @@ impl Default for Shared {
         Self::new()
     }
 }
-
-#[cfg(test)]
-mod tests;

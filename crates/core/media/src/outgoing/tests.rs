@@ -3,10 +3,10 @@
 use partyline_audio::level::level_dbov;
 use partyline_codec::{Codec, Decoder, OpusSettings};
 
-use super::Shared;
+use super::Outgoing;
 use crate::frame::{FRAME_SAMPLES, Frame, PAYLOAD_OCTETS, RATE_HZ};
 use crate::line::StreamStart;
-use crate::outgoing::Outgoing;
+use crate::shared::{STREAMS_MAX, Shared};
 
 const CODECS: [Codec; 2] = [Codec::G722, Codec::Opus];
 const START: StreamStart = StreamStart { ssrc: 1, sequence: 0, timestamp: 0 };
@@ -325,7 +325,7 @@ fn more_kinds_of_listeners_than_there_are_streams_encode_for_themselves() {
             assert!(!listener.payload.is_empty());
         }
     }
-    assert_eq!(listeners.iter().filter(|listener| listener.is_in()).count(), super::STREAMS_MAX);
+    assert_eq!(listeners.iter().filter(|listener| listener.is_in()).count(), STREAMS_MAX);
     for listener in &listeners {
         let own = listener.outgoing.frames_encoded();
         assert!(listener.is_in() == (own < 150), "{own} frames");
