@@ -204,7 +204,8 @@ const fn listen(transport: TransportKind, address: SocketAddr) -> Listen {
 
 pub(crate) fn capabilities(plan: &CallPlan, address: IpAddr, port: u16) -> Capabilities {
     let codecs = plan.codecs.iter().map(|codec: &Codec| {
-        let wishes = OpusSettings::ours(crate::meter::RATE_HZ).to_string();
+        let wishes =
+            OpusSettings { playback_max_hz: crate::meter::RATE_HZ, ..OpusSettings::ours() }.to_string();
         CodecName {
             channels: codec.channels(),
             parameters: if *codec == Codec::Opus { wishes } else { String::new() },

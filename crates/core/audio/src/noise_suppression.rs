@@ -72,10 +72,14 @@ impl NoiseSuppressor {
         Self { spectrum, way, split: Split::new() }
     }
 
-    /// From here on sound has another rate. What it knows of the noise stays, as far as it is of use there.
+    /// From here on sound has this rate. Where that is another one, what it knows of the noise stays, as far as it is of use
+    /// there.
     pub fn set_rate_hz(&mut self, rate_hz: u32) {
-        self.way = Way::of(rate_hz);
-        self.resume();
+        let way = Way::of(rate_hz);
+        if way != self.way {
+            self.way = way;
+            self.resume();
+        }
     }
 
     /// How late the sound comes out, in samples: 6 ms, and at 48 kHz less than 2 more.

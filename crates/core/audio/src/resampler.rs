@@ -4,6 +4,8 @@
 //! 3.4 kHz passes to 8 kHz within half a decibel. **Invariant:** frames that make whole frames of the other rate give
 //! exactly those; nothing allocates once it is built.
 
+use std::sync::{Arc, LazyLock};
+
 use crate::sinc::{Filters, Shape};
 
 /// Short: what it lets through just above the lower band is weak in speech.
@@ -11,10 +13,28 @@ const SHAPE: Shape = Shape { crossings: 12.0, beta: 5.7, passband: 0.97 };
 /// Partial sums, so that adding up vectorises.
 const LANES: usize = 8;
 
+/// The rates of mixes, whose filters are cut once for the process.
+const USUAL_HZ: [u32; 3] = [8_000, 16_000, 48_000];
+static USUAL: LazyLock<Vec<(u32, u32, Arc<Filters>)>> = LazyLock::new(|| {
+    let pairs = USUAL_HZ.into_iter().flat_map(|from| USUAL_HZ.into_iter().map(move |to| (from, to)));
+    pairs.filter(|(from, to)| from != to).map(|(from, to)| (from, to, Arc::new(cut(from, to)))).collect()
+});
+
+fn cut(from_hz: u32, to_hz: u32) -> Filters {
+    let mut filters = Filters::new(from_hz, to_hz, SHAPE);
+    filters.pad(LANES);
+    filters
+}
+
+fn filters_for(from_hz: u32, to_hz: u32) -> Arc<Filters> {
+    let usual = USUAL.iter().find(|(from, to, _)| (*from, *to) == (from_hz, to_hz));
+    usual.map_or_else(|| Arc::new(cut(from_hz, to_hz)), |(_, _, filters)| Arc::clone(filters))
+}
+
 /// One stream on its way from one rate to another.
 #[derive(Debug, Clone)]
 pub struct Resampler {
-    filters: Filters,
+    filters: Arc<Filters>,
     from_hz: u32,
     to_hz: u32,
     /// The newest input of the frames before, then this one's.
@@ -28,13 +48,24 @@ impl Resampler {
     /// From one rate to another, for frames of up to `samples_max` samples.
     #[must_use]
     pub fn new(from_hz: u32, to_hz: u32, samples_max: usize) -> Self {
-        let mut filters = Filters::new(from_hz, to_hz, SHAPE);
-        let delay = filters.taps / 2;
-        filters.pad(LANES);
+        let filters = filters_for(from_hz, to_hz);
         let reach = filters.taps - 1;
         let mut input = Vec::with_capacity(reach + samples_max);
         input.resize(reach, 0.0);
-        Self { filters, from_hz, to_hz, input, reach, delay }
+        Self { delay: filters.delay, filters, from_hz, to_hz, input, reach }
+    }
+
+    /// Begins a stream from another rate. Between 8, 16 and 48 kHz nothing is allocated where the resampler was built for
+    /// frames as long, and from the highest of its rates.
+    pub fn begin_from(&mut self, from_hz: u32) {
+        if from_hz != self.from_hz {
+            self.filters = filters_for(from_hz, self.to_hz);
+            self.from_hz = from_hz;
+            self.delay = self.filters.delay;
+            self.reach = self.filters.taps - 1;
+        }
+        self.input.clear();
+        self.input.resize(self.reach, 0.0);
     }
 
     /// The rate that comes in.
@@ -69,14 +100,27 @@ impl Resampler {
     /// Resamples a frame; returns the samples written, at most as many as there is room for. A frame should hold a
     /// whole number of steps of the ratio (any even number between 8 and 16 kHz); a rest of it is lost.
     pub fn process(&mut self, samples: &[i16], out: &mut [i16]) -> usize {
+        self.take(samples, |sample| f32::from(sample));
+        self.give(samples.len(), out, |sum| sum.round().clamp(-32_768.0, 32_767.0) as i16)
+    }
+
+    /// The same for sums, which may be beyond 16 bits.
+    pub fn process_sums(&mut self, sums: &[i32], out: &mut [i32]) -> usize {
+        self.take(sums, |sum| sum as f32);
+        self.give(sums.len(), out, |sum| sum.round() as i32)
+    }
+
+    fn take<Sample: Copy>(&mut self, samples: &[Sample], read: impl Fn(Sample) -> f32) {
         self.input.truncate(self.reach);
-        self.input.extend(samples.iter().map(|&sample| f32::from(sample)));
-        let Filters { up, down, taps, .. } = self.filters;
-        let count = (samples.len() * up / down).min(out.len());
+        self.input.extend(samples.iter().map(|&sample| read(sample)));
+    }
+
+    fn give<Sample>(&mut self, given: usize, out: &mut [Sample], write: impl Fn(f32) -> Sample) -> usize {
+        let Filters { up, down, taps, .. } = *self.filters;
+        let count = (given * up / down).min(out.len());
         let (mut whole, mut phase) = (0, 0);
         for sample in &mut out[..count] {
-            let sum = dot(self.filters.of(phase), &self.input[whole..whole + taps]);
-            *sample = sum.round().clamp(-32_768.0, 32_767.0) as i16;
+            *sample = write(dot(self.filters.of(phase), &self.input[whole..whole + taps]));
             phase += down;
             whole += phase / up;
             phase %= up;

@@ -17,6 +17,8 @@ pub(crate) struct Filters {
     pub(crate) up: usize,
     pub(crate) down: usize,
     pub(crate) taps: usize,
+    /// By how many samples of the input the sound is late.
+    pub(crate) delay: usize,
     coefficients: Vec<f32>,
 }
 
@@ -41,7 +43,7 @@ impl Filters {
             let sum: f64 = filter.iter().sum();
             coefficients.extend(filter.iter().map(|value| (value / sum) as f32));
         }
-        Self { up, down, taps, coefficients }
+        Self { up, down, taps, delay: taps / 2, coefficients }
     }
 
     /// Makes every filter a multiple of so many taps long, by taps of nothing before it.

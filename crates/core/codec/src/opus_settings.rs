@@ -36,10 +36,10 @@ impl Default for OpusSettings {
 }
 
 impl OpusSettings {
-    /// What we wish ourselves where conferences are mixed at this rate.
+    /// What we wish ourselves: all that can be heard, and spare copies for what is lost.
     #[must_use]
-    pub fn ours(mix_rate_hz: u32) -> Self {
-        Self { playback_max_hz: mix_rate_hz.clamp(8_000, 48_000), has_fec: true, ..Self::default() }
+    pub fn ours() -> Self {
+        Self { has_fec: true, ..Self::default() }
     }
 
     /// Reads the parameters of an `fmtp` line. What is unknown or nonsense is passed over.

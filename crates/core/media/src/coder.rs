@@ -1,18 +1,13 @@
-//! An encoder for frames of the mix: resampling where the codec's rate is another, and what both remember.
+//! An encoder for what one telephone hears, or all of one kind, and how often it was run.
 
-use partyline_audio::Resampler;
 use partyline_codec::{Codec, Encoder, OpusSettings};
 
-use crate::frame::{FRAME_SAMPLES, RATE_HZ};
-
-/// The most samples that an encoder takes in 20 ms: 48 kHz.
-const CODED_SAMPLES_MAX: usize = 960;
+use crate::frame::Rate;
 
 /// One stream's way from frames to payloads.
 #[derive(Debug)]
 pub(crate) struct Coder {
     encoder: Encoder,
-    resampler: Option<Resampler>,
     wishes: OpusSettings,
     /// Frames encoded.
     pub(crate) frames: u64,
@@ -20,10 +15,8 @@ pub(crate) struct Coder {
 
 impl Coder {
     pub(crate) fn new(codec: Codec, wishes: &OpusSettings) -> Self {
-        let encoder = Encoder::at_rate(codec, RATE_HZ, wishes);
-        let coded_hz = encoder.sample_rate_hz();
-        let resampler = (coded_hz != RATE_HZ).then(|| Resampler::new(RATE_HZ, coded_hz, FRAME_SAMPLES));
-        Self { encoder, resampler, wishes: *wishes, frames: 0 }
+        let encoder = Encoder::at_rate(codec, Rate::of(codec, wishes).hz(), wishes);
+        Self { encoder, wishes: *wishes, frames: 0 }
     }
 
     /// Another of the same kind, at the start of a stream.
@@ -46,40 +39,29 @@ impl Coder {
 
     /// Goes on as another of the same kind would.
     pub(crate) fn copy_from(&mut self, other: &Self) {
-        if self.encoder.copy_from(&other.encoder)
-            && let (Some(ours), Some(theirs)) = (&mut self.resampler, &other.resampler)
-        {
-            ours.copy_from(theirs);
-        }
+        self.encoder.copy_from(&other.encoder);
     }
 
     /// Goes on as a far decoder of ours does that is sent this payload of another's; whether they are alike then.
     pub(crate) fn track(&mut self, other: &Self, payload: &[u8]) -> bool {
-        if let (Some(ours), Some(theirs)) = (&mut self.resampler, &other.resampler) {
-            ours.copy_from(theirs);
-        }
         self.encoder.track(&other.encoder, payload)
     }
 
     /// Begins a stream anew.
     pub(crate) fn restart(&mut self) {
         self.encoder.restart();
-        self.resampler.iter_mut().for_each(Resampler::forget);
     }
 
-    /// Encodes a frame; its octets, none where the codec made nothing of it.
+    /// The rate of the frames that it takes.
+    pub(crate) const fn rate(&self) -> Rate {
+        Rate::of(self.codec(), &self.wishes)
+    }
+
+    /// Encodes a frame at its rate; its octets, none where the codec made nothing of it.
     pub(crate) fn encode(&mut self, frame: &[i16], payload: &mut [u8]) -> usize {
         self.frames += 1;
         let room = self.codec().frame_octets_max().min(payload.len());
-        let payload = &mut payload[..room];
-        match &mut self.resampler {
-            None => self.encoder.encode(frame, payload),
-            Some(resampler) => {
-                let mut coded = [0; CODED_SAMPLES_MAX];
-                let count = resampler.process(frame, &mut coded);
-                self.encoder.encode(&coded[..count], payload)
-            }
-        }
+        self.encoder.encode(frame, &mut payload[..room])
     }
 
     /// The same, so that it is understood without the frames before it, as far as the codec can.

@@ -4,8 +4,6 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::frame::Sums;
-
 /// What is wrong with a mix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -13,7 +11,7 @@ pub enum Fault {
     HearsOneself,
     /// One packet in so many is never sent.
     DropsOneIn(u32),
-    /// Voices come so many samples late.
+    /// Voices come so many samples late, to telephones of narrow band.
     DelaysBy(usize),
 }
 
@@ -44,7 +42,7 @@ impl Broken {
     }
 
     /// Puts what was said earlier in the place of a voice.
-    pub(crate) fn delay(&mut self, seat: u32, frame: &mut Sums) {
+    pub(crate) fn delay(&mut self, seat: u32, frame: &mut [i32]) {
         let Some(Fault::DelaysBy(samples)) = self.fault else {
             return;
         };

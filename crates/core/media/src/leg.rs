@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use partyline_audio::{KeyDetector, LineNoise, LineWatch, NoiseSuppressor, Player};
+use partyline_audio::{KeyDetector, LineNoise, LineWatch, NoiseSuppressor, Player, Resampler};
 use partyline_rtp::{HEADER_OCTETS, NtpTime, Ssrc};
 
 use crate::control::Control;
-use crate::frame::{FRAME_SAMPLES, Frame, PACKET_OCTETS, RATE_HZ, Sums};
+use crate::frame::{FRAME_SAMPLES, Frame, PACKET_OCTETS, RATE_HZ, Rate, SAMPLES_MAX, SILENCE};
 use crate::line::{Incoming, LegMedia, Received, StreamStart};
 use crate::outgoing::Outgoing;
 use crate::overlay::Overlay;
@@ -78,8 +78,8 @@ pub enum Downlink<'a> {
     Silence,
     /// What all listeners share.
     Shared(&'a mut Shared),
-    /// Samples for this leg alone, and what the listeners of its mix share meanwhile, if it is in one.
-    Own(&'a Frame, Option<&'a Shared>),
+    /// Samples at its rate for this leg alone, and what the listeners of its mix share meanwhile, if it is in one.
+    Own(&'a [i16], Option<&'a Shared>),
 }
 
 impl Downlink<'_> {
@@ -133,6 +133,8 @@ struct Session {
     key_frames: u32,
     speech: Speech,
     conditioner: Conditioner,
+    /// What takes an echo to the rate of what is heard, where it was said at another.
+    echo: Option<Box<Resampler>>,
     line_watch: LineWatch,
     /// Whether the telephone has sent a telephone-event.
     has_sent_events: bool,
@@ -154,6 +156,7 @@ impl Leg {
 
     /// Sets (or changes) the far side and codec; from here on the leg makes packets.
     pub fn connect(&mut self, now: Instant, media: LegMedia) {
+        self.overlay.set_rate(Rate::of(media.codec, &media.details.opus));
         match &mut self.line {
             Line::Idle(start) => {
                 let session = Session {
@@ -172,7 +175,8 @@ impl Leg {
                     has_toned: false,
                     key_frames: 0,
                     speech: Speech::new(),
-                    conditioner: Conditioner::new(),
+                    conditioner: Conditioner::new(RATE_HZ),
+                    echo: None,
                     line_watch: LineWatch::new(RATE_HZ),
                     has_sent_events: false,
                 };
@@ -378,27 +382,39 @@ impl Leg {
         }
     }
 
-    /// Decodes the frame pulled last as it goes into a mix: treated, and perhaps louder than samples can be. `is_new` says
-    /// that the frame before was not asked for.
+    /// The rate of what it hears.
+    pub(crate) const fn rate(&self) -> Rate {
+        match &self.line {
+            Line::Idle(_) => Rate::Narrow,
+            Line::Connected(session) => session.outgoing.rate(),
+        }
+    }
+
+    /// Decodes the frame pulled last at its codec's rate, as it goes into a mix: treated, and perhaps louder than samples can
+    /// be; how many samples it has. `is_new` says that the frame before was not asked for.
     pub(crate) fn voice(
         &mut self,
         treatment: Treatment,
         suppressor: Option<&mut NoiseSuppressor>,
         is_new: bool,
-        voice: &mut Sums,
-    ) {
-        let mut frame = [0; FRAME_SAMPLES];
-        self.decode(&mut frame);
+        voice: &mut [i32; SAMPLES_MAX],
+    ) -> usize {
         match &mut self.line {
-            Line::Connected(session) if !session.tones.is_down() => {
-                if let Some(noise) = session.treat(&frame, treatment, suppressor, is_new, voice) {
+            Line::Connected(session) => {
+                let samples = (session.incoming.native_hz() / 50) as usize;
+                let voice = &mut voice[..samples];
+                if session.tones.is_down() {
+                    // What is a key is not for others' ears, and the voice after it must not go on with what was before.
+                    voice.fill(0);
+                    suppressor.into_iter().for_each(NoiseSuppressor::resume);
+                } else if let Some(noise) = session.treat(treatment, suppressor, is_new, voice) {
                     self.tell(LegOutput::Noisy(noise));
                 }
+                samples
             }
-            Line::Connected(_) | Line::Idle(_) => {
-                // It must not go on with the sound from before the key.
-                suppressor.into_iter().for_each(NoiseSuppressor::resume);
-                *voice = frame.map(i32::from);
+            Line::Idle(_) => {
+                voice[..FRAME_SAMPLES].fill(0);
+                FRAME_SAMPLES
             }
         }
     }
@@ -411,13 +427,22 @@ impl Leg {
         if self.overlay.is_idle() {
             return session.send(downlink, packet);
         }
-        let (mut frame, shared) = match downlink {
-            Downlink::Silence => ([0; FRAME_SAMPLES], None),
-            Downlink::Shared(shared) => (shared.frame, Some(&*shared)),
-            Downlink::Own(frame, shared) => (*frame, shared),
+        let samples = session.outgoing.rate().samples();
+        let mut room = *SILENCE;
+        let frame = &mut room[..samples];
+        let shared = match downlink {
+            Downlink::Silence => None,
+            Downlink::Shared(shared) => {
+                frame.copy_from_slice(&shared.frame);
+                Some(&*shared)
+            }
+            Downlink::Own(own, shared) => {
+                frame.copy_from_slice(own);
+                shared
+            }
         };
-        let ended = self.overlay.apply(&mut frame);
-        let octets = session.send(Downlink::Own(&frame, shared), packet);
+        let ended = self.overlay.apply(frame);
+        let octets = session.send(Downlink::Own(frame, shared), packet);
         if let Some(play) = ended {
             self.tell(LegOutput::PlayEnded(play));
         }
@@ -444,9 +469,34 @@ impl Leg {
         {
             return Some(octets);
         }
-        let mut frame = [0; FRAME_SAMPLES];
-        self.decode(&mut frame);
-        self.compose(Downlink::Own(&frame, None), packet)
+        let mut room = *SILENCE;
+        let frame = &mut room[..self.rate().samples()];
+        self.hear_oneself(frame);
+        self.compose(Downlink::Own(frame, None), packet)
+    }
+
+    /// What the caller said, at the rate of what they hear.
+    fn hear_oneself(&mut self, frame: &mut [i16]) {
+        let mut narrow = [0; FRAME_SAMPLES];
+        match &mut self.line {
+            Line::Connected(session)
+                if session.incoming.native_hz() == session.outgoing.rate().hz()
+                    && !session.tones.is_down() =>
+            {
+                frame.copy_from_slice(session.incoming.native());
+            }
+            Line::Idle(_) | Line::Connected(_) => {
+                self.decode(&mut narrow);
+                let rate_hz = self.rate().hz();
+                if rate_hz == RATE_HZ {
+                    frame.copy_from_slice(&narrow);
+                } else if let Line::Connected(session) = &mut self.line {
+                    // They speak in another codec than they hear: seldom, and made when it is first needed.
+                    let new = || Box::new(Resampler::new(RATE_HZ, rate_hz, FRAME_SAMPLES));
+                    session.echo.get_or_insert_with(new).process(&narrow, frame);
+                }
+            }
+        }
     }
 
     /// Takes an RTCP datagram; `wall` is the time of the wall clock. One from elsewhere than the caller's address
@@ -553,16 +603,16 @@ const fn time_of(ticks: u64) -> Duration {
 }
 
 impl Session {
-    /// Makes of a frame what is mixed; what is to be told of the line.
+    /// Makes of the frame pulled last what is mixed; what is to be told of the line.
     fn treat(
         &mut self,
-        frame: &Frame,
         treatment: Treatment,
         mut suppressor: Option<&mut NoiseSuppressor>,
         is_new: bool,
-        voice: &mut Sums,
+        voice: &mut [i32],
     ) -> Option<LineNoise> {
         let is_broken = self.incoming.is_broken();
+        let frame = self.incoming.native();
         if is_new {
             self.conditioner.resume(frame);
             self.line_watch.resume();
@@ -571,13 +621,13 @@ impl Session {
         if treatment.is_for_voices() || suppressor.is_some() {
             self.conditioner.condition(frame, treatment, suppressor, is_broken, voice);
         } else {
-            *voice = frame.map(i32::from);
+            voice.iter_mut().zip(frame).for_each(|(sum, &sample)| *sum = sample.into());
         }
         if is_broken {
             self.line_watch.miss();
             return None;
         }
-        self.line_watch.hear(frame)
+        self.line_watch.hear(self.incoming.frame())
     }
 
     /// Listens for keys in the sound: always where the telephone has no telephone-events, else while it is in no mix and
@@ -630,6 +680,7 @@ impl Session {
         }
         self.change_keys(&media, has_moved);
         self.outgoing.change(media.codec, &media.details.opus);
+        self.echo = None;
         self.media = media;
         self.last_heard = now;
         self.quiet_told = Duration::ZERO;
@@ -742,7 +793,10 @@ impl Session {
                 payload[..FRAME_SAMPLES].fill(octet);
                 FRAME_SAMPLES
             }
-            (Downlink::Silence, None) => self.outgoing.encode(&[0; FRAME_SAMPLES], None, payload),
+            (Downlink::Silence, None) => {
+                let samples = self.outgoing.rate().samples();
+                self.outgoing.encode(&SILENCE[..samples], None, payload)
+            }
             (Downlink::Shared(shared), _) => self.outgoing.encode_shared(shared, payload),
             (Downlink::Own(frame, shared), _) => self.outgoing.encode(frame, shared, payload),
         }

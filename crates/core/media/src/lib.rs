@@ -9,6 +9,7 @@ mod control;
 #[cfg(feature = "faults")]
 mod fault;
 mod frame;
+mod layer;
 mod leg;
 mod line;
 mod mix;

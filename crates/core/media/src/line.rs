@@ -6,7 +6,7 @@ use std::time::Instant;
 use partyline_codec::{Codec, OpusSettings, dbov_of_mean_square};
 use partyline_rtp::{Arrival, EventReceiver, JitterCounters, Packet, Reception, SourceLatch, Verdict};
 
-use crate::frame::{FRAME_SAMPLES, Frame, Payload, RATE_HZ};
+use crate::frame::{FRAME_SAMPLES, Frame, Payload, RATE_HZ, Rate};
 use crate::transport::MediaTransport;
 use crate::uplink::{Tempo, Uplink};
 
@@ -129,7 +129,7 @@ impl Incoming {
             latch: SourceLatch::new(media.remote),
             reception: Reception::new(media.codec.clock_rate_hz()),
             events: EventReceiver::new(),
-            uplink: Uplink::new(media.codec, RATE_HZ),
+            uplink: Uplink::new(media.codec, opus_hz(media)),
             heard: Loudness::default(),
             frames_in_codec: 0,
             dropped_before: 0,
@@ -141,7 +141,7 @@ impl Incoming {
     pub(crate) fn change(&mut self, before: &LegMedia, media: &LegMedia) {
         self.latch.signal(media.remote);
         if before.codec != media.codec {
-            self.switch(media.codec);
+            self.switch(media.codec, opus_hz(media));
         }
         if !media.receives {
             self.uplink.flush();
@@ -149,10 +149,10 @@ impl Incoming {
     }
 
     /// Hears another codec from here on.
-    fn switch(&mut self, codec: Codec) {
+    fn switch(&mut self, codec: Codec, opus_hz: u32) {
         if self.uplink.codec() != codec {
             self.dropped_before += dropped_by(self.uplink.counters());
-            self.uplink.switch(codec);
+            self.uplink.switch(codec, opus_hz);
             self.reception.set_clock_rate(codec.clock_rate_hz());
             self.frames_in_codec = 0;
         }
@@ -196,7 +196,7 @@ impl Incoming {
                     return Received::Key { key, latched };
                 }
             }
-            Format::Sound(codec) if media.receives => self.hear(arrival, codec, &packet),
+            Format::Sound(codec) if media.receives => self.hear(arrival, codec, opus_hz(media), &packet),
             Format::ComfortNoise if arrival == Arrival::Newest => self.uplink.pause(packet.payload),
             Format::Event | Format::Sound(_) | Format::ComfortNoise => {}
         }
@@ -204,14 +204,14 @@ impl Incoming {
     }
 
     /// Takes a packet of sound. One of another codec that was agreed on switches to it.
-    fn hear(&mut self, arrival: Arrival, codec: Codec, packet: &Packet<'_>) {
+    fn hear(&mut self, arrival: Arrival, codec: Codec, opus_hz: u32, packet: &Packet<'_>) {
         if codec != self.uplink.codec() {
             let is_steady = self.frames_in_codec >= STAY_FRAMES || arrival == Arrival::Started;
             if !is_steady || !matches!(arrival, Arrival::Newest | Arrival::Started) {
                 self.dropped += 1;
                 return;
             }
-            self.switch(codec);
+            self.switch(codec, opus_hz);
         }
         self.uplink.insert(self.now, arrival, packet);
     }
@@ -246,7 +246,17 @@ impl Incoming {
         self.uplink.payload().map(|payload| (self.uplink.codec(), payload))
     }
 
-    /// The frame pulled last as samples, or what stands in for it. It is decoded once, however many ask.
+    /// The frame pulled last at the rate of its codec, or what stands in for it.
+    pub(crate) fn native(&mut self) -> &[i16] {
+        self.uplink.native()
+    }
+
+    /// The rate of that.
+    pub(crate) const fn native_hz(&self) -> u32 {
+        self.uplink.rate_hz()
+    }
+
+    /// The frame pulled last as samples at 8 kHz, or what stands in for it. It is decoded once, however many ask.
     pub(crate) fn decode(&mut self, frame: &mut Frame) {
         frame.copy_from_slice(&self.frame()[..FRAME_SAMPLES]);
     }
@@ -272,6 +282,11 @@ impl Incoming {
     pub(crate) fn datagrams_dropped(&self) -> u64 {
         self.dropped + self.dropped_before + dropped_by(self.uplink.counters())
     }
+}
+
+/// The rate at which Opus is decoded: what the far side hears is what it says, as far as anybody knows.
+const fn opus_hz(media: &LegMedia) -> u32 {
+    Rate::of(Codec::Opus, &media.details.opus).hz()
 }
 
 /// The power of frames, summed up.

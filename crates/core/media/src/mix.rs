@@ -1,26 +1,21 @@
 //! A mix: a conference's audio.
 //!
-//! Each tick it takes every leg's frame, decodes only the chosen talkers, adds them up once, takes each
-//! talker's own voice out again for that talker, and encodes once for all who only listen.
+//! Each tick it takes every leg's frame, decodes only the chosen talkers, adds them up once for each rate that somebody
+//! hears, takes each talker's own voice out again for that talker, and encodes once for all who only listen.
 
 use std::time::Instant;
 
-use partyline_audio::mixing::{GainRamp, add, minus_own};
+use partyline_audio::mixing::{add, minus_own};
 use partyline_audio::{Limiter, Player};
 
-use crate::frame::{FRAME_SAMPLES, Frame, PACKET_OCTETS, Sums};
+use crate::frame::{FRAME_SAMPLES, PACKET_OCTETS, Rate, SAMPLES_MAX, SILENCE};
+use crate::layer::{Fade, Layer};
 use crate::leg::{Downlink, Leg, LegOutput};
 use crate::programs::{Over, Programs};
 use crate::quiet::Quiet;
-use crate::shared::Shared;
 use crate::suppressors::Suppressors;
 use crate::talkers::{Activity, Choice, SeatKey, VOICES_MAX};
 use crate::treatment::Treatment;
-
-/// Samples in which a new talker fades in: 2.5 ms, enough not to click and too short to be missed.
-const FADE_IN_SAMPLES: usize = 20;
-/// What is heard while nobody talks, where no noise is made.
-const SILENCE: Frame = [0; FRAME_SAMPLES];
 
 /// Where a leg stands in a mix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,10 +47,10 @@ pub struct Mix {
     seats_max: usize,
     treatment: Treatment,
     suppressors: Option<Suppressors>,
-    voices: Vec<Voice>,
-    sum: Sums,
-    limiter: Limiter,
-    shared: Shared,
+    /// The seats of the voices of this tick.
+    voices: Vec<usize>,
+    /// By rate; those that somebody has heard.
+    layers: [Option<Box<Layer>>; Rate::COUNT],
     quiet: Quiet,
     programs: Programs,
     solo: Option<Player>,
@@ -81,13 +76,6 @@ enum VoiceState {
     FadesOut,
 }
 
-/// A decoded talker.
-#[derive(Debug)]
-struct Voice {
-    seat: usize,
-    frame: Sums,
-}
-
 impl Mix {
     /// A mix for so many legs, which treats sound in this way.
     #[must_use]
@@ -98,9 +86,7 @@ impl Mix {
             treatment,
             suppressors: None,
             voices: Vec::with_capacity(VOICES_MAX),
-            sum: [0; FRAME_SAMPLES],
-            limiter: Limiter::default(),
-            shared: Shared::new(),
+            layers: [Some(Box::new(Layer::new(Rate::Narrow, VOICES_MAX))), None, None],
             quiet: Quiet::new(),
             programs: Programs::new(),
             solo: None,
@@ -162,7 +148,9 @@ impl Mix {
 
     /// Gives a leg what it needs to go on elsewhere: before it is ticked without this mix, or the mix is no more.
     pub fn release(&self, leg: &mut Leg) {
-        leg.leave(&self.shared);
+        if let Some(layer) = &self.layers[leg.rate() as usize] {
+            leg.leave(&layer.shared);
+        }
     }
 
     /// The seats taken, in order of attachment.
@@ -212,6 +200,7 @@ impl Mix {
 
     /// One frame: takes what the callers said, sends what they hear.
     pub fn tick(&mut self, now: Instant, legs: &mut impl Legs) {
+        self.layers.iter_mut().flatten().for_each(|layer| layer.is_heard = false);
         self.listen(now, legs);
         self.choose();
         self.decode(legs);
@@ -224,6 +213,10 @@ impl Mix {
         for seat in &mut self.seats {
             let is_muted = seat.attachment.downlink && !seat.attachment.uplink;
             let level_dbov = legs.leg(seat.key).map_or(partyline_codec::SILENCE_DBOV, |leg| {
+                if seat.attachment.downlink {
+                    let new = || Box::new(Layer::new(leg.rate(), VOICES_MAX));
+                    self.layers[leg.rate() as usize].get_or_insert_with(new).is_heard = true;
+                }
                 let level_dbov = leg.pull(now);
                 leg.judge(!is_muted);
                 level_dbov
@@ -259,82 +252,96 @@ impl Mix {
     /// Decodes and adds up the voices.
     fn decode(&mut self, legs: &mut impl Legs) {
         self.voices.clear();
-        self.sum.fill(0);
+        self.layers.iter_mut().flatten().for_each(|layer| layer.begin());
         self.suppressors.iter_mut().for_each(|suppressors| suppressors.begin());
+        let mut room = [0; SAMPLES_MAX];
         for (index, seat) in self.seats.iter().enumerate() {
-            if seat.voice == VoiceState::Unheard || self.voices.len() == VOICES_MAX {
-                continue;
+            let fade = match seat.voice {
+                VoiceState::Unheard => continue,
+                VoiceState::FadesIn => Fade::In,
+                VoiceState::Heard => Fade::None,
+                VoiceState::FadesOut => Fade::Out,
+            };
+            if self.voices.len() == VOICES_MAX {
+                break;
             }
             let Some(leg) = legs.leg(seat.key) else {
                 continue;
             };
-            let mut frame = [0; FRAME_SAMPLES];
             let suppressor = self.suppressors.as_mut().and_then(|suppressors| suppressors.of(seat.key));
-            leg.voice(self.treatment, suppressor, seat.voice == VoiceState::FadesIn, &mut frame);
-            match seat.voice {
-                VoiceState::FadesIn => {
-                    GainRamp::at(0.0).apply_to_sum(&mut frame[..FADE_IN_SAMPLES], 1.0, 1.0);
+            let samples = leg.voice(self.treatment, suppressor, fade == Fade::In, &mut room);
+            for layer in self.layers.iter_mut().flatten().filter(|layer| layer.is_heard) {
+                let frame = layer.hear(seat.key.0, &room[..samples], fade);
+                self.programs.duck(frame);
+                #[cfg(feature = "faults")]
+                if frame.len() == FRAME_SAMPLES {
+                    self.broken.delay(seat.key.0, frame);
                 }
-                VoiceState::FadesOut => GainRamp::at(1.0).apply_to_sum(&mut frame, 0.0, 1.0),
-                VoiceState::Heard | VoiceState::Unheard => {}
+                layer.add_last();
             }
-            self.programs.duck(&mut frame);
-            #[cfg(feature = "faults")]
-            self.broken.delay(seat.key.0, &mut frame);
-            add(&mut self.sum, &frame);
-            self.voices.push(Voice { seat: index, frame });
+            self.voices.push(index);
         }
     }
 
     /// Adds what is played to all; whether anything is.
     fn add_programs(&mut self) -> bool {
-        let mut has_solo = false;
+        let (mut has_solo, mut played) = (false, [0; FRAME_SAMPLES]);
         if let (Some(player), 1) = (&mut self.solo, self.seats.len()) {
-            let (mut frame, mut played) = ([0; FRAME_SAMPLES], [0; FRAME_SAMPLES]);
+            let mut frame = [0; FRAME_SAMPLES];
             player.fill(&mut frame);
             add(&mut played, &frame);
             self.programs.duck(&mut played);
-            add(&mut self.sum, &played);
             has_solo = true;
         }
         // The last of the tick: what is ducked has been.
-        self.programs.add_to(&mut self.sum) || has_solo
+        let has_programs = self.programs.add_to(&mut played) || has_solo;
+        for layer in self.layers.iter_mut().flatten().filter(|layer| layer.is_heard) {
+            layer.add_programs(has_programs.then_some(&played));
+        }
+        has_programs
     }
 
     /// Gives each leg what it hears.
     fn speak(&mut self, legs: &mut impl Legs, has_programs: bool) {
         let is_silent = self.voices.is_empty() && !has_programs;
-        let silence = if self.treatment.has_comfort_noise { self.quiet.next() } else { &SILENCE };
-        self.limiter.limit(&self.sum, self.shared.renew());
-        if is_silent {
-            self.shared.frame = *silence;
+        self.quiet.renew();
+        let quiet = if self.treatment.has_comfort_noise { Some(&self.quiet) } else { None };
+        let silence = |rate: Rate| quiet.map_or(&SILENCE[..rate.samples()], |quiet| quiet.frame(rate));
+        for layer in self.layers.iter_mut().flatten().filter(|layer| layer.is_heard) {
+            let silence = is_silent.then(|| silence(layer.rate()));
+            layer.finish(silence);
         }
         let mut packet = [0; PACKET_OCTETS];
         for (index, seat) in self.seats.iter_mut().enumerate() {
             let Some(leg) = legs.leg(seat.key) else {
                 continue;
             };
-            let own = match seat.voice {
-                VoiceState::Unheard => None,
-                VoiceState::FadesIn | VoiceState::Heard | VoiceState::FadesOut => {
-                    self.voices.iter().find(|voice| voice.seat == index)
-                }
-            };
+            let own = self.voices.iter().position(|&voice| voice == index);
             #[cfg(feature = "faults")]
             let own = own.filter(|_| !self.broken.hears_oneself());
-            let hears = seat.attachment.downlink;
+            let rate = leg.rate();
+            let layer = &mut self.layers[rate as usize];
             let is_alone = self.voices.len() == 1 && !has_programs;
-            let composed = match own {
-                _ if !hears => leg.compose(Downlink::Own(&SILENCE, Some(&self.shared)), &mut packet),
-                None => leg.compose(Downlink::Shared(&mut self.shared), &mut packet),
-                Some(_) if is_alone => leg.compose(Downlink::Own(silence, Some(&self.shared)), &mut packet),
-                Some(voice) => {
-                    let (mut others, mut frame) = ([0; FRAME_SAMPLES], [0; FRAME_SAMPLES]);
-                    minus_own(&self.sum, &voice.frame, &mut others);
-                    seat.limiter.limit(&others, &mut frame);
-                    leg.compose(Downlink::Own(&frame, Some(&self.shared)), &mut packet)
+            let composed = match (layer, own) {
+                (Some(layer), None) if seat.attachment.downlink => {
+                    leg.compose(Downlink::Shared(&mut layer.shared), &mut packet)
+                }
+                (Some(layer), Some(_)) if seat.attachment.downlink && is_alone => {
+                    leg.compose(Downlink::Own(silence(rate), Some(&layer.shared)), &mut packet)
+                }
+                (Some(layer), Some(voice)) if seat.attachment.downlink => {
+                    let (mut others, mut room) = ([0; SAMPLES_MAX], [0; SAMPLES_MAX]);
+                    let (others, frame) = (&mut others[..rate.samples()], &mut room[..rate.samples()]);
+                    minus_own(&layer.sum, layer.voice(voice), others);
+                    seat.limiter.limit(others, frame);
+                    leg.compose(Downlink::Own(frame, Some(&layer.shared)), &mut packet)
+                }
+                (layer, _) => {
+                    let shared = layer.as_ref().map(|layer| &layer.shared);
+                    leg.compose(Downlink::Own(&SILENCE[..rate.samples()], shared), &mut packet)
                 }
             };
+            let hears = seat.attachment.downlink;
             if let Some(octets) = composed {
                 if hears && std::mem::replace(&mut seat.awaits_mixed, false) {
                     leg.tell(LegOutput::FirstMixedAudio);

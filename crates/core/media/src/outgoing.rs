@@ -9,7 +9,7 @@ use partyline_codec::{Codec, OpusSettings};
 use partyline_rtp::{HEADER_OCTETS, Header, NtpTime, RtpTime, SenderInfo, SeqNo, Ssrc};
 
 use crate::coder::Coder;
-use crate::frame::PACKET_OCTETS;
+use crate::frame::{PACKET_OCTETS, Rate};
 use crate::line::StreamStart;
 use crate::shared::Shared;
 use crate::stream::{ALIKE_FRAMES, Joining, Place};
@@ -65,6 +65,11 @@ impl Outgoing {
         if before.clock_rate_hz() != codec.clock_rate_hz() {
             self.rename();
         }
+    }
+
+    /// The rate of what it is given.
+    pub(crate) const fn rate(&self) -> Rate {
+        self.coder.rate()
     }
 
     pub(crate) const fn ssrc(&self) -> Ssrc {

@@ -2,15 +2,17 @@
 
 use partyline_audio::level::factor_of_db;
 use partyline_audio::mixing::{GainRamp, add};
-use partyline_audio::{Limiter, Player, Playing};
+use partyline_audio::{Limiter, Player, Playing, Resampler};
 
-use crate::frame::{FRAME_SAMPLES, Frame};
+use crate::frame::{FRAME_SAMPLES, RATE_HZ, Rate, SAMPLES_MAX, SILENCE};
 use crate::play_id::PlayId;
 
 /// How far the conference goes down under a prompt, in dB. Less hides the prompt; more hides the conference.
 const DUCKING_DB: f32 = -14.0;
 /// How far the gain moves within a frame: all the way in about 80 ms.
 const DUCKING_STEP: f32 = 0.2;
+/// Frames after the last of what is played in which the end of it still comes out of the resampler.
+const TAIL_FRAMES: u8 = 2;
 
 /// What plays to one leg.
 #[derive(Debug, Clone)]
@@ -23,6 +25,9 @@ pub(crate) struct Overlay {
     /// How loud the caller wants the conference.
     volume_factor: f32,
     limiter: Limiter,
+    /// What takes programs, which are at [`RATE_HZ`], to the rate that is heard, where that is another.
+    resampler: Option<Box<Resampler>>,
+    tail_frames: u8,
 }
 
 impl Overlay {
@@ -34,6 +39,17 @@ impl Overlay {
             ducked_factor: factor_of_db(DUCKING_DB),
             volume_factor: 1.0,
             limiter: Limiter::default(),
+            resampler: None,
+            tail_frames: 0,
+        }
+    }
+
+    /// Goes over to frames of another rate.
+    pub(crate) fn set_rate(&mut self, rate: Rate) {
+        if rate == Rate::Narrow {
+            self.resampler = None;
+        } else if self.resampler.as_ref().is_none_or(|resampler| resampler.to_hz() != rate.hz()) {
+            self.resampler = Some(Box::new(Resampler::new(RATE_HZ, rate.hz(), FRAME_SAMPLES)));
         }
     }
 
@@ -63,21 +79,34 @@ impl Overlay {
             && self.limiter.gain() >= 1.0
     }
 
-    /// Puts the player over a frame; tells what came to its end.
-    pub(crate) fn apply(&mut self, frame: &mut Frame) -> Option<PlayId> {
+    /// Puts the player over a frame of the rate that was set; tells what came to its end.
+    pub(crate) fn apply(&mut self, frame: &mut [i16]) -> Option<PlayId> {
         let ducked = if self.playing.is_some() { self.ducked_factor } else { 1.0 };
         let target = self.volume_factor * ducked;
-        let mut sum = [0; FRAME_SAMPLES];
-        add(&mut sum, frame);
+        let mut room = [0; SAMPLES_MAX];
+        let sum = &mut room[..frame.len().min(SAMPLES_MAX)];
+        add(sum, frame);
         // In the sum, so that who likes it louder hears the limiter and no clipping.
-        self.ducking.apply_to_sum(&mut sum, target, DUCKING_STEP);
-        let mut played = [0; FRAME_SAMPLES];
+        self.ducking.apply_to_sum(sum, target, DUCKING_STEP);
+        let ended = self.add_played(sum);
+        self.limiter.limit(sum, frame);
+        ended
+    }
+
+    fn add_played(&mut self, sum: &mut [i32]) -> Option<PlayId> {
+        if self.playing.is_some() || self.fading.is_some() {
+            self.tail_frames = TAIL_FRAMES;
+        } else if self.tail_frames == 0 {
+            return None;
+        }
+        self.tail_frames -= 1;
+        let (mut all, mut played) = ([0; FRAME_SAMPLES], [0; FRAME_SAMPLES]);
         let mut ended = None;
         if let Some((play, player)) = &mut self.playing {
             if player.fill(&mut played) == Playing::Ended {
                 ended = Some(*play);
             }
-            add(&mut sum, &played);
+            add(&mut all, &played);
         }
         if ended.is_some() {
             self.playing = None;
@@ -85,9 +114,15 @@ impl Overlay {
         if let Some(mut player) = self.fading.take() {
             player.fill(&mut played);
             GainRamp::at(1.0).apply(&mut played, 0.0, 1.0);
-            add(&mut sum, &played);
+            add(&mut all, &played);
         }
-        self.limiter.limit(&sum, frame);
+        if let Some(resampler) = &mut self.resampler {
+            let mut room = [0; SAMPLES_MAX];
+            let count = resampler.process_sums(&all, &mut room[..sum.len()]);
+            add(sum, &room[..count]);
+        } else {
+            add(sum, &all);
+        }
         ended
     }
 
@@ -96,7 +131,10 @@ impl Overlay {
         if self.is_idle() {
             return None;
         }
-        self.apply(&mut [0; FRAME_SAMPLES])
+        let samples =
+            self.resampler.as_ref().map_or(FRAME_SAMPLES, |resampler| (resampler.to_hz() / 50) as usize);
+        let mut room = *SILENCE;
+        self.apply(&mut room[..samples])
     }
 }
 
@@ -106,7 +144,7 @@ mod tests {
     use partyline_audio::{Clip, Program, Step};
 
     use super::*;
-    use crate::frame::RATE_HZ;
+    use crate::frame::Frame;
 
     fn clip(samples: Vec<i16>) -> Player {
         Player::new(
@@ -195,6 +233,28 @@ mod tests {
         frame = [0; FRAME_SAMPLES];
         overlay.apply(&mut frame);
         assert_eq!(frame, [0; FRAME_SAMPLES]);
+    }
+
+    #[test]
+    fn a_prompt_is_as_loud_and_as_high_for_a_wideband_telephone() {
+        for rate in [Rate::Wide, Rate::Full] {
+            let mut overlay = Overlay::new();
+            overlay.set_rate(rate);
+            let said = (0..8_000).map(|n| (8_000.0 * (n as f32 * std::f32::consts::TAU / 8.0).sin()) as i16);
+            overlay.play(PlayId(1), clip(said.collect()));
+            let mut heard = Vec::new();
+            for _ in 0..60 {
+                let mut frame = vec![0; rate.samples()];
+                overlay.apply(&mut frame);
+                heard.extend(frame);
+            }
+            let second = &heard[rate.samples() * 5..rate.samples() * 45];
+            let level = tone_level_dbov(second, rate.hz(), 1_000.0);
+            assert!((level - -15.26).abs() < 0.1, "{rate:?}: {level}");
+            let image = tone_level_dbov(second, rate.hz(), 7_000.0);
+            assert!(image < level - 60.0, "{rate:?}: {image}");
+            assert!(overlay.is_idle() && heard[rate.samples() * 58..].iter().all(|&sample| sample == 0));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use partyline_audio::level::factor_of_db;
 use partyline_audio::mixing::{GainRamp, add};
 use partyline_audio::{Player, Playing};
 
-use crate::frame::{FRAME_SAMPLES, Sums};
+use crate::frame::FRAME_SAMPLES;
 
 /// Most programs that wait to be played to a mix.
 pub const PROGRAMS_MAX: usize = 16;
@@ -63,13 +63,13 @@ impl Programs {
 
     /// Makes a frame of the talk as loud as it should be in this tick: each frame in the same way, so that what one says
     /// can be taken out of the sum again.
-    pub(crate) fn duck(&self, frame: &mut Sums) {
+    pub(crate) fn duck(&self, frame: &mut [i32]) {
         let mut ramp = self.ducking;
         ramp.apply_to_sum(frame, self.target(), DUCKING_STEP);
     }
 
-    /// Adds what is played to the sum, and goes on to the next tick; whether anything was.
-    pub(crate) fn add_to(&mut self, sum: &mut Sums) -> bool {
+    /// Adds what is played to a sum at [`RATE_HZ`](crate::RATE_HZ), and goes on to the next tick; whether anything was.
+    pub(crate) fn add_to(&mut self, sum: &mut [i32]) -> bool {
         let target = self.target();
         self.ducking.apply(&mut [], target, DUCKING_STEP);
         let Some((player, over)) = self.waiting.front_mut() else { return false };

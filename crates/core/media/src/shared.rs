@@ -1,4 +1,4 @@
-//! The sound that all listeners of a mix share: encoded once per codec, whoever asks first.
+//! The sound that all listeners of a mix at one rate share: encoded once per codec, whoever asks first.
 //!
 //! G.711 has no memory, so that a payload is anybody's; of the other codecs listeners follow a [`Stream`].
 //! **Invariant:** there are at most [`STREAMS_MAX`] streams; who finds none that is like theirs encodes for themselves.
@@ -6,7 +6,7 @@
 use partyline_codec::{Codec, Encoder};
 
 use crate::coder::Coder;
-use crate::frame::{FRAME_SAMPLES, Frame, Payload};
+use crate::frame::{FRAME_SAMPLES, Payload, Rate};
 use crate::stream::{Joining, Place, Stream};
 
 /// Most kinds of listeners to one mix that share: G.722, and Opus by what its listeners wish. Each keeps two encoders.
@@ -15,7 +15,7 @@ pub(crate) const STREAMS_MAX: usize = 4;
 /// A frame and its payloads.
 #[derive(Debug)]
 pub struct Shared {
-    pub(crate) frame: Frame,
+    pub(crate) frame: Box<[i16]>,
     pcmu: Encoded,
     pcma: Encoded,
     streams: Vec<Stream>,
@@ -35,11 +35,16 @@ impl Encoded {
 }
 
 impl Shared {
-    /// Silence, not encoded yet.
+    /// Silence at [`RATE_HZ`](crate::RATE_HZ), not encoded yet.
     #[must_use]
     pub fn new() -> Self {
+        Self::at(Rate::Narrow)
+    }
+
+    /// Silence at a rate, not encoded yet.
+    pub(crate) fn at(rate: Rate) -> Self {
         Self {
-            frame: [0; FRAME_SAMPLES],
+            frame: vec![0; rate.samples()].into_boxed_slice(),
             pcmu: Encoded::new(Codec::Pcmu),
             pcma: Encoded::new(Codec::Pcma),
             streams: Vec::new(),
@@ -47,7 +52,7 @@ impl Shared {
     }
 
     /// Gives the frame to be written anew; payloads of the one before are void.
-    pub fn renew(&mut self) -> &mut Frame {
+    pub fn renew(&mut self) -> &mut [i16] {
         self.pcmu.is_fresh = false;
         self.pcma.is_fresh = false;
         self.streams.iter_mut().for_each(Stream::renew);

@@ -1,4 +1,4 @@
-//! What a caller says, as frames at the rate of the mix: jitter buffer, decoder, concealment, comfort noise, resampling.
+//! What a caller says, as frames at their codec's rate and at 8 kHz: jitter buffer, decoder, concealment, comfort noise.
 //!
 //! G.711 is decoded only where somebody asks for the samples, because its loudness is read from the octets; a codec
 //! with a memory is decoded frame by frame, whether or not anybody listens. Where the jitter buffer wishes to be deeper or
@@ -13,7 +13,7 @@ use partyline_audio::{Care, LAG_MAX, Resampler, TimeStretch};
 use partyline_codec::{Codec, ComfortNoise, Decoder, SILENCE_DBOV};
 use partyline_rtp::{Arrival, DepthWish, Haste, JitterBuffer, JitterCounters, Packet, Pull};
 
-use crate::frame::{FRAME_SAMPLES, PULL_TICKS_MAX, Payload};
+use crate::frame::{FRAME_SAMPLES, Frame, PULL_TICKS_MAX, Payload, RATE_HZ};
 use crate::packets::Packets;
 
 /// The most by which a frame is held up where nobody listens, in ticks: what came of it tells how loud it is.
@@ -21,7 +21,7 @@ const HALT_TICKS_MAX: usize = FRAME_SAMPLES / 2;
 /// How much quieter each frame missing in a row is than the last one that came, in dB; then there is silence. The
 /// concealment of the codecs fades like this.
 const FADES_DB: [f32; 3] = [0.5, 3.5, 10.5];
-/// How long the first sound after a change of codecs takes to come up, in frames of the mix's rate per so many.
+/// How long the first sound after a change of codecs takes to come up, as one of so many parts of a frame.
 const SOFT_PART: usize = 8;
 
 /// One caller's sound on its way in.
@@ -29,7 +29,8 @@ const SOFT_PART: usize = 8;
 pub(crate) struct Uplink {
     source: Source,
     decoder: Decoder,
-    resampler: Option<Resampler>,
+    /// What a codec of wide band sounds like at 8 kHz.
+    narrow: Option<Box<Narrow>>,
     comfort: ComfortNoise,
     /// The far side has said that it pauses, and what the pause sounds like.
     is_in_pause: bool,
@@ -38,15 +39,24 @@ pub(crate) struct Uplink {
     stretch: TimeStretch,
     good_level_dbov: f32,
     missing: usize,
-    /// The frame at the decoder's rate, and at the mix's.
+    /// The frame at the decoder's rate.
     coded: Box<[i16]>,
-    frame: Box<[i16]>,
     is_made: bool,
     /// A frame was passed over since the decoder was last asked: it no longer knows what was heard last.
     is_stale: bool,
     is_silent: bool,
     /// The end of what was heard in another codec before this one.
     farewell: Option<Box<[i16]>>,
+}
+
+/// The sound at 8 kHz, made where somebody asks for it.
+#[derive(Debug)]
+struct Narrow {
+    resampler: Resampler,
+    frame: Frame,
+    is_made: bool,
+    /// It was not made in the frame before.
+    is_stale: bool,
 }
 
 /// What was taken out of the jitter buffer last.
@@ -108,11 +118,17 @@ impl Source {
 }
 
 impl Uplink {
-    /// An uplink in this codec to a mix of this rate.
-    pub(crate) fn new(codec: Codec, rate_hz: u32) -> Self {
-        let decoder = Decoder::at_rate(codec, rate_hz);
+    /// An uplink in this codec, which takes Opus at this rate.
+    pub(crate) fn new(codec: Codec, opus_hz: u32) -> Self {
+        let decoder = Decoder::at_rate(codec, opus_hz);
         let coded_hz = decoder.sample_rate_hz();
-        let samples = |rate_hz: u32| vec![0; (rate_hz / 50) as usize].into_boxed_slice();
+        let samples = (coded_hz / 50) as usize;
+        let narrow = || Narrow {
+            resampler: Resampler::new(coded_hz, RATE_HZ, samples),
+            frame: [0; FRAME_SAMPLES],
+            is_made: false,
+            is_stale: false,
+        };
         let source = if codec.is_octet_a_tick() {
             let silence = codec.silence_octet().unwrap_or(0);
             Source::Octets {
@@ -125,8 +141,7 @@ impl Uplink {
         Self {
             source,
             decoder,
-            resampler: (coded_hz != rate_hz)
-                .then(|| Resampler::new(coded_hz, rate_hz, (coded_hz / 50) as usize)),
+            narrow: (coded_hz != RATE_HZ).then(|| Box::new(narrow())),
             comfort: ComfortNoise::new(),
             is_in_pause: false,
             pull: Pull::Idle,
@@ -134,8 +149,7 @@ impl Uplink {
             stretch: TimeStretch::new(coded_hz),
             good_level_dbov: SILENCE_DBOV,
             missing: FADES_DB.len(),
-            coded: samples(coded_hz),
-            frame: samples(rate_hz),
+            coded: vec![0; samples].into_boxed_slice(),
             is_made: true,
             is_stale: false,
             is_silent: true,
@@ -148,24 +162,33 @@ impl Uplink {
         self.decoder.codec()
     }
 
-    /// Goes on in another codec. What was heard last dies away under what comes.
-    pub(crate) fn switch(&mut self, codec: Codec) {
-        let rate_hz = (self.frame.len() * 50) as u32;
+    /// Goes on in another codec, or with Opus at another rate. What was heard last dies away under what comes.
+    pub(crate) fn switch(&mut self, codec: Codec, opus_hz: u32) {
         let is_heard = self.is_made && !self.is_stale && !self.is_silent;
-        let before = std::mem::replace(self, Self::new(codec, rate_hz));
+        let before = std::mem::replace(self, Self::new(codec, opus_hz));
         if is_heard {
-            self.farewell = Some(before.end());
+            self.farewell = Some(before.end(self.coded.len()));
         }
     }
 
-    /// One frame more, which fades out: the farewell to a codec.
-    fn end(mut self) -> Box<[i16]> {
+    /// One frame more, which fades out, in so many samples: the farewell to a codec.
+    fn end(mut self, samples: usize) -> Box<[i16]> {
         let missing = FRAME_SAMPLES.saturating_sub(self.stretch.held_ticks());
         self.decoder.conceal(self.stretch.room(missing));
         self.stretch.give(&mut self.coded, 0, Care::Silence);
-        self.resample();
-        GainRamp::at(1.0).apply(&mut self.frame, 0.0, 1.0);
-        self.frame
+        GainRamp::at(1.0).apply(&mut self.coded, 0.0, 1.0);
+        if samples == self.coded.len() {
+            return self.coded;
+        }
+        let mut end = vec![0; samples].into_boxed_slice();
+        let hz = |samples: usize| samples as u32 * 50;
+        Resampler::new(hz(self.coded.len()), hz(samples), self.coded.len()).process(&self.coded, &mut end);
+        end
+    }
+
+    /// The rate that the decoder gives.
+    pub(crate) const fn rate_hz(&self) -> u32 {
+        self.decoder.sample_rate_hz()
     }
 
     /// Takes a packet of this codec that came now.
@@ -210,6 +233,9 @@ impl Uplink {
     pub(crate) fn pull(&mut self, now: Instant, tempo: Tempo) -> f32 {
         let is_heard = std::mem::replace(&mut self.is_made, false);
         self.is_stale |= !is_heard;
+        if let Some(narrow) = &mut self.narrow {
+            narrow.is_stale |= !std::mem::replace(&mut narrow.is_made, false);
+        }
         if !is_heard {
             self.pass_over();
         }
@@ -289,7 +315,7 @@ impl Uplink {
             },
             Some(_) | None => {
                 self.make();
-                level_dbov(&self.frame)
+                level_dbov(&self.coded)
             }
         }
     }
@@ -305,10 +331,25 @@ impl Uplink {
         }
     }
 
-    /// The frame pulled last as samples at the rate of the mix, or what stands in for it.
+    /// The frame pulled last as samples at the decoder's rate, or what stands in for it.
+    pub(crate) fn native(&mut self) -> &[i16] {
+        self.make();
+        &self.coded
+    }
+
+    /// The same at 8 kHz.
     pub(crate) fn frame(&mut self) -> &[i16] {
         self.make();
-        &self.frame
+        let Some(narrow) = &mut self.narrow else {
+            return &self.coded;
+        };
+        if !std::mem::replace(&mut narrow.is_made, true) {
+            if std::mem::take(&mut narrow.is_stale) {
+                narrow.resampler.forget();
+            }
+            narrow.resampler.process(&self.coded, &mut narrow.frame);
+        }
+        &narrow.frame
     }
 
     fn make(&mut self) {
@@ -317,14 +358,12 @@ impl Uplink {
         }
         if std::mem::take(&mut self.is_stale) {
             self.decoder.forget();
-            self.resampler.iter_mut().for_each(Resampler::forget);
         }
         let was_silent = std::mem::replace(&mut self.is_silent, false);
         if self.is_in_pause && matches!(self.pull, Pull::Missing | Pull::Idle) {
             self.stretch.forget();
             self.source.sounded(0, 0);
-            // At the mix's rate, so that all of it is heard.
-            self.comfort.fill(&mut self.frame);
+            self.comfort.fill(&mut self.coded);
             return self.soften();
         }
         let (decoder, samples) = (&mut self.decoder, self.stretch.room(self.taken.ticks));
@@ -353,7 +392,6 @@ impl Uplink {
             self.decoder.conceal(self.stretch.room(self.taken.halt_ticks));
         }
         self.fit();
-        self.resample();
         self.soften();
     }
 
@@ -365,21 +403,12 @@ impl Uplink {
         self.source.sounded(change + halt_ticks as i32, self.stretch.held_ticks());
     }
 
-    fn resample(&mut self) {
-        match &mut self.resampler {
-            Some(resampler) => {
-                resampler.process(&self.coded, &mut self.frame);
-            }
-            None => self.frame.copy_from_slice(&self.coded),
-        }
-    }
-
     /// After a change of codecs: what comes comes up under the end of what was.
     fn soften(&mut self) {
         if let Some(farewell) = self.farewell.take() {
-            let soft = self.frame.len() / SOFT_PART;
-            GainRamp::at(0.0).apply(&mut self.frame[..soft], 1.0, 1.0);
-            for (sample, &before) in self.frame.iter_mut().zip(&farewell) {
+            let soft = self.coded.len() / SOFT_PART;
+            GainRamp::at(0.0).apply(&mut self.coded[..soft], 1.0, 1.0);
+            for (sample, &before) in self.coded.iter_mut().zip(&farewell) {
                 *sample = sample.saturating_add(before);
             }
         }

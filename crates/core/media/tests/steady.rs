@@ -103,9 +103,9 @@ fn a_conference_runs_for_a_minute_without_an_allocation() {
     desk.legs[7].play(PlayId(1), program(20));
     assert!(mix.play(program(10), Over::DuckedTalk));
     let mut before = 0;
-    for tick in 0..3_100_u32 {
-        // By then each kind of listener has a stream to share, which is made once.
-        if tick == 100 {
+    for tick in 0..4_000_u32 {
+        // By then each kind of listener has a stream to share, and everybody has talked: what that takes is made once.
+        if tick == 1_000 {
             before = ALLOCATIONS.get();
         }
         let now = start + FRAME * tick;

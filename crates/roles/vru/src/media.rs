@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use partyline_codec::{Codec, OpusSettings};
 use partyline_engine::{
-    FormatDetails, LegMedia, MasterKey, MediaTransport, Mki, RATE_HZ, RtcpRoute, SrtpKeys, SrtpSuite,
+    FormatDetails, LegMedia, MasterKey, MediaTransport, Mki, RtcpRoute, SrtpKeys, SrtpSuite,
 };
 use partyline_sip::sdp::{
     Agreement, Capabilities, CodecName, CryptoAgreement, CryptoKey, CryptoSuite, Direction, KeySeed,
@@ -27,7 +27,7 @@ pub(crate) fn capabilities(address: IpAddr, port: u16, codecs: &[Codec]) -> Capa
 /// A codec as descriptions name it, with what we wish of who sends it to us.
 fn name_of(codec: Codec) -> CodecName {
     let parameters = match codec {
-        Codec::Opus => OpusSettings::ours(RATE_HZ).to_string(),
+        Codec::Opus => OpusSettings::ours().to_string(),
         Codec::G722 | Codec::Pcmu | Codec::Pcma => String::new(),
     };
     CodecName {

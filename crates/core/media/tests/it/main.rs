@@ -14,3 +14,4 @@ mod levels;
 mod mix;
 mod secret;
 mod tones;
+mod wide;
