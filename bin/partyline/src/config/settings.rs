@@ -76,7 +76,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("sip.digests", Kind::List, "Algorithms in which callers may show a password, the one we like best first: \"sha-256\", \"md5\". Some old telephones give up where anything but MD5 is offered: `[\"md5\"]` lets them in."),
     setting("sip.nameservers", Kind::List, "Name servers, each with its port, that know where trunks, registrars and the contacts of redirections are (NAPTR, SRV, A, AAAA).")
         .unset("those of the system", "[\"192.0.2.53:53\"]"),
-    setting("sip.codecs", Kind::List, "Codecs that callers may use, the one we like best first: \"pcmu\", \"pcma\", \"g722\", \"opus\". A caller gets the first of these among theirs. Opus survives losses best and costs most; conferences are mixed at 8 kHz, so that a wider band brings nothing yet."),
+    setting("sip.codecs", Kind::List, "Codecs that callers may use, the one we like best first: \"pcmu\", \"pcma\", \"g722\", \"opus\". A caller gets the first of these among theirs. Opus survives losses best and costs most; with it and G.722 callers hear each other in wide band, which G.711 can not."),
     setting("sip.calls_max", Kind::Number, "Most calls at once for each VRU, 1 to 100000; further ones are refused with 503."),
     setting("sip.session_expires", Kind::Text, "How long a call stays up without a sign of life (session timers, RFC 4028), up to \"24h\": the caller or we refresh it in time, and a call that nobody refreshes is hung up. \"none\" does without."),
     setting("sip.session_min", Kind::Text, "The shortest such time that a caller may ask for; less is refused with 422. RFC 4028 forbids less than 90 s: that is for trials, and the log says so."),

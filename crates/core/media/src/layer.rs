@@ -44,6 +44,7 @@ pub(crate) struct Layer {
 #[derive(Debug)]
 struct Carrier {
     seat: u32,
+    next_seat: Option<u32>,
     is_busy: bool,
     /// It was in the tick before: its talker may be yet to come in this one.
     was_busy: bool,
@@ -116,6 +117,20 @@ impl Layer {
         &self.voices[nth * samples..(nth + 1) * samples]
     }
 
+    /// A talker gets another name, which holds once [`Self::renamed`] says that all have theirs.
+    pub(crate) fn rename(&mut self, before: u32, name: u32) {
+        for carrier in self.carriers.iter_mut().filter(|carrier| carrier.seat == before) {
+            carrier.next_seat = Some(name);
+        }
+    }
+
+    /// All talkers have their new names.
+    pub(crate) fn renamed(&mut self) {
+        for carrier in &mut self.carriers {
+            carrier.seat = carrier.next_seat.take().unwrap_or(carrier.seat);
+        }
+    }
+
     /// The carrier that a talker had in the tick before, or one of nobody, which begins: a talker fades in, so that it is
     /// not heard.
     fn carrier(&mut self, seat: u32, from_hz: u32) -> Option<&mut Resampler> {
@@ -128,7 +143,13 @@ impl Layer {
             Some(nth) => nth,
             None if self.carriers.len() < 2 * self.voices_max => {
                 let resampler = Resampler::new(Rate::Full.hz(), self.rate.hz(), SAMPLES_MAX);
-                self.carriers.push(Carrier { seat, is_busy: true, was_busy: false, resampler });
+                self.carriers.push(Carrier {
+                    seat,
+                    next_seat: None,
+                    is_busy: true,
+                    was_busy: false,
+                    resampler,
+                });
                 self.carriers.len() - 1
             }
             None => return None,

@@ -163,8 +163,10 @@ impl Mix {
         for (seat, name) in self.seats.iter_mut().zip(names) {
             let before = std::mem::replace(&mut seat.key, name);
             self.suppressors.iter_mut().for_each(|suppressors| suppressors.rename(before, name));
+            self.layers.iter_mut().flatten().for_each(|layer| layer.rename(before.0, name.0));
         }
         self.suppressors.iter_mut().for_each(Suppressors::take_new_names);
+        self.layers.iter_mut().flatten().for_each(|layer| layer.renamed());
     }
 
     /// How many legs are in.

@@ -15,8 +15,8 @@ use partyline_tls::{CertificateSource, ClientCertificates, Trust};
 use partyline_trunk::{Application, SourceNetwork, Trunk, UnknownSources};
 use serde::Deserialize;
 
-/// The codecs that callers may use, the one that we like best first, where no setting says otherwise. Mixes run at
-/// 8 kHz: a wideband codec costs more, and brings nothing but Opus's patience with losses.
+/// The codecs that callers may use, the one that we like best first, where no setting says otherwise. G.711
+/// costs least; who is to hear in wide band puts Opus or G.722 first.
 pub const CODECS_LIKED: [Codec; 4] = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
 
 /// The hashes in which callers may show a password, the one that we like best first, where no setting says otherwise.
