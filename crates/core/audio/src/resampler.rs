@@ -100,7 +100,7 @@ impl Resampler {
     /// Resamples a frame; returns the samples written, at most as many as there is room for. A frame should hold a
     /// whole number of steps of the ratio (any even number between 8 and 16 kHz); a rest of it is lost.
     pub fn process(&mut self, samples: &[i16], out: &mut [i16]) -> usize {
-        self.take(samples, |sample| f32::from(sample));
+        self.take(samples, f32::from);
         self.give(samples.len(), out, |sum| sum.round().clamp(-32_768.0, 32_767.0) as i16)
     }
 
