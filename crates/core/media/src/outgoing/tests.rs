@@ -259,7 +259,7 @@ type Sound = fn(Rate, usize) -> Vec<i16>;
 const SOUNDS: [(&str, Sound); 3] = [
     ("speech", |rate, tick| speech(rate, tick, 120.0)),
     ("a tone", |rate, tick| tone(rate, tick, 440.0)),
-    ("a high tone", |rate, tick| tone(rate, tick, 2_700.0)),
+    ("a high tone", |rate, tick| tone(rate, tick, 2_000.0)),
 ];
 
 #[test]
@@ -281,12 +281,12 @@ fn who_comes_in_hears_no_seam() {
 fn who_were_put_in_at_once_would_hear_a_click() {
     for kind in KINDS {
         for (name, sound) in SOUNDS {
-            let clicks = (100..200).step_by(25).filter(|&from| {
+            let clicks = (100..200).step_by(10).filter(|&from| {
                 let seam = seam(kind, sound, from, false);
                 seam.apart_dbov > (seam.loudest_dbov - 9.0).max(-45.0) || seam.bend > 1.5
             });
             let clicks = clicks.count();
-            assert!(clicks >= 2, "{kind:?}, {name}: {clicks} of 4");
+            assert!(clicks >= 2, "{kind:?}, {name}: {clicks} of 10");
         }
     }
 }
