@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use partyline_audio::{KeyDetector, LineNoise, LineWatch, NoiseSuppressor, Player, Resampler};
-use partyline_rtp::{HEADER_OCTETS, NtpTime, Ssrc};
+use partyline_rtp::{NtpTime, Ssrc};
 
 use crate::control::Control;
 use crate::frame::{FRAME_SAMPLES, Frame, PACKET_OCTETS, RATE_HZ, Rate, SAMPLES_MAX, SILENCE};
@@ -15,24 +15,18 @@ use crate::overlay::Overlay;
 use crate::play_id::PlayId;
 use crate::reach::Reach;
 use crate::recorder::{Recorder, RecordingId};
-use crate::report::{LegReport, TheirReport};
+use crate::report::LegReport;
 use crate::shared::Shared;
 use crate::speech::Speech;
-use crate::transport::{RtcpRoute, Secrecy};
+use crate::transport::Secrecy;
 use crate::treatment::{Conditioner, Treatment};
-use crate::uplink::Tempo;
+
+mod session;
+
+use session::Session;
 
 /// Most outputs that wait to be taken. A tick makes two or three; more come only from a caller who floods.
 const OUTPUTS_MAX: usize = 16;
-/// How long no packet comes before that is told, and how often it is told again.
-const QUIET_STEP: Duration = Duration::from_secs(1);
-/// A frame that is quieter holds no key: weaker tones count for none, and a frame may begin with a pause.
-const TONE_MIN_DBOV: f32 = -45.0;
-
-/// How long after a tone that may be a key's the sound gets neither longer nor shorter, in frames: half a second, longer than
-/// the pause between two keys that somebody presses by machine.
-const KEY_FRAMES: u32 = 25;
-
 /// What a leg wants told or done.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum LegOutput {
@@ -109,35 +103,6 @@ enum Line {
     /// No far side yet.
     Idle(StreamStart),
     Connected(Box<Session>),
-}
-
-#[derive(Debug)]
-struct Session {
-    media: LegMedia,
-    incoming: Incoming,
-    outgoing: Outgoing,
-    is_bound: bool,
-    has_heard: bool,
-    last_heard: Instant,
-    quiet_told: Duration,
-    control: Control,
-    secrecy: Option<Secrecy>,
-    reach: Reach,
-    /// Another stream had the name of ours, and ours was given another. Once: who sends us our own packets back would
-    /// take any name.
-    has_collided: bool,
-    /// Keys in the sound, and whether there were any.
-    tones: KeyDetector,
-    has_toned: bool,
-    /// Frames for which the sound stays as it is, because of a key.
-    key_frames: u32,
-    speech: Speech,
-    conditioner: Conditioner,
-    /// What takes an echo to the rate of what is heard, where it was said at another.
-    echo: Option<Box<Resampler>>,
-    line_watch: LineWatch,
-    /// Whether the telephone has sent a telephone-event.
-    has_sent_events: bool,
 }
 
 impl Leg {
@@ -593,252 +558,6 @@ impl Leg {
         match &self.line {
             Line::Idle(_) => LegReport::default(),
             Line::Connected(session) => session.report(),
-        }
-    }
-}
-
-/// How long so many ticks are.
-const fn time_of(ticks: u64) -> Duration {
-    Duration::from_micros(ticks * 1_000_000 / RATE_HZ as u64)
-}
-
-impl Session {
-    /// Makes of the frame pulled last what is mixed; what is to be told of the line.
-    fn treat(
-        &mut self,
-        treatment: Treatment,
-        mut suppressor: Option<&mut NoiseSuppressor>,
-        is_new: bool,
-        voice: &mut [i32],
-    ) -> Option<LineNoise> {
-        let is_broken = self.incoming.is_broken();
-        let frame = self.incoming.native();
-        if is_new {
-            self.conditioner.resume(frame);
-            self.line_watch.resume();
-            suppressor.iter_mut().for_each(|suppressor| suppressor.resume());
-        }
-        if treatment.is_for_voices() || suppressor.is_some() {
-            self.conditioner.condition(frame, treatment, suppressor, is_broken, voice);
-        } else {
-            voice.iter_mut().zip(frame).for_each(|(sum, &sample)| *sum = sample.into());
-        }
-        if is_broken {
-            self.line_watch.miss();
-            return None;
-        }
-        self.line_watch.hear(self.incoming.frame())
-    }
-
-    /// Listens for keys in the sound: always where the telephone has no telephone-events, else while it is in no mix and
-    /// has sent none, and from the first tone on.
-    fn hear_tones(&mut self, level_dbov: f32, is_alone: bool) -> Option<char> {
-        if !self.may_hear_tones(is_alone) {
-            if self.tones.is_down() {
-                self.tones = KeyDetector::new();
-            }
-            self.key_frames = 0;
-            return None;
-        }
-        self.key_frames =
-            if self.tones.is_hearing() { KEY_FRAMES } else { self.key_frames.saturating_sub(1) };
-        if self.incoming.is_broken() {
-            self.tones.miss();
-            return None;
-        }
-        if level_dbov < TONE_MIN_DBOV {
-            self.tones.hear_silence(FRAME_SAMPLES);
-            return None;
-        }
-        let key = self.tones.hear(&self.incoming.frame()[..FRAME_SAMPLES]);
-        self.has_toned |= key.is_some();
-        key
-    }
-
-    const fn may_hear_tones(&self, is_alone: bool) -> bool {
-        let has_no_events = self.media.event_payload_type.is_none();
-        has_no_events || self.has_toned || (is_alone && !self.has_sent_events)
-    }
-
-    /// How freely the sound may get longer or shorter.
-    const fn tempo(&self, is_alone: bool) -> Tempo {
-        if self.key_frames > 0 {
-            Tempo::Kept
-        } else if self.may_hear_tones(is_alone) {
-            Tempo::Wary
-        } else {
-            Tempo::Free
-        }
-    }
-
-    /// Takes what was agreed anew; whether the source is open again.
-    fn change(&mut self, now: Instant, media: LegMedia) -> bool {
-        let has_moved = self.has_moved(&media);
-        self.incoming.change(&self.media, &media);
-        if has_moved {
-            self.reach.moved();
-        }
-        self.change_keys(&media, has_moved);
-        self.outgoing.change(media.codec, &media.details.opus);
-        self.echo = None;
-        self.media = media;
-        self.last_heard = now;
-        self.quiet_told = Duration::ZERO;
-        !self.incoming.is_latched() && std::mem::replace(&mut self.is_bound, false)
-    }
-
-    fn change_keys(&mut self, media: &LegMedia, has_moved: bool) {
-        match (&mut self.secrecy, media.transport.keys.as_deref()) {
-            (_, None) => self.secrecy = None,
-            (Some(secrecy), Some(keys)) => secrecy.change(keys),
-            (none, Some(keys)) => {
-                *none = Some(Secrecy::new(keys));
-                // The counters begin anew, which is safe for a stream that was never protected.
-                self.rename();
-            }
-        }
-        // Another telephone may be there, which knows no rollover counter of ours.
-        if self.secrecy.is_some() && has_moved {
-            self.rename();
-        }
-    }
-
-    /// Whether signalling now names an address that nothing comes from yet.
-    fn has_moved(&self, media: &LegMedia) -> bool {
-        let is_somewhere = !media.remote.ip().is_unspecified();
-        is_somewhere && media.remote != self.media.remote && media.remote != self.incoming.destination()
-    }
-
-    fn rename(&mut self) {
-        self.outgoing.rename();
-        self.control.forget_ours();
-    }
-
-    /// Gives our stream another name where the caller's has the same one [RFC 3550 §8.2].
-    fn avoid_collision(&mut self) {
-        let is_same = self.incoming.reception.ssrc() == Some(self.outgoing.ssrc());
-        if is_same && !std::mem::replace(&mut self.has_collided, true) {
-            self.rename();
-        }
-    }
-
-    fn compose_control(
-        &mut self,
-        now: Instant,
-        wall: NtpTime,
-        leaves: bool,
-        buffer: &mut [u8],
-    ) -> Option<ControlPacket> {
-        if self.has_no_far_side() || !self.reach.is_open() {
-            return None;
-        }
-        let destination = self.incoming.destination();
-        let transport = &self.media.transport;
-        let is_muxed = transport.rtcp == RtcpRoute::Muxed;
-        let named = transport.control_address(destination, self.media.remote)?;
-        let heard = self.control.source.filter(|source| !is_muxed && source.ip() == destination.ip());
-        let block = self.incoming.reception.report_block();
-        let sender = self.outgoing.sender_info(wall);
-        let ssrc = self.outgoing.ssrc();
-        let octets = self.control.write(now, ssrc, sender.as_ref(), block, leaves, buffer).ok()?;
-        let octets = match &mut self.secrecy {
-            None => octets,
-            Some(secrecy) => secrecy.protect_control(buffer, octets)?,
-        };
-        Some(ControlPacket { far: heard.unwrap_or(named), octets, is_muxed })
-    }
-
-    /// How long nothing came, where that is to be told now.
-    fn quiet(&mut self, now: Instant) -> Option<Duration> {
-        if !self.media.receives {
-            self.last_heard = now;
-            return None;
-        }
-        let quiet = now.saturating_duration_since(self.last_heard);
-        if quiet < self.quiet_told + QUIET_STEP {
-            return None;
-        }
-        self.quiet_told = quiet;
-        Some(quiet)
-    }
-
-    /// Whether signalling named no address: nothing is to be sent, RTCP neither [RFC 3264 §8.4].
-    const fn has_no_far_side(&self) -> bool {
-        self.media.remote.ip().is_unspecified()
-    }
-
-    const fn may_send(&self) -> bool {
-        self.media.sends && !self.has_no_far_side()
-    }
-
-    /// Makes the packet of this tick, or lets its time pass where nothing may be sent.
-    fn send(&mut self, downlink: Downlink<'_>, packet: &mut [u8; PACKET_OCTETS]) -> Option<usize> {
-        let may_send = self.may_send() && self.reach.take();
-        let octets = if may_send {
-            self.encode(downlink, &mut packet[HEADER_OCTETS..])
-        } else {
-            self.outgoing.leave(downlink.shared());
-            0
-        };
-        if octets == 0 {
-            self.outgoing.pause(1);
-            return None;
-        }
-        Some(self.outgoing.head(self.media.payload_type, octets, packet))
-    }
-
-    fn encode(&mut self, downlink: Downlink<'_>, payload: &mut [u8]) -> usize {
-        match (downlink, self.media.codec.silence_octet()) {
-            (Downlink::Silence, Some(octet)) => {
-                payload[..FRAME_SAMPLES].fill(octet);
-                FRAME_SAMPLES
-            }
-            (Downlink::Silence, None) => {
-                let samples = self.outgoing.rate().samples();
-                self.outgoing.encode(&SILENCE[..samples], None, payload)
-            }
-            (Downlink::Shared(shared), _) => self.outgoing.encode_shared(shared, payload),
-            (Downlink::Own(frame, shared), _) => self.outgoing.encode(frame, shared, payload),
-        }
-    }
-
-    /// Sends back what came, octet by octet, where that can be; `None` where it has to be decoded.
-    fn send_back(&mut self, packet: &mut [u8; PACKET_OCTETS]) -> Option<usize> {
-        let (codec, heard) = self.incoming.payload()?;
-        if codec != self.media.codec || !self.may_send() || !self.reach.is_open() {
-            return None;
-        }
-        self.reach.take();
-        packet[HEADER_OCTETS..HEADER_OCTETS + FRAME_SAMPLES].copy_from_slice(heard);
-        Some(self.outgoing.head(self.media.payload_type, FRAME_SAMPLES, packet))
-    }
-
-    fn report(&self) -> LegReport {
-        let reception = self.incoming.reception.report();
-        let buffered = self.incoming.jitter_counters();
-        let clock_rate_hz = f64::from(self.media.codec.clock_rate_hz());
-        LegReport {
-            codec: Some(self.media.codec),
-            is_secret: self.secrecy.is_some(),
-            packets_received: reception.received,
-            packets_lost: reception.lost,
-            loss_runs: reception.loss_runs,
-            packets_late: buffered.late,
-            packets_sent: self.outgoing.packets,
-            packets_withheld: self.reach.withheld,
-            datagrams_dropped: self.incoming.datagrams_dropped(),
-            not_authentic: self.secrecy.as_ref().map_or(0, Secrecy::refused),
-            concealed_share: buffered.missing_ticks as f32 / buffered.given_ticks.max(1) as f32,
-            heard_dbov: self.incoming.heard_dbov(),
-            jitter: reception.jitter,
-            depth: time_of(u64::from(self.incoming.depth_ticks())),
-            lengthened: time_of(buffered.stretched_ticks),
-            shortened: time_of(buffered.compressed_ticks),
-            round_trip: self.control.round_trip,
-            theirs: self.control.theirs.map(|block| TheirReport {
-                packets_lost: u64::from(block.lost.max(0).cast_unsigned()),
-                jitter: Duration::from_secs_f64(f64::from(block.jitter_ticks) / clock_rate_hz),
-            }),
         }
     }
 }
