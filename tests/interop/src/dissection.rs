@@ -86,7 +86,8 @@ impl Dissection {
     }
 
     /// What tshark complains of in packets that we sent: anything malformed, and every expert information in SIP, SDP,
-    /// RTP or RTCP from a warning upwards; but not in packets that pass the filter `but_for`.
+    /// RTP or RTCP from a warning upwards; but not in packets that pass the filter `but_for`. What goes to a well-known port,
+    /// where garbage may have asked for its answer, is left out: tshark takes it for that port's protocol.
     ///
     /// # Errors
     /// As [`Self::fields`]; when there is nothing of ours that was understood at all.
@@ -98,8 +99,10 @@ impl Dissection {
             "_ws.expert.message",
             "_ws.malformed",
         ];
-        let mut filter =
-            format!("{} && (sip || rtp || rtcp || tls || _ws.malformed || _ws.expert)", self.ours());
+        let mut filter = format!(
+            "{} && !(udp.dstport < 1024) && (sip || rtp || rtcp || tls || _ws.malformed || _ws.expert)",
+            self.ours()
+        );
         if let Some(but_for) = but_for {
             filter.push_str(&format!(" && !({but_for})"));
         }

@@ -235,11 +235,13 @@ impl<'a, Io: MediaIo> World<'a, Io> {
         Ok(())
     }
 
-    /// Whether a leg has to go to another thread to be in its mix.
+    /// Whether a leg has to go to another thread to be in its mix, or to come here once more: a mix that is said to be here
+    /// and is not waits in the mailbox.
     fn is_elsewhere(&self, destination: &Destination) -> bool {
-        !self.mix_places.contains_key(&destination.mix)
-            && destination.home.place().thread != self.thread
-            && destination.hops < HOPS_MAX
+        let Destination { mix, home, hops, .. } = destination;
+        let place = home.place();
+        let is_to_come = place.thread != self.thread || place.panics == self.counts.panics();
+        !self.mix_places.contains_key(mix) && is_to_come && !home.is_ending() && *hops < HOPS_MAX
     }
 
     /// Gives a leg to the thread of a mix, with its sockets and what is left in its inbox.

@@ -168,3 +168,20 @@ fn a_mix_stays_where_the_other_thread_has_no_room_for_it() {
     tick(&mut here, now);
     assert_eq!(here.mix_places.len(), 1, "there is no such thread");
 }
+
+#[test]
+fn who_asks_for_a_mix_before_its_thread_knows_of_it_gets_there() {
+    let threads = Threads::new(64);
+    let (mut here, now) = (threads.world(0), Instant::now());
+    let home = home(0);
+    let (_caller, owner) = threads.caller(&mut here, &home, now);
+    while owner.inbox.pop().is_some() {}
+    // Between the moment when the thread looks into its mailbox and that when it looks into the leg's inbox.
+    let open = Command::OpenMix(MIX, 8, Treatment::FULL, home.clone());
+    threads.surroundings.links[0].mailbox.send(open).unwrap();
+    let mut answer = owner.attach(MIX, &home);
+    tick(&mut here, now);
+    threads.deliver(&mut here);
+    assert_eq!(answer.try_recv(), Ok(Ok(())));
+    assert_eq!((threads.legs(), home.legs()), ([1, 0], 1));
+}
