@@ -9,6 +9,7 @@ mod control;
 #[cfg(feature = "faults")]
 mod fault;
 mod frame;
+mod hush;
 mod layer;
 mod leg;
 mod line;

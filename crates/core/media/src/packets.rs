@@ -1,11 +1,13 @@
 //! A caller's packets in a codec that can't be cut, on their way to frames of samples.
 //!
 //! A packet is decoded whole when its first tick is due, and kept until its last. A hole is filled by the spare copy
-//! that the packet after it may carry, where that is here already, else by what the decoder makes up.
+//! that the packet after it may carry, where that is here already, else by what the decoder makes up. Packets that nobody
+//! listens to are passed over; the decoder is then given the last one of them, so that it finds to the sound before anybody
+//! hears it.
 
 use std::time::Instant;
 
-use partyline_codec::{Codec, Decoder};
+use partyline_codec::{Codec, Decoder, OpusLoudness, SILENCE_DBOV};
 use partyline_rtp::{Arrival, DepthWish, JitterCounters, Packet, PacketBuffer, Piece, Pull};
 
 use crate::frame::PULL_TICKS_MAX;
@@ -37,6 +39,11 @@ pub(crate) struct Packets {
     left: std::ops::Range<usize>,
     ends_in_pause: bool,
     idle_frames: u32,
+    loudness: OpusLoudness,
+    /// The packet whose loudness was read last, and what it said.
+    read: Option<(u32, Option<f32>)>,
+    /// The last packet of those that were not decoded since the last that was.
+    passed: Option<u32>,
 }
 
 impl Packets {
@@ -55,6 +62,9 @@ impl Packets {
             left: 0..0,
             ends_in_pause: false,
             idle_frames: 0,
+            loudness: OpusLoudness::new(),
+            read: None,
+            passed: None,
         }
     }
 
@@ -88,6 +98,38 @@ impl Packets {
         self.buffer.sounded(change_ticks, held_ticks);
     }
 
+    /// Nobody heard the frame pulled last, which was so much longer than a frame.
+    pub(crate) fn pass_over(&mut self, change_ticks: i32) {
+        let last = self.buffer.pieces().filter_map(|piece| match piece {
+            Piece::Packet { number, payload, .. } => Some((number, payload.len())),
+            Piece::Hole { .. } => None,
+        });
+        if let Some((number, octets)) = last.last()
+            && self.decoded != Some(number)
+        {
+            self.passed = Some(number);
+            self.ends_in_pause = octets <= PAUSE_OCTETS;
+        }
+        self.buffer.unheard(change_ticks);
+    }
+
+    /// About how loud the frame pulled last is, by the octets of its packets; `None` where they don't tell. Once for each.
+    pub(crate) fn read_loudness(&mut self) -> Option<f32> {
+        let mut loudest = Some(SILENCE_DBOV);
+        for piece in self.buffer.pieces() {
+            let Piece::Packet { number, payload, .. } = piece else {
+                continue;
+            };
+            let read = match self.read {
+                Some((last, read)) if last == number => read,
+                Some(_) | None => self.loudness.read(payload),
+            };
+            self.read = Some((number, read));
+            loudest = loudest.zip(read).map(|(one, other)| one.max(other));
+        }
+        loudest
+    }
+
     /// Takes the next so many ticks.
     pub(crate) fn pull(&mut self, now: Instant, ticks: usize) -> Pull {
         let pull = self.buffer.pull(now, ticks);
@@ -100,8 +142,23 @@ impl Packets {
         self.ends_in_pause && self.idle_frames < PAUSE_FRAMES_MAX
     }
 
+    /// Lets the decoder hear the packet before those pulled last, where it was passed over.
+    fn find_to_the_sound(&mut self, decoder: &mut Decoder) {
+        let Some(passed) = self.passed.take() else {
+            return;
+        };
+        let first = self.buffer.pieces().next();
+        if !matches!(first, Some(Piece::Packet { number, .. }) if number == passed)
+            && let Some(payload) = self.buffer.payload(passed)
+        {
+            self.count = decoder.decode(payload, &mut self.samples);
+            self.decoded = Some(passed);
+        }
+    }
+
     /// Decodes what was pulled last.
     pub(crate) fn decode(&mut self, decoder: &mut Decoder, frame: &mut [i16]) {
+        self.find_to_the_sound(decoder);
         let mut out = frame;
         for piece in self.buffer.pieces() {
             let (ticks, is_hole) = match piece {

@@ -1,7 +1,7 @@
 //! What a caller says, as frames at their codec's rate and at 8 kHz: jitter buffer, decoder, concealment, comfort noise.
 //!
-//! G.711 is decoded only where somebody asks for the samples, because its loudness is read from the octets; a codec
-//! with a memory is decoded frame by frame, whether or not anybody listens. Where the jitter buffer wishes to be deeper or
+//! G.711 is decoded only where somebody asks for the samples, because its loudness is read from the octets. Opus is decoded
+//! where somebody asks, and where its octets don't show that it is quiet ([`Hush`]); G.722 frame by frame. Where the jitter buffer wishes to be deeper or
 //! less deep, the sound is made longer or shorter while somebody listens, and cut or halted where nobody does.
 //! **Invariant:** a frame is made once, however many ask for it, and nothing allocates once the uplink is built.
 
@@ -14,6 +14,7 @@ use partyline_codec::{Codec, ComfortNoise, Decoder, SILENCE_DBOV};
 use partyline_rtp::{Arrival, DepthWish, Haste, JitterBuffer, JitterCounters, Packet, Pull};
 
 use crate::frame::{FRAME_SAMPLES, Frame, PULL_TICKS_MAX, Payload, RATE_HZ};
+use crate::hush::Hush;
 use crate::packets::Packets;
 
 /// The most by which a frame is held up where nobody listens, in ticks: what came of it tells how loud it is.
@@ -39,6 +40,7 @@ pub(crate) struct Uplink {
     stretch: TimeStretch,
     good_level_dbov: f32,
     missing: usize,
+    hush: Hush,
     /// The frame at the decoder's rate.
     coded: Box<[i16]>,
     is_made: bool,
@@ -149,6 +151,7 @@ impl Uplink {
             stretch: TimeStretch::new(coded_hz),
             good_level_dbov: SILENCE_DBOV,
             missing: FADES_DB.len(),
+            hush: Hush::default(),
             coded: vec![0; samples].into_boxed_slice(),
             is_made: true,
             is_stale: false,
@@ -250,7 +253,7 @@ impl Uplink {
         } else {
             self.missing = (self.missing + 1).min(FADES_DB.len() + 1);
         }
-        let level_dbov = self.level();
+        let level_dbov = self.level(is_heard);
         if self.is_there() {
             self.good_level_dbov = level_dbov;
         }
@@ -260,8 +263,10 @@ impl Uplink {
     /// The frame before was heard by nobody.
     fn pass_over(&mut self) {
         self.stretch.forget();
-        if let Source::Octets { jitter, .. } = &mut self.source {
-            jitter.unheard(self.taken.ticks as i32 - FRAME_SAMPLES as i32);
+        let change_ticks = self.taken.ticks as i32 - FRAME_SAMPLES as i32;
+        match &mut self.source {
+            Source::Octets { jitter, .. } => jitter.unheard(change_ticks),
+            Source::Packets(packets) => packets.pass_over(change_ticks),
         }
     }
 
@@ -299,10 +304,15 @@ impl Uplink {
     }
 
     /// How loud the frame pulled last is, decoded only where nothing else tells.
-    fn level(&mut self) -> f32 {
-        let by_octets = match &self.source {
-            Source::Octets { payload, .. } => self.codec().level_dbov(&payload[..self.taken.ticks]),
-            Source::Packets(_) => None,
+    fn level(&mut self, was_heard: bool) -> f32 {
+        let by_octets = match &mut self.source {
+            Source::Octets { payload, .. } => self.decoder.codec().level_dbov(&payload[..self.taken.ticks]),
+            Source::Packets(packets) => match self.pull {
+                Pull::Whole | Pull::Patched { .. } => self.hush.judge(packets.read_loudness()),
+                // What was heard is made up until it has faded.
+                Pull::Missing if was_heard => None,
+                Pull::Missing | Pull::Idle => Some(SILENCE_DBOV),
+            },
         };
         match by_octets {
             Some(level_dbov) if self.farewell.is_none() => match self.pull {
@@ -315,7 +325,9 @@ impl Uplink {
             },
             Some(_) | None => {
                 self.make();
-                level_dbov(&self.coded)
+                let level_dbov = level_dbov(&self.coded);
+                self.hush.decoded(level_dbov);
+                level_dbov
             }
         }
     }
@@ -432,3 +444,6 @@ fn patch(jitter: &JitterBuffer, payload: &[u8], decoder: &mut Decoder, samples: 
         at = end;
     }
 }
+
+#[cfg(test)]
+mod tests;

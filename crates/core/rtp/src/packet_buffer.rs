@@ -129,6 +129,17 @@ impl PacketBuffer {
         self.numbers.sounded(change_ticks, held_ticks);
     }
 
+    /// Tells that nobody heard the frame pulled last, as [`JitterBuffer::unheard`].
+    pub const fn unheard(&mut self, change_ticks: i32) {
+        self.numbers.unheard(change_ticks);
+    }
+
+    /// A packet by the number that a piece told, where it is still kept.
+    #[must_use]
+    pub fn payload(&self, number: u32) -> Option<&[u8]> {
+        self.packet(number).map(|(_, payload)| payload)
+    }
+
     /// Takes a packet that came now and sounds for so many 8,000ths of a second.
     pub fn insert(&mut self, now: Instant, arrival: Arrival, timestamp: RtpTime, ticks: u32, payload: &[u8]) {
         let start = self.clock.ticks(arrival, timestamp) / u64::from(self.ratio);
