@@ -58,7 +58,7 @@ fn levels(encoder: &mut opus::Encoder, said: &[i16], frame: usize) -> Vec<(Optio
     all.split_off(SETTLING)
 }
 
-/// Shows RFC 6716 §4.2.7.4 and §4.3.2.1.
+/// As [RFC 6716 §4.2.7.4] has it for SILK, and [RFC 6716 §4.3.2.1] for CELT.
 #[test]
 fn noise_is_as_loud_by_its_octets_as_decoded_in_each_mode_and_size() {
     let cases = [(Application::Voip, -3.0, 12.0), (Application::LowDelay, -12.0, 4.0)];

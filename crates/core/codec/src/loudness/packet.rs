@@ -137,7 +137,7 @@ mod tests {
         Packet::parse(packet).map(|packet| packet.frames().collect())
     }
 
-    /// Shows RFC 6716 §3.2: frames are found however they are packed.
+    /// As [RFC 6716 §3.2] has it.
     #[test]
     fn frames_are_found_however_they_are_packed() {
         let long = [7; 300];

@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "tests begin now")]
+
 use std::time::Duration;
 
 use opus::{Application, Bitrate, Channels};
