@@ -57,7 +57,7 @@ pub enum Care {
 pub struct TimeStretch {
     /// Samples in a tick.
     ratio: usize,
-    /// What was given last ([`PAST_TICKS`]), then what waits.
+    /// What was given last ([`PAST_TICKS`]), then what waits; nothing until there is something.
     buffer: Box<[i16]>,
     /// Samples that were given since the stream began, up to what is kept.
     past: usize,
@@ -85,12 +85,11 @@ struct Joint {
 }
 
 impl TimeStretch {
-    /// Nothing waits; the rate is a multiple of 8 kHz.
+    /// Nothing waits; the rate is a multiple of 8 kHz. Memory is taken with the first samples.
     #[must_use]
     pub fn new(rate_hz: u32) -> Self {
         let ratio = (rate_hz / TICKS_HZ).max(1) as usize;
-        let buffer = vec![0; (PAST_TICKS + QUEUE_TICKS) * ratio].into_boxed_slice();
-        Self { ratio, buffer, past: 0, waiting: 0 }
+        Self { ratio, buffer: Box::default(), past: 0, waiting: 0 }
     }
 
     /// Ticks that wait beyond what was given.
@@ -107,6 +106,9 @@ impl TimeStretch {
 
     /// Room for so many ticks after those that wait, less where there is no more; all of it counts as written.
     pub fn room(&mut self, ticks: usize) -> &mut [i16] {
+        if self.buffer.is_empty() {
+            self.buffer = vec![0; (PAST_TICKS + QUEUE_TICKS) * self.ratio].into_boxed_slice();
+        }
         let start = self.end();
         let end = (start + ticks * self.ratio).min(self.buffer.len());
         self.waiting += end - start;

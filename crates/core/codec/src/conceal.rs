@@ -22,9 +22,9 @@ const BLEND_GROWTH_MS: usize = 4;
 #[derive(Debug, Clone)]
 pub(crate) struct Concealer {
     rate_hz: usize,
-    /// The last samples heard, the newest last; what was concealed is among them.
+    /// The last samples heard, the newest last; what was concealed is among them. Nothing until there were any.
     history: Box<[i16]>,
-    /// What was heard before the last loss, as much.
+    /// What was heard before the last loss, as much; nothing before the first.
     before: Box<[i16]>,
     loss: Option<Loss>,
 }
@@ -47,11 +47,7 @@ struct Loss {
 impl Concealer {
     /// Nothing was heard yet.
     pub(crate) fn new(rate_hz: u32) -> Self {
-        let rate_hz = rate_hz as usize;
-        // Three periods, the longest there are, and a quarter.
-        let period_max = rate_hz / PITCH_MIN_HZ + 1;
-        let history = vec![0; 3 * period_max + period_max / 4 + 1].into_boxed_slice();
-        Self { rate_hz, before: history.clone(), history, loss: None }
+        Self { rate_hz: rate_hz as usize, before: Box::default(), history: Box::default(), loss: None }
     }
 
     /// Forgets all: the stream paused.
@@ -75,6 +71,13 @@ impl Concealer {
 
     /// Makes up samples in place of those that did not come.
     pub(crate) fn fill(&mut self, samples: &mut [i16]) {
+        if self.history.is_empty() {
+            samples.fill(0);
+            return;
+        }
+        if self.before.is_empty() {
+            self.before = vec![0; self.history.len()].into_boxed_slice();
+        }
         let loss = self.loss.get_or_insert_with(|| {
             self.before.copy_from_slice(&self.history);
             Loss::new(&self.before, self.rate_hz)
@@ -86,6 +89,11 @@ impl Concealer {
     }
 
     fn remember(&mut self, samples: &[i16]) {
+        if self.history.is_empty() {
+            // Three periods, the longest there are, and a quarter.
+            let period_max = self.rate_hz / PITCH_MIN_HZ + 1;
+            self.history = vec![0; 3 * period_max + period_max / 4 + 1].into_boxed_slice();
+        }
         let kept = self.history.len();
         let newest = &samples[samples.len().saturating_sub(kept)..];
         let stays = kept - newest.len();

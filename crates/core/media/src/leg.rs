@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use partyline_audio::{KeyDetector, LineNoise, LineWatch, NoiseSuppressor, Player, Resampler};
+use partyline_audio::{KeyDetector, LineNoise, NoiseSuppressor, Player, Resampler};
 use partyline_rtp::{NtpTime, Ssrc};
 
 use crate::control::Control;
@@ -125,7 +125,7 @@ impl Leg {
         match &mut self.line {
             Line::Idle(start) => {
                 let session = Session {
-                    secrecy: media.transport.keys.as_deref().map(Secrecy::new),
+                    secrecy: media.transport.keys.as_deref().map(|keys| Box::new(Secrecy::new(keys))),
                     reach: Reach::default(),
                     has_collided: false,
                     incoming: Incoming::new(now, &media),
@@ -142,7 +142,7 @@ impl Leg {
                     speech: Speech::new(),
                     conditioner: Conditioner::new(RATE_HZ),
                     echo: None,
-                    line_watch: LineWatch::new(RATE_HZ),
+                    line_watch: None,
                     has_sent_events: false,
                 };
                 self.line = Line::Connected(Box::new(session));

@@ -3,7 +3,8 @@
 //! G.711 is decoded only where somebody asks for the samples, because its loudness is read from the octets. Opus is decoded
 //! where somebody asks, and where its octets don't show that it is quiet ([`Hush`]); G.722 frame by frame. Where the jitter buffer wishes to be deeper or
 //! less deep, the sound is made longer or shorter while somebody listens, and cut or halted where nobody does.
-//! **Invariant:** a frame is made once, however many ask for it, and nothing allocates once the uplink is built.
+//! **Invariant:** a frame is made once, however many ask for it, and nothing allocates but for the first frame that somebody
+//! asks for, as most who listen are never asked for one, and where packets come so late that more of them have to wait.
 
 use std::time::Instant;
 

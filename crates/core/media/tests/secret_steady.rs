@@ -60,9 +60,13 @@ fn a_secret_leg_runs_for_a_minute_without_an_allocation() {
                 details: partyline_media::FormatDetails::default(),
             },
         );
-        let before = ALLOCATIONS.get();
+        let mut before = 0;
         for tick in 0..3_000_u32 {
             let now = start + FRAME * tick;
+            if tick == 1 {
+                // The first sound that somebody asks for takes its memory.
+                before = ALLOCATIONS.get();
+            }
             let header = Header {
                 marker: false,
                 payload_type: 0,

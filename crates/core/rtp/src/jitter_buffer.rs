@@ -7,20 +7,23 @@
 //! clock, and what is there at the pull decides, so on a clean path it adds no delay at all. It wishes to be deeper or
 //! less deep ([`JitterBuffer::wish`]); who pulls makes the sound longer or shorter for that, by pulling less or more
 //! than a frame in the time of one.
+//! The ring is as long as this caller's network has needed so far: a short one stays in the processor's caches.
 //! **Invariant:** a tick of a stream is given once, in order; the ring never holds more than
-//! [`CAPACITY_TICKS`].
+//! [`CAPACITY_TICKS`], and allocates only when it gets longer, three times at most.
 
 use std::ops::Range;
 use std::time::Instant;
 
 use crate::playout::{DepthWish, FRAME_TICKS, Playout};
 use crate::reception::Arrival;
-use crate::tick_map::{TICKS, TickMap};
+use crate::tick_map::TickMap;
 use crate::types::RtpTime;
 
 /// Ticks that fit: half a second at 8 kHz. More would only hold sound too old to be of use.
-pub const CAPACITY_TICKS: usize = TICKS as usize;
-const CAPACITY: u64 = TICKS;
+pub const CAPACITY_TICKS: usize = 4_096;
+const CAPACITY: u64 = CAPACITY_TICKS as u64;
+/// Ticks that fit at first: 64 ms, three packets of a network that hardly delays any.
+const FIRST_TICKS: u64 = 512;
 /// Words of a bit for each tick of the longest frame.
 const FRAME_WORDS: usize = CAPACITY_TICKS / 2 / 64;
 /// A stream that gave nothing for this many pulls is over or pauses: nothing is expected.
@@ -80,10 +83,11 @@ pub struct JitterCounters {
 /// The jitter buffer of one leg.
 #[derive(Debug, Clone)]
 pub struct JitterBuffer<T = u8> {
+    /// A power of two of places; `present` has a bit for each.
     ring: Box<[T]>,
     present: TickMap,
     silence: T,
-    /// The next tick to give. All that is present lies from here to `play + CAPACITY`.
+    /// The next tick to give. All that is present lies from here on, within the ring's length.
     play: u64,
     /// After the newest tick.
     end: u64,
@@ -120,8 +124,8 @@ impl<T: Copy> JitterBuffer<T> {
     #[must_use]
     pub fn new(silence: T) -> Self {
         Self {
-            ring: vec![silence; CAPACITY_TICKS].into_boxed_slice(),
-            present: TickMap::new(),
+            ring: vec![silence; FIRST_TICKS as usize].into_boxed_slice(),
+            present: TickMap::new(FIRST_TICKS),
             silence,
             play: ORIGIN,
             end: ORIGIN,
@@ -223,7 +227,7 @@ impl<T: Copy> JitterBuffer<T> {
         let left = self.end - self.play;
         let empty = self.present.leading_empty(self.play, left);
         let tick = self.play + empty;
-        (empty < left).then(|| (empty as u32, tick, self.ring[(tick % CAPACITY) as usize]))
+        (empty < left).then(|| (empty as u32, tick, self.ring[self.index(tick)]))
     }
 
     /// Takes a payload of one value a tick, as [`Reception`](crate::Reception) judged its packet. `now` is when it came,
@@ -266,6 +270,7 @@ impl<T: Copy> JitterBuffer<T> {
             frame.fill(self.silence);
             return Pull::Idle;
         }
+        self.hold(wanted);
         self.settle();
         self.playout.pulled(now);
         match self.phase {
@@ -439,15 +444,17 @@ impl<T: Copy> JitterBuffer<T> {
         let start = position.max(self.play);
         let payload = &payload[(start - position) as usize..];
         let len = payload.len() as u64;
+        self.hold(end - self.play);
         let there = self.present.count(start, len);
         if there == 0 {
-            let (head, tail) = split(start, payload.len());
+            let (head, tail) = self.split(start, payload.len());
             self.ring[head.clone()].copy_from_slice(&payload[..head.len()]);
             self.ring[tail.clone()].copy_from_slice(&payload[head.len()..]);
         } else if there < len {
             for (tick, &value) in (start..end).zip(payload) {
                 if !self.present.is_set(tick) {
-                    self.ring[(tick % CAPACITY) as usize] = value;
+                    let index = self.index(tick);
+                    self.ring[index] = value;
                 }
             }
         } else {
@@ -462,7 +469,7 @@ impl<T: Copy> JitterBuffer<T> {
         let len = frame.len() as u64;
         let missing = len - self.present.count(self.play, len);
         if missing < len {
-            let (head, tail) = split(self.play, frame.len());
+            let (head, tail) = self.split(self.play, frame.len());
             let (first, second) = frame.split_at_mut(head.len());
             first.copy_from_slice(&self.ring[head]);
             second.copy_from_slice(&self.ring[tail]);
@@ -497,11 +504,36 @@ impl<T: Copy> JitterBuffer<T> {
         self.play = play;
         self.end = self.end.max(play);
     }
-}
 
-/// The two parts of the ring that `len` ticks from `start` take.
-const fn split(start: u64, len: usize) -> (Range<usize>, Range<usize>) {
-    let index = (start % CAPACITY) as usize;
-    let room = CAPACITY_TICKS - index;
-    if len <= room { (index..index + len, 0..0) } else { (index..CAPACITY_TICKS, 0..len - room) }
+    /// Makes the ring long enough for so many ticks from `play` on; what is there stays.
+    fn hold(&mut self, ticks: u64) {
+        if ticks > self.ring.len() as u64 {
+            self.lengthen(ticks.next_power_of_two().min(CAPACITY));
+        }
+    }
+
+    #[cold]
+    fn lengthen(&mut self, ticks: u64) {
+        let longer = vec![self.silence; ticks as usize].into_boxed_slice();
+        let shorter = std::mem::replace(&mut self.ring, longer);
+        let present = std::mem::replace(&mut self.present, TickMap::new(ticks));
+        let places = shorter.len() as u64 - 1;
+        for tick in (self.play..self.end).filter(|&tick| present.is_set(tick)) {
+            let index = self.index(tick);
+            self.ring[index] = shorter[(tick & places) as usize];
+            self.present.set(tick, 1);
+        }
+    }
+
+    /// Where a tick lies in the ring.
+    const fn index(&self, tick: u64) -> usize {
+        (tick & (self.ring.len() as u64 - 1)) as usize
+    }
+
+    /// The two parts of the ring that `len` ticks from `start` take.
+    const fn split(&self, start: u64, len: usize) -> (Range<usize>, Range<usize>) {
+        let index = self.index(start);
+        let room = self.ring.len() - index;
+        if len <= room { (index..index + len, 0..0) } else { (index..self.ring.len(), 0..len - room) }
+    }
 }

@@ -1,18 +1,16 @@
 //! Which ticks of a ring are filled: a bit each, worked on by words.
 
-/// Ticks in the map: a power of two.
-pub(crate) const TICKS: u64 = 4_096;
-const WORDS: usize = (TICKS / 64) as usize;
-
-/// The map of a ring of [`TICKS`]; positions are taken modulo that.
+/// The map of a ring; positions are taken modulo its length.
 #[derive(Debug, Clone)]
 pub(crate) struct TickMap {
-    words: Box<[u64; WORDS]>,
+    words: Box<[u64]>,
 }
 
 impl TickMap {
-    pub(crate) fn new() -> Self {
-        Self { words: Box::new([0; WORDS]) }
+    /// Of a ring of so many ticks, all empty: a power of two, 64 at least.
+    pub(crate) fn new(ticks: u64) -> Self {
+        debug_assert!(ticks.is_power_of_two() && ticks >= 64, "{ticks} ticks");
+        Self { words: vec![0; (ticks / 64) as usize].into_boxed_slice() }
     }
 
     pub(crate) fn clear_all(&mut self) {
@@ -23,31 +21,31 @@ impl TickMap {
         self.words.iter().map(|word| u64::from(word.count_ones())).sum()
     }
 
-    /// How many of `len` ticks from `start` are filled; `len` is at most [`TICKS`].
+    /// How many of `len` ticks from `start` are filled; `len` is at most the ring's.
     pub(crate) fn count(&self, start: u64, len: u64) -> u64 {
-        pieces(start, len).map(|(word, mask)| u64::from((self.words[word] & mask).count_ones())).sum()
+        self.pieces(start, len).map(|(word, mask)| u64::from((self.words[word] & mask).count_ones())).sum()
     }
 
     pub(crate) fn set(&mut self, start: u64, len: u64) {
-        for (word, mask) in pieces(start, len) {
+        for (word, mask) in self.pieces(start, len) {
             self.words[word] |= mask;
         }
     }
 
     pub(crate) fn clear(&mut self, start: u64, len: u64) {
-        for (word, mask) in pieces(start, len) {
+        for (word, mask) in self.pieces(start, len) {
             self.words[word] &= !mask;
         }
     }
 
     pub(crate) fn is_set(&self, tick: u64) -> bool {
-        pieces(tick, 1).any(|(word, mask)| self.words[word] & mask != 0)
+        self.pieces(tick, 1).any(|(word, mask)| self.words[word] & mask != 0)
     }
 
     /// How many ticks from `start`, of `len` at most, are empty before the first filled one.
     pub(crate) fn leading_empty(&self, start: u64, len: u64) -> u64 {
         let mut empty = 0;
-        for (word, mask) in pieces(start, len) {
+        for (word, mask) in self.pieces(start, len) {
             let filled = self.words[word] & mask;
             if filled != 0 {
                 return empty + u64::from(filled.trailing_zeros() - mask.trailing_zeros());
@@ -56,22 +54,23 @@ impl TickMap {
         }
         empty
     }
-}
 
-/// The words, with a mask each, that hold `len` ticks from `start`.
-fn pieces(start: u64, len: u64) -> impl Iterator<Item = (usize, u64)> {
-    let end = start + len.min(TICKS);
-    let mut at = start;
-    std::iter::from_fn(move || {
-        let count = (64 - at % 64).min(end.saturating_sub(at));
-        if count == 0 {
-            return None;
-        }
-        let mask = (u64::MAX >> (64 - count)) << (at % 64);
-        let word = (at % TICKS / 64) as usize;
-        at += count;
-        Some((word, mask))
-    })
+    /// The words, with a mask each, that hold `len` ticks from `start`.
+    fn pieces(&self, start: u64, len: u64) -> impl Iterator<Item = (usize, u64)> + use<> {
+        let ticks = self.words.len() as u64 * 64;
+        let end = start + len.min(ticks);
+        let mut at = start;
+        std::iter::from_fn(move || {
+            let count = (64 - at % 64).min(end.saturating_sub(at));
+            if count == 0 {
+                return None;
+            }
+            let mask = (u64::MAX >> (64 - count)) << (at % 64);
+            let word = ((at & (ticks - 1)) / 64) as usize;
+            at += count;
+            Some((word, mask))
+        })
+    }
 }
 
 #[cfg(test)]
@@ -80,10 +79,12 @@ mod tests {
 
     use super::*;
 
+    const TICKS: u64 = 4_096;
+
     proptest! {
         #[test]
         fn words_do_what_single_ticks_would(start in 0u64..20_000, len in 0u64..300, hole in 0u64..300) {
-            let mut map = TickMap::new();
+            let mut map = TickMap::new(TICKS);
             map.set(start, len);
             prop_assert_eq!(map.count_all(), len);
             prop_assert!((start..start + len).all(|tick| map.is_set(tick)));

@@ -492,6 +492,28 @@ fn a_leg_that_nobody_pulls_holds_no_more_than_the_ring_and_then_the_newest() {
 }
 
 #[test]
+fn what_waits_stays_in_its_place_when_the_ring_gets_longer() {
+    let packets = stream(40, FRAME, 65_530, u32::MAX - 500);
+    for lost in [12, 13, 20] {
+        let mut rig = Rig::new();
+        packets[..10].iter().for_each(|sent| rig.arrive(sent));
+        assert_eq!(rig.pull(), Pull::Whole, "play begins at the newest");
+        // Half a second comes at once, the even ones first.
+        let (even, odd): (Vec<_>, Vec<_>) = (10..33).filter(|&n| n != lost).partition(|n| n % 2 == 0);
+        even.iter().chain(&odd).for_each(|&n| rig.arrive(&packets[n]));
+        let mut frame = [0; FRAME];
+        for n in 10..33 {
+            let pull = rig.buffer.pull(rig.now, &mut frame);
+            if n == lost {
+                assert_eq!((pull, frame), (Pull::Missing, [SILENCE; FRAME]));
+            } else {
+                assert_eq!((pull, &frame[..]), (Pull::Whole, &packets[n].samples[..]));
+            }
+        }
+    }
+}
+
+#[test]
 fn empty_and_giant_payloads_are_refused_and_counted() {
     let mut buffer = JitterBuffer::new(0u8);
     let now = Instant::now();

@@ -38,7 +38,7 @@ pub(super) struct Session {
     pub(super) last_heard: Instant,
     pub(super) quiet_told: Duration,
     pub(super) control: Control,
-    pub(super) secrecy: Option<Secrecy>,
+    pub(super) secrecy: Option<Box<Secrecy>>,
     pub(super) reach: Reach,
     /// Another stream had the name of ours, and ours was given another. Once: who sends us our own packets back would
     /// take any name.
@@ -52,7 +52,8 @@ pub(super) struct Session {
     pub(super) conditioner: Conditioner,
     /// What takes an echo to the rate of what is heard, where it was said at another.
     pub(super) echo: Option<Box<Resampler>>,
-    pub(super) line_watch: LineWatch,
+    /// What listens for noise on the line, once the caller was heard by others.
+    pub(super) line_watch: Option<Box<LineWatch>>,
     /// Whether the telephone has sent a telephone-event.
     pub(super) has_sent_events: bool,
 }
@@ -73,9 +74,10 @@ impl Session {
     ) -> Option<LineNoise> {
         let is_broken = self.incoming.is_broken();
         let frame = self.incoming.native();
+        let line_watch = self.line_watch.get_or_insert_with(|| Box::new(LineWatch::new(RATE_HZ)));
         if is_new {
             self.conditioner.resume(frame);
-            self.line_watch.resume();
+            line_watch.resume();
             suppressor.iter_mut().for_each(|suppressor| suppressor.resume());
         }
         if treatment.is_for_voices() || suppressor.is_some() {
@@ -84,10 +86,10 @@ impl Session {
             voice.iter_mut().zip(frame).for_each(|(sum, &sample)| *sum = sample.into());
         }
         if is_broken {
-            self.line_watch.miss();
+            line_watch.miss();
             return None;
         }
-        self.line_watch.hear(self.incoming.frame())
+        line_watch.hear(self.incoming.frame())
     }
 
     /// Listens for keys in the sound: always where the telephone has no telephone-events, else while it is in no mix and
@@ -152,7 +154,7 @@ impl Session {
             (_, None) => self.secrecy = None,
             (Some(secrecy), Some(keys)) => secrecy.change(keys),
             (none, Some(keys)) => {
-                *none = Some(Secrecy::new(keys));
+                *none = Some(Box::new(Secrecy::new(keys)));
                 // The counters begin anew, which is safe for a stream that was never protected.
                 self.rename();
             }
@@ -287,7 +289,7 @@ impl Session {
             packets_sent: self.outgoing.packets,
             packets_withheld: self.reach.withheld,
             datagrams_dropped: self.incoming.datagrams_dropped(),
-            not_authentic: self.secrecy.as_ref().map_or(0, Secrecy::refused),
+            not_authentic: self.secrecy.as_ref().map_or(0, |secrecy| secrecy.refused()),
             concealed_share: buffered.missing_ticks as f32 / buffered.given_ticks.max(1) as f32,
             heard_dbov: self.incoming.heard_dbov(),
             jitter: reception.jitter,
