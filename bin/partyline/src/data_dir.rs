@@ -98,9 +98,11 @@ impl DataDir {
         self.path.join("admin.sock")
     }
 
-    /// Whether a first start is under way: there is no database yet, or its demo room was never told.
-    pub(crate) fn is_first_start(&self) -> bool {
-        !self.database().exists() || self.first_start_mark().exists()
+    /// Whether a first start is under way: there is no database yet (where a server holds it: no secrets for it), or its
+    /// demo room was never told.
+    pub(crate) fn is_first_start(&self, is_on_server: bool) -> bool {
+        let made = if is_on_server { self.path.join(crate::secrets::FILE_NAME) } else { self.database() };
+        !made.exists() || self.first_start_mark().exists()
     }
 
     /// Notes that a first start is under way, so that one which fails half-way is made up for by the next.

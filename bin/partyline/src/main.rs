@@ -25,7 +25,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use partyline_store::SqliteStore;
+use partyline_store::SqlStore;
 
 use answer::Answer;
 use cli::{Cli, Command, ConferenceCommand, ConfigCommand, RoomCommand, SipCommand, TrunkCommand};
@@ -65,6 +65,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         return MISUSED;
     }
     let is_held = matches!(error.downcast_ref(), Some(DataDirError::InUse { .. }));
+    let is_held = is_held || error.downcast_ref().is_some_and(database::DatabaseError::is_taken);
     if is_held || error.downcast_ref::<serve::StartError>().is_some_and(serve::StartError::is_taken) {
         return IN_USE;
     }
@@ -146,19 +147,19 @@ fn answer(cli: &Cli, loaded: &Loaded, environment: &[(String, String)]) -> anyho
 /// Works on the database, and makes it where there is none.
 async fn with_made_store(
     loaded: &Loaded,
-    work: impl AsyncFnOnce(&SqliteStore) -> anyhow::Result<Answer>,
+    work: impl AsyncFnOnce(&SqlStore) -> anyhow::Result<Answer>,
 ) -> anyhow::Result<Answer> {
     let data_dir = DataDir::existing_or_new(&loaded.config.data_dir)?;
     // A running server has made its database already, and keeps it up to date. Without one, the lock keeps a server
     // from starting half-way, and the mark has the first start still make its demo room.
     let (store, _lock) = if data_dir.server().is_some() {
-        (database::open_existing(&data_dir).await?, None)
+        (database::open_existing(&loaded.config, &data_dir).await?, None)
     } else {
         let lock = data_dir.lock()?;
-        if data_dir.is_first_start() {
+        if data_dir.is_first_start(loaded.config.store.is_some()) {
             data_dir.begin_first_start()?;
         }
-        (database::open_or_make(&data_dir).await?.0, Some(lock))
+        (database::open_or_make(&loaded.config, &data_dir).await?.0, Some(lock))
     };
     let answer = work(&store).await;
     store.close().await;
@@ -167,16 +168,16 @@ async fn with_made_store(
 
 async fn with_store(
     loaded: &Loaded,
-    work: impl AsyncFnOnce(&SqliteStore) -> anyhow::Result<Answer>,
+    work: impl AsyncFnOnce(&SqlStore) -> anyhow::Result<Answer>,
 ) -> anyhow::Result<Answer> {
     let data_dir = DataDir::existing(&loaded.config.data_dir)?;
-    let store = database::open_existing(&data_dir).await?;
+    let store = database::open_existing(&loaded.config, &data_dir).await?;
     let answer = work(&store).await;
     store.close().await;
     answer
 }
 
-async fn room(store: &SqliteStore, command: &RoomCommand) -> anyhow::Result<Answer> {
+async fn room(store: &SqlStore, command: &RoomCommand) -> anyhow::Result<Answer> {
     match command {
         RoomCommand::Create(arguments) => rooms::create(store, arguments).await,
         RoomCommand::List => rooms::list(store).await,
@@ -186,7 +187,7 @@ async fn room(store: &SqliteStore, command: &RoomCommand) -> anyhow::Result<Answ
     }
 }
 
-async fn conference(store: &SqliteStore, command: &ConferenceCommand) -> anyhow::Result<Answer> {
+async fn conference(store: &SqlStore, command: &ConferenceCommand) -> anyhow::Result<Answer> {
     match command {
         ConferenceCommand::List { live, room, limit } => {
             conferences::list(store, *live, room.as_deref(), *limit).await

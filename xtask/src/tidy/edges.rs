@@ -25,7 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["partyline-media", "partyline-rtp", "partyline-codec", "partyline-audio", "partyline-udp"],
     ),
     ("partyline-rpc", &["partyline-conference"]),
-    ("partyline-store", &["partyline-conference", "partyline-trunk"]),
+    ("partyline-store", &["partyline-conference", "partyline-tls", "partyline-trunk"]),
     ("partyline-telemetry", &[]),
     ("partyline-tls", &[]),
     // roles: shells
@@ -80,6 +80,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("partyline-interop", &["callbench", "partyline-claims"]),
     ("partyline-sim", &["partyline-conference", "partyline-call", "partyline-sip"]),
     ("partyline-fuzzing", &["partyline-sip", "partyline-rtp"]),
+    ("partyline-pgserver", &[]),
     ("xtask", &[]),
 ];
 

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dial_out::DialOut;
 use super::keypad::Keypad;
+use super::store::Store;
 use super::values::{
     Application, ClientRule, Code, CodecWord, Count, DigestWord, Language, Limit, LogFilter, LogFormat,
     PortRange, Room, Span, Srtp, Text,
@@ -29,6 +30,7 @@ use super::values::{
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct File {
     pub(crate) data_dir: PathBuf,
+    pub(crate) store: Store,
     pub(crate) sip: Sip,
     pub(crate) guess_defence: GuessDefence,
     pub(crate) rtp: Rtp,
@@ -51,6 +53,7 @@ impl Default for File {
     fn default() -> Self {
         Self {
             data_dir: PathBuf::from("./partyline-data"),
+            store: Store::default(),
             sip: Sip::default(),
             guess_defence: GuessDefence::default(),
             rtp: Rtp::default(),

@@ -11,6 +11,7 @@ mod layers;
 pub(crate) mod reference;
 mod settings;
 pub(crate) mod show;
+pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trunks;
@@ -54,6 +55,8 @@ const DNIS_CHARS_MAX: usize = 64;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
+    /// The server that holds the store; `None` for a file in the data folder.
+    pub(crate) store: Option<store::Postgres>,
     pub(crate) external_address: Option<IpAddr>,
     pub(crate) external: Vec<ExternalAddress>,
     pub(crate) tls: Option<edge::SipTls>,
@@ -175,6 +178,7 @@ fn check(file: &File, origins: &Origins, environment: &[(String, String)]) -> Re
     };
     let config = Config {
         data_dir: file.data_dir.clone(),
+        store: store::store(file, environment, &mut problems),
         external_address: external_address(file, &mut problems),
         external: edge::external(file, &mut problems),
         tls: edge::tls(file, &mut problems),

@@ -69,6 +69,18 @@ pub(crate) const FILE_VARIABLE: &str = "PARTYLINE_CONFIG";
 pub(crate) const SETTINGS: &[Setting] = &[
     setting("data_dir", Kind::Text, "Where the database, the secrets and the admin socket are kept. Made at the first start, for its owner only.")
         .flag("--data-dir"),
+    setting("store.url", Kind::Text, "The PostgreSQL database that holds rooms, conferences and records: user, servers, database. Of several servers the one that takes writes is used: after a failover the promoted one. `partyline store migrate` makes its tables, and so does `partyline serve`; `partyline store copy` brings what a file holds. It holds hashes of codes under the lookup key in the data folder's `secrets.toml`.")
+        .unset("a SQLite file in the data folder", "\"postgresql://partyline@db1:5432,db2:5432/partyline\""),
+    setting("store.password", Kind::Text, "The user's password: a text, `{ env = \"VARIABLE\" }` or `{ file = \"/path\" }`.")
+        .unset("none", "{ file = \"/etc/partyline/db-password\" }"),
+    setting("store.tls", Kind::Text, "How connections to the database are kept secret: \"verify\" (TLS, and the server's certificate is checked for its name), \"encrypt\" (TLS, whoever answers) or \"off\". Unix sockets need none."),
+    setting("store.ca", Kind::Text, "Who vouches for the database's certificate: a PEM file.").unset("whom the system trusts", "\"/etc/partyline/db-ca.pem\""),
+    setting("store.certificate", Kind::Text, "The certificate that is shown to the database, a PEM file with those that lead to its issuer.").unset("none", "\"/etc/partyline/db.pem\""),
+    setting("store.key", Kind::Text, "Its key, a PEM file.").unset("none", "\"/etc/partyline/db.key\""),
+    setting("store.connections_max", Kind::Number, "Connections to the database, 2 to 200; up to half of them write. One more carries change signals."),
+    setting("store.connect_max", Kind::Text, "How long each server of `store.url` may take to answer."),
+    setting("store.statement_max", Kind::Text, "How long the database may take for a statement; one that takes longer is given up, its locks are let go."),
+    setting("store.write_max", Kind::Text, "How long a write is tried again while the database is away, or others are in its way, before it is refused."),
     setting("sip.listen", Kind::List, "Addresses on which calls come in, each on UDP and TCP. Port 0 takes any free port. Used by the VRU that has no `sip_listen` of its own.")
         .flag("--sip-listen"),
     setting("sip.external_address", Kind::Text, "The address that callers reach us at, where a router translates ours. It is written into SIP and SDP.")

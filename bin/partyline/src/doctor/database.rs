@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use partyline_store::{OpenError, StoreReader as _};
+use partyline_store::{ConnectError, OpenError, StoreReader as _};
 
 use super::Finding;
 use crate::config::Config;
@@ -29,7 +29,7 @@ pub(crate) async fn examine(config: &Config, data_dir: Option<&DataDir>) -> Vec<
         };
         return vec![finding];
     };
-    vec![directory(data_dir), database(data_dir).await]
+    vec![directory(data_dir), database(config, data_dir).await]
 }
 
 fn directory(data_dir: &DataDir) -> Finding {
@@ -63,9 +63,9 @@ fn tempfile_in(path: &std::path::Path) -> std::io::Result<()> {
     written.and(removed)
 }
 
-async fn database(data_dir: &DataDir) -> Finding {
+async fn database(config: &Config, data_dir: &DataDir) -> Finding {
     let path = data_dir.database();
-    let store = match open_existing(data_dir).await {
+    let store = match open_existing(config, data_dir).await {
         Ok(store) => store,
         Err(DatabaseError::Open(OpenError::Missing { .. })) => {
             return Finding::fine(DATABASE, "not there yet; `partyline serve` makes it");
@@ -73,6 +73,7 @@ async fn database(data_dir: &DataDir) -> Finding {
         Err(error @ DatabaseError::Open(OpenError::Older { .. })) => {
             return Finding::warning(DATABASE, error.to_string(), "keep a copy before you start the server");
         }
+        Err(DatabaseError::Connect { url, error }) => return of_server(&url, &error),
         Err(error) => {
             return Finding::failing(
                 DATABASE,
@@ -82,13 +83,14 @@ async fn database(data_dir: &DataDir) -> Finding {
         }
     };
     let health = store.health().await;
+    let product = store.product().await;
     let orphans = store.codes_without_key().await;
     store.close().await;
     if let Err(error) = health {
         return Finding::failing(
             DATABASE,
             error.to_string(),
-            "look at the disk and at the rights of the file",
+            "look at the server, or at the disk and at the rights of the file",
         );
     }
     if let Ok(orphans @ 1..) = orphans {
@@ -97,6 +99,10 @@ async fn database(data_dir: &DataDir) -> Finding {
             format!("{orphans} codes were made with another lookup key and select nothing"),
             "put the right secrets.toml back, or give those rooms new codes (`partyline room set NAME --new-codes`)",
         );
+    }
+    if let Some(server) = &config.store {
+        let product = product.unwrap_or_else(|error| error.to_string());
+        return Finding::fine(DATABASE, format!("{} answers ({product})", server.url));
     }
     let written = std::fs::metadata(&path).and_then(|metadata| metadata.modified());
     if written
@@ -109,4 +115,23 @@ async fn database(data_dir: &DataDir) -> Finding {
         );
     }
     Finding::fine(DATABASE, format!("{} opens", path.display()))
+}
+
+/// Why a server's database is not used.
+fn of_server(url: &str, error: &ConnectError) -> Finding {
+    let says = format!("{url}: {error}");
+    match error {
+        ConnectError::Missing => Finding::fine(DATABASE, format!("{url} is empty; `partyline serve` makes its tables")),
+        ConnectError::Older { .. } => Finding::warning(DATABASE, says, "keep a copy before you start the server"),
+        ConnectError::Unreachable(_)
+        | ConnectError::Tls(_)
+        | ConnectError::OldServer(_)
+        | ConnectError::Encoding(_)
+        | ConnectError::Foreign
+        | ConnectError::Newer { .. }
+        | ConnectError::Taken
+        | ConnectError::Failed(_) => {
+            Finding::failing(DATABASE, says, "it was not changed; repair what is said, then try again")
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use partyline_store::{Retention, SqliteStore, Store as _};
+use partyline_store::{Retention, SqlStore, Store as _};
 use partyline_telemetry::Metrics;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
@@ -22,7 +22,7 @@ pub(crate) struct Housekeeping {
 
 impl Housekeeping {
     /// Starts it; the first purge is at once.
-    pub(crate) fn start(store: Arc<SqliteStore>, retention: Retention, metrics: Metrics) -> Self {
+    pub(crate) fn start(store: Arc<SqlStore>, retention: Retention, metrics: Metrics) -> Self {
         let purge = tokio::spawn(async move {
             let mut hours = every(PURGE_PERIOD);
             loop {

@@ -22,7 +22,7 @@ use anyhow::Context as _;
 use partyline_console::Console;
 use partyline_engine::{Engine, EngineConfig};
 use partyline_rpc::Network;
-use partyline_store::{SqliteStore, Store as _};
+use partyline_store::{SqlStore, Store as _};
 use partyline_telemetry::{Health, Metrics, init_logs};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -105,7 +105,7 @@ impl Signals {
 /// Everything that runs, in the order in which it started.
 struct Server {
     _lock: DirLock,
-    store: Arc<SqliteStore>,
+    store: Arc<SqlStore>,
     console: Console,
     roles: Arc<RoleSet>,
     _admin: AdminSocket,
@@ -118,11 +118,11 @@ impl Server {
     async fn start(config: Config, as_json: bool) -> anyhow::Result<Self> {
         let data_dir = DataDir::existing_or_new(&config.data_dir)?;
         let lock = data_dir.lock()?;
-        let is_first = data_dir.is_first_start();
+        let is_first = data_dir.is_first_start(config.store.is_some());
         if is_first {
             data_dir.begin_first_start()?;
         }
-        let (store, secrets) = database::open_or_make(&data_dir).await?;
+        let (store, secrets) = database::open_alone(&config, &data_dir).await?;
         let ended =
             store.end_leftovers(moment::now()).await.context("what the last run left can't be ended")?;
         if ended > 0 {

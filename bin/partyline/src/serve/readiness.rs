@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partyline_conference::ServiceName;
-use partyline_store::{SqliteStore, StoreReader as _};
+use partyline_store::{SqlStore, StoreReader as _};
 use partyline_telemetry::{Check, Health};
 use tokio::task::JoinHandle;
 
@@ -56,7 +56,7 @@ impl Readiness {
         mut self,
         config: Arc<Config>,
         roles: Arc<RoleSet>,
-        store: Arc<SqliteStore>,
+        store: Arc<SqlStore>,
         welcome: Welcome,
     ) -> Self {
         let Some(checks) = self.checks.take() else { return self };
@@ -94,7 +94,7 @@ impl Readiness {
 }
 
 impl Checks {
-    async fn look(&self, config: &Config, roles: &RoleSet, store: &SqliteStore) {
+    async fn look(&self, config: &Config, roles: &RoleSet, store: &SqlStore) {
         self.clock.set(machine::clock().outcome());
         self.database.set(store.health().await);
         let engine = &roles.parts().engine;
@@ -114,7 +114,7 @@ impl Checks {
 }
 
 /// Whether one role of each kind runs and is known to the others.
-async fn look_at_roles(roles: &RoleSet, store: &SqliteStore) -> Result<(), String> {
+async fn look_at_roles(roles: &RoleSet, store: &SqlStore) -> Result<(), String> {
     let missing = roles.missing_kinds();
     if !missing.is_empty() {
         return Err(format!("not there, or not known to the others: {}", missing.join(", ")));

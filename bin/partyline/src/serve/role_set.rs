@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use partyline_engine::Engine;
 use partyline_rpc::{Network, RpcLog, TicketSigner};
-use partyline_store::SqliteStore;
+use partyline_store::SqlStore;
 use partyline_vru::{Dialler, PromptLibrary, SourceCounts, TurnedAway};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -30,7 +30,7 @@ const REST_MAX: Duration = Duration::from_millis(400);
 /// What roles are started with.
 pub(crate) struct Parts {
     pub(crate) network: Network,
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) store: Arc<SqlStore>,
     pub(crate) engine: Engine,
     pub(crate) signer: TicketSigner,
     pub(crate) prompts: PromptLibrary,

@@ -6,7 +6,7 @@ use partyline_conference::{
 };
 
 use crate::contract::{CommitError, RoomChange, RoomCommit, StoreError, Touched};
-use crate::db::{Connection, values};
+use crate::db::{Bind as _, Connection, Held, values};
 use crate::writer::Write;
 use crate::{control, events, mixes, seats, touched};
 
@@ -22,6 +22,10 @@ impl Write for CommitRoom {
         let RoomCommit { room, expected, at, decision } = &self.0;
         let advanced = advance(db, *room, *expected, decision).await?;
         let callers_before = account_callers(db, &advanced.account, decision).await?;
+        if callers_before.is_some() {
+            // Callers of an account's other rooms may come through other processes: from here on they wait.
+            db.hold(Held::Account, advanced.account.as_str().value()).await?;
+        }
         for change in &decision.changes {
             apply(db, &self.0, change).await?;
         }

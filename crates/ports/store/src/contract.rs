@@ -63,6 +63,15 @@ pub enum CommitError {
     Store(#[from] StoreError),
 }
 
+/// What is told of changes, to whoever follows them. Only hints: whoever misses one compares versions every 2 s.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeSignal {
+    /// A room has a new version.
+    Room(RoomChange),
+    /// Signals may have been lost: anything may have changed.
+    Anything,
+}
+
 /// A room has a new version. Only a hint: whoever misses one compares versions every 2 s.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomChange {
@@ -205,8 +214,8 @@ pub trait Store: StoreReader {
     /// Rooms with a live mix on this mixer.
     async fn rooms_on_mixer(&self, mixer: &MixerId) -> Result<Vec<RoomId>, StoreError>;
 
-    /// Change signals of this process's commits.
-    fn changes(&self) -> broadcast::Receiver<RoomChange>;
+    /// Change signals: of this process's commits before their answers, on PostgreSQL of others' too.
+    fn changes(&self) -> broadcast::Receiver<ChangeSignal>;
 
     /// Writes a mixer's lease row, or renews it. An unknown instance starts anew.
     async fn renew_mixer(&self, lease: &MixerLease) -> Result<(), StoreError>;

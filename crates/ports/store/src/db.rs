@@ -1,7 +1,7 @@
-//! A connection, values and rows: the thin layer on which every query of this crate stands.
+//! A connection, values and rows: the thin layer on which every query of this crate stands, whichever database it asks.
 //!
 //! Queries are written once, with `$n` placeholders and two kinds of value (text and integer). What
-//! differs between databases is kept in here, so that another one is one more kind of connection.
+//! differs between databases is kept in here: SQLite on the thread that asks, PostgreSQL by a `Session`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use crate::contract::StoreError;
+use crate::postgres::{Session, Trouble};
 use crate::words::Word;
 
 /// A value on its way to a statement. `None` is SQL's null, of the column's type.
@@ -44,35 +45,56 @@ pub(crate) use values;
 
 /// An open connection, or the one of a transaction.
 ///
-/// SQLite answers on the thread that asks, so that nothing here is ever pending: see [`done`].
-pub(crate) struct Connection<'c> {
-    sqlite: &'c mut rusqlite::Connection,
-    code: Option<i32>,
+/// SQLite answers on the thread that asks, so that nothing on such a connection is ever pending: see [`done`].
+pub(crate) struct Connection<'c>(Database<'c>);
+
+enum Database<'c> {
+    Sqlite { sqlite: &'c mut rusqlite::Connection, code: Option<i32> },
+    Postgres(&'c mut Session),
 }
 
-#[expect(
-    clippy::unused_async,
-    reason = "queries are written so that they can be put to a database elsewhere too"
-)]
+/// Why SQLite refused a statement.
+struct SqliteFailure<'e> {
+    error: &'e rusqlite::Error,
+    code: &'e mut Option<i32>,
+}
+
+impl SqliteFailure<'_> {
+    fn noted(self) -> StoreError {
+        *self.code = sqlite_code(self.error);
+        failure(self.error)
+    }
+}
+
 impl<'c> Connection<'c> {
     pub(crate) fn new(sqlite: &'c mut rusqlite::Connection) -> Self {
-        Self { sqlite, code: None }
+        Self(Database::Sqlite { sqlite, code: None })
+    }
+
+    pub(crate) fn postgres(session: &'c mut Session) -> Self {
+        Self(Database::Postgres(session))
     }
 
     /// SQLite's primary result code of the last failure on this connection.
     pub(crate) fn code(&self) -> Option<i32> {
-        self.code
-    }
-
-    fn failed(&mut self, error: &rusqlite::Error) -> StoreError {
-        self.code = sqlite_code(error);
-        failure(error)
+        match &self.0 {
+            Database::Sqlite { code, .. } => *code,
+            Database::Postgres(_) => None,
+        }
     }
 
     /// Carries out a statement; answers how many rows it touched.
     pub(crate) async fn execute(&mut self, sql: impl Sql, values: Vec<Value>) -> Result<u64, StoreError> {
-        let touched = execute(self.sqlite, &sql.sql(), &values).map_err(|error| self.failed(&error))?;
-        Ok(u64::try_from(touched).unwrap_or(u64::MAX))
+        match &mut self.0 {
+            Database::Sqlite { sqlite, code } => {
+                let touched = execute(sqlite, &sql.sql(), &values)
+                    .map_err(|error| SqliteFailure { error: &error, code }.noted())?;
+                Ok(u64::try_from(touched).unwrap_or(u64::MAX))
+            }
+            Database::Postgres(session) => {
+                session.execute(&sql.sql(), &values).await.map_err(|failure| failure.error)
+            }
+        }
     }
 
     /// Inserts; a row of the same key is the answer `Taken(what)`.
@@ -82,16 +104,23 @@ impl<'c> Connection<'c> {
         sql: &'static str,
         values: Vec<Value>,
     ) -> Result<(), StoreError> {
-        match execute(self.sqlite, sql, &values) {
-            Ok(_) => Ok(()),
-            Err(error) if is_taken(&error) => Err(StoreError::Taken(what)),
-            Err(error) => Err(self.failed(&error)),
+        match &mut self.0 {
+            Database::Sqlite { sqlite, code } => match execute(sqlite, sql, &values) {
+                Ok(_) => Ok(()),
+                Err(error) if is_taken(&error) => Err(StoreError::Taken(what)),
+                Err(error) => Err(SqliteFailure { error: &error, code }.noted()),
+            },
+            Database::Postgres(session) => match session.execute(sql, &values).await {
+                Ok(_) => Ok(()),
+                Err(failure) if failure.trouble == Trouble::Taken => Err(StoreError::Taken(what)),
+                Err(failure) => Err(failure.error),
+            },
         }
     }
 
     /// All rows that a query answers with.
     pub(crate) async fn all(&mut self, sql: impl Sql, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        query(self.sqlite, &sql.sql(), &values, usize::MAX).map_err(|error| self.failed(&error))
+        self.some(sql, values, usize::MAX).await
     }
 
     /// The first row, if there is one.
@@ -100,8 +129,22 @@ impl<'c> Connection<'c> {
         sql: impl Sql,
         values: Vec<Value>,
     ) -> Result<Option<Row>, StoreError> {
-        let rows = query(self.sqlite, &sql.sql(), &values, 1).map_err(|error| self.failed(&error))?;
-        Ok(rows.into_iter().next())
+        Ok(self.some(sql, values, 1).await?.into_iter().next())
+    }
+
+    async fn some(
+        &mut self,
+        sql: impl Sql,
+        values: Vec<Value>,
+        rows_max: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        match &mut self.0 {
+            Database::Sqlite { sqlite, code } => query(sqlite, &sql.sql(), &values, rows_max)
+                .map_err(|error| SqliteFailure { error: &error, code }.noted()),
+            Database::Postgres(session) => {
+                session.query(&sql.sql(), &values, rows_max).await.map_err(|failure| failure.error)
+            }
+        }
     }
 
     /// The one row of a query that always has one.
@@ -110,9 +153,42 @@ impl<'c> Connection<'c> {
     }
 
     /// Statements without values, several at once: schema and transactions.
-    pub(crate) async fn run(&mut self, sql: &'static str) -> Result<(), StoreError> {
-        self.sqlite.execute_batch(sql).map_err(|error| self.failed(&error))
+    pub(crate) async fn run(&mut self, sql: &str) -> Result<(), StoreError> {
+        match &mut self.0 {
+            Database::Sqlite { sqlite, code } => {
+                sqlite.execute_batch(sql).map_err(|error| SqliteFailure { error: &error, code }.noted())
+            }
+            Database::Postgres(session) => session.run(sql).await.map_err(|failure| failure.error),
+        }
     }
+
+    /// Holds a row until the transaction ends, so that what is read of it next is what is written on. SQLite has one
+    /// writer at a time and needs nothing.
+    pub(crate) async fn hold(&mut self, row: Held, id: Value) -> Result<(), StoreError> {
+        if let Database::Postgres(session) = &mut self.0 {
+            let sql = match row {
+                Held::Room => "SELECT 1 AS held FROM room WHERE id = $1 FOR NO KEY UPDATE",
+                Held::Account => "SELECT 1 AS held FROM account WHERE id = $1 FOR NO KEY UPDATE",
+            };
+            session.query(sql, &[id], 1).await.map_err(|failure| failure.error)?;
+        }
+        Ok(())
+    }
+
+    /// A column's type as this database should have it: texts compare octet by octet, as they do on SQLite.
+    pub(crate) fn dialect<'s>(&self, schema: &'s str) -> Cow<'s, str> {
+        match &self.0 {
+            Database::Sqlite { .. } => Cow::Borrowed(schema),
+            Database::Postgres(_) => Cow::Owned(schema.replace(" TEXT", " TEXT COLLATE \"C\"")),
+        }
+    }
+}
+
+/// A row that can be held. A room is held before its account, so that two never wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    Room,
+    Account,
 }
 
 /// The answer of a future that waits for nothing but SQLite.
@@ -274,6 +350,11 @@ pub(crate) trait Column: Sized {
 }
 
 impl Row {
+    /// Cells under the names of their columns.
+    pub(crate) fn new(names: Arc<[Box<str>]>, cells: Vec<Cell>) -> Self {
+        Self { names, cells }
+    }
+
     /// Reads a column by its name.
     pub(crate) fn read<T: Column>(&self, name: &str) -> Result<T, StoreError> {
         let place = self.names.iter().position(|known| **known == *name);

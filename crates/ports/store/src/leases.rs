@@ -21,7 +21,7 @@ impl Write for RenewMixer {
         db.execute(
             "INSERT INTO mixer (id, class, address, seats_max, reserved, counter, instance, is_draining) \
              VALUES ($1, $2, $3, $4, \
-               (SELECT COALESCE(SUM(reserved), 0) FROM mix WHERE mixer = $1 AND closed_at IS NULL), $5, $6, $7) \
+               (SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM mix WHERE mixer = $1 AND closed_at IS NULL), $5, $6, $7) \
              ON CONFLICT (id) DO UPDATE SET class = excluded.class, address = excluded.address, \
                seats_max = excluded.seats_max, counter = excluded.counter, instance = excluded.instance, \
                is_draining = excluded.is_draining",

@@ -47,7 +47,7 @@ impl EndLeftovers {
                 "SELECT attendance.id, seat.id AS conferee, seat.conference, seat.joined_at FROM attendance \
                  LEFT JOIN conferee AS seat ON seat.id = attendance.conferee AND seat.state <> 'left' \
                  WHERE attendance.room = $1 AND attendance.ended_at IS NULL \
-                 ORDER BY seat.place, attendance.arrived_at, attendance.id",
+                 ORDER BY seat.place NULLS FIRST, attendance.arrived_at, attendance.id",
                 values![room],
             )
             .await?;

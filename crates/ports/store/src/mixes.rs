@@ -251,7 +251,7 @@ impl Mixes<'_, '_> {
             .db
             .execute(
                 "UPDATE mix SET mixer = $3, epoch = $4, reserved = $5 \
-                 WHERE id = $1 AND room = $2 AND epoch = $4 - 1 AND closed_at IS NULL",
+                 WHERE id = $1 AND room = $2 AND epoch + 1 = $4 AND closed_at IS NULL",
                 values![mix, self.commit.room, to, epoch, reserved],
             )
             .await?;

@@ -142,7 +142,7 @@ pub(crate) async fn use_of_account(
         .one(
             "SELECT (SELECT COUNT(*) FROM outdial JOIN room ON room.id = outdial.room \
                 WHERE room.account = $1 AND outdial.kind = $2 AND outdial.ended_at IS NULL) AS callees, \
-               (SELECT COALESCE(SUM(COALESCE(outdial.ended_at, $3) - outdial.answered_at), 0) \
+               (SELECT CAST(COALESCE(SUM(COALESCE(outdial.ended_at, $3) - outdial.answered_at), 0) AS BIGINT) \
                 FROM outdial JOIN room ON room.id = outdial.room \
                 WHERE room.account = $1 AND outdial.kind = $2 AND outdial.answered_at IS NOT NULL \
                   AND outdial.started_at >= $4) AS spent",

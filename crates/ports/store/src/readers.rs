@@ -1,4 +1,4 @@
-//! Connections that read: a few, each used by one thread at a time.
+//! Connections that read a SQLite file: a few, each used by one thread at a time.
 //!
 //! A reading is carried out whole, all its statements, on a thread where waiting is allowed: one change of threads for
 //! each reading and not one for each statement and row, which had cost ten times as much as SQLite itself.
@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use rusqlite::Connection as Sqlite;
 use tokio::sync::Semaphore;
@@ -38,7 +39,7 @@ impl Readers {
     /// Reads within one transaction: all that is read in it is of one moment.
     pub(crate) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
-        reading: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+        reading: impl for<'a, 'c> Fn(&'a mut Connection<'c>) -> BoxFuture<'a, Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
         let place = tokio::time::timeout(WAIT_MAX, Arc::clone(&self.places).acquire_owned())
             .await
@@ -56,7 +57,7 @@ impl Readers {
 
     fn read_here<T>(
         &self,
-        reading: impl AsyncFnOnce(&mut Connection<'_>) -> Result<T, StoreError>,
+        reading: impl for<'a, 'c> Fn(&'a mut Connection<'c>) -> BoxFuture<'a, Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let idle = self.idle.lock().pop();
         let mut sqlite = match idle {

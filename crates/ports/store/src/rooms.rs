@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use partyline_conference::{
-    CodeMatch, ConferenceCode, LockScope, Role, Room, RoomId, RoomName, RoomVersion, VoiceCare,
+    AccountId, CodeMatch, ConferenceCode, LockScope, Role, Room, RoomId, RoomName, RoomVersion, VoiceCare,
 };
 
 use crate::contract::{RoomChange, StoreError, Touched};
-use crate::db::{Connection, Row, Value, WithList, padded, values};
+use crate::db::{Bind as _, Connection, Held, Row, Value, WithList, padded, values};
 use crate::keys::LookupKeys;
 use crate::records::{RoomChanges, RoomSummary};
 use crate::rows::{self, room_values};
@@ -75,9 +75,11 @@ impl Write for CreateRoom {
     type Refused = StoreError;
 
     async fn apply(&self, db: &mut Connection<'_>) -> Result<Room, StoreError> {
-        let account = db.one("SELECT id FROM account WHERE name = 'default'", values![]).await?;
+        let account: AccountId =
+            db.one("SELECT id FROM account WHERE name = 'default'", values![]).await?.read("id")?;
+        db.hold(Held::Account, account.value()).await?;
         let room = Room {
-            account: account.read("id")?,
+            account,
             version: RoomVersion(1),
             has_host_pin: self.host_pin.is_some(),
             ..self.settings.clone()
@@ -134,7 +136,9 @@ impl Write for ChangeRoom {
     type Refused = StoreError;
 
     async fn apply(&self, db: &mut Connection<'_>) -> Result<Room, StoreError> {
+        db.hold(Held::Room, self.room.value()).await?;
         let mut room = changed(snapshot::room(db, self.room).await?, &self.changes);
+        db.hold(Held::Account, room.account.value()).await?;
         refuse_known_name(db, &room).await?;
         let mut row = room_values(&room);
         row.extend(values![room.id]);

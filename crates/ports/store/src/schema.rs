@@ -41,7 +41,8 @@ pub(crate) async fn version(db: &mut Connection<'_>) -> Result<u32, StoreError> 
 /// Carries out the steps behind `version`, within the caller's transaction, and makes the default account.
 pub(crate) async fn migrate(db: &mut Connection<'_>, version: u32) -> Result<(), StoreError> {
     for migration in MIGRATIONS.iter().filter(|migration| migration.version > version) {
-        db.run(migration.sql).await?;
+        let sql = db.dialect(migration.sql).into_owned();
+        db.run(&sql).await?;
         db.execute("INSERT INTO schema_version (version) VALUES ($1)", values![migration.version]).await?;
         tracing::info!(version = migration.version, "the data store's schema was brought up to date");
     }

@@ -20,7 +20,7 @@ pub(crate) async fn callers(
     let row = db
         .first(
             "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM conferee WHERE conferee.conference = conference.id \
-                AND conferee.state <> 'left' AND conferee.state <> 'absent' LIMIT 3)) AS present, \
+                AND conferee.state <> 'left' AND conferee.state <> 'absent' LIMIT 3) AS few) AS present, \
                EXISTS (SELECT 1 FROM conferee WHERE conferee.conference = conference.id \
                 AND conferee.hand_raised_at IS NOT NULL) AS hands \
              FROM conference WHERE conference.room = $1 AND conference.ended_at IS NULL",

@@ -1,4 +1,4 @@
-//! The one writer: takes whatever is queued and commits it as one transaction.
+//! Writes, and the one writer of a SQLite file: takes whatever is queued and commits it as one transaction.
 //!
 //! Each queued write runs between savepoints, so that one which is refused (a version moved on, a
 //! mixer is full) takes only itself back. All are answered after the commit, none before it.
@@ -12,7 +12,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::contract::{CommitError, RoomChange, StoreError};
+use crate::contract::{ChangeSignal, CommitError, RoomChange, StoreError};
 use crate::db::{Connection, done, failure};
 use crate::open::Opener;
 
@@ -117,7 +117,7 @@ struct Counters {
 pub(crate) struct Writer {
     queue: std::sync::Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
-    changes: broadcast::Sender<RoomChange>,
+    changes: broadcast::Sender<ChangeSignal>,
     counters: Arc<Counters>,
     pages_max: Arc<AtomicU64>,
 }
@@ -168,7 +168,7 @@ impl Writer {
     }
 
     /// Change signals of what is committed here.
-    pub(crate) fn changes(&self) -> broadcast::Receiver<RoomChange> {
+    pub(crate) fn changes(&self) -> broadcast::Receiver<ChangeSignal> {
         self.changes.subscribe()
     }
 
@@ -207,7 +207,7 @@ struct Task {
     opener: Opener,
     /// `None` after a failure that left its state unknown: the next group opens a new one.
     connection: Option<rusqlite::Connection>,
-    changes: broadcast::Sender<RoomChange>,
+    changes: broadcast::Sender<ChangeSignal>,
     counters: Arc<Counters>,
     pages_max: Arc<AtomicU64>,
     pages_set: u64,
@@ -276,7 +276,7 @@ impl Task {
     fn finish(&self, group: &mut Vec<Box<dyn Job>>) {
         for change in group.iter().filter_map(|job| job.changed()) {
             // Nobody may be listening.
-            let _ = self.changes.send(change);
+            let _ = self.changes.send(ChangeSignal::Room(change));
         }
         group.drain(..).for_each(|job| job.answer(None));
     }

@@ -13,7 +13,7 @@ use partyline_conference::{
     RoomName, RoomVersion, Timestamp, VruId, WaitingKind,
 };
 use partyline_store::{
-    CommitError, LookupKey, LookupKeys, NewRoom, OpenError, RoomCommit, SqliteStore, Store, StoreError,
+    CommitError, LookupKey, LookupKeys, NewRoom, OpenError, RoomCommit, SqlStore, Store, StoreError,
     StoreReader,
 };
 use tempfile::TempDir;
@@ -43,8 +43,8 @@ impl Place {
         after
     }
 
-    async fn open(&self) -> Arc<SqliteStore> {
-        SqliteStore::open(&self.path(), keys(&["k1"])).await.unwrap()
+    async fn open(&self) -> Arc<SqlStore> {
+        SqlStore::open(&self.path(), keys(&["k1"])).await.unwrap()
     }
 }
 
@@ -110,7 +110,7 @@ fn arrival(room: RoomId, expected: RoomVersion, caller: u128, name: &str) -> Roo
     RoomCommit { room, expected, at: Timestamp(1), decision }
 }
 
-async fn waiting(store: &SqliteStore, room: RoomId) -> usize {
+async fn waiting(store: &SqlStore, room: RoomId) -> usize {
     store.snapshot(room, Timestamp(1), &[], &[]).await.unwrap().waiting.len()
 }
 
@@ -199,7 +199,7 @@ async fn a_commit_that_was_torn_by_a_crash_is_gone_whole() {
 async fn two_handles_on_one_file_see_each_others_commits() {
     let place = Place::new();
     let server = place.open().await;
-    let beside = SqliteStore::open_existing(&place.path(), keys(&["k1"])).await.unwrap();
+    let beside = SqlStore::open_existing(&place.path(), keys(&["k1"])).await.unwrap();
     let room = beside.create_room(&new_room(1)).await.unwrap();
     assert_eq!(server.look_up_code(&code("10000001")).await.unwrap().unwrap().room, room.id);
     let both = [arrival(room.id, room.version, 1, "5551"), arrival(room.id, room.version, 2, "5552")];
@@ -217,14 +217,14 @@ async fn a_code_is_found_under_an_older_key_and_stays_unique() {
     let store = place.open().await;
     let room = store.create_room(&new_room(1)).await.unwrap();
     store.close().await;
-    let store = SqliteStore::open(&place.path(), keys(&["k2", "k1"])).await.unwrap();
+    let store = SqlStore::open(&place.path(), keys(&["k2", "k1"])).await.unwrap();
     assert_eq!(store.look_up_code(&code("10000001")).await.unwrap().unwrap().room, room.id);
     let mut same = new_room(2);
     same.host_code = code("10000001");
     assert!(matches!(store.create_room(&same).await, Err(StoreError::Taken("conference code"))));
     store.create_room(&new_room(2)).await.unwrap();
     store.close().await;
-    let store = SqliteStore::open(&place.path(), keys(&["k2"])).await.unwrap();
+    let store = SqlStore::open(&place.path(), keys(&["k2"])).await.unwrap();
     assert_eq!(store.look_up_code(&code("10000001")).await.unwrap(), None);
     assert!(store.look_up_code(&code("10000002")).await.unwrap().is_some());
     assert_eq!(store.codes_without_key().await.unwrap(), 2);
@@ -250,7 +250,7 @@ async fn a_foreign_file_is_refused_and_left_as_it_is() {
     let place = Place::new();
     for content in ["a letter to a friend", "x"] {
         std::fs::write(place.path(), content).unwrap();
-        let error = SqliteStore::open(&place.path(), keys(&["k1"])).await.err().unwrap();
+        let error = SqlStore::open(&place.path(), keys(&["k1"])).await.err().unwrap();
         assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
         assert!(error.to_string().contains("partyline.db"), "{error}");
         assert_eq!(std::fs::read_to_string(place.path()).unwrap(), content);
@@ -262,7 +262,7 @@ async fn another_programs_database_is_refused_and_left_as_it_is() {
     let place = Place::new();
     sqlite(&place.path(), "CREATE TABLE diary (day TEXT)");
     let before = std::fs::read(place.path()).unwrap();
-    let error = SqliteStore::open(&place.path(), keys(&["k1"])).await.err().unwrap();
+    let error = SqlStore::open(&place.path(), keys(&["k1"])).await.err().unwrap();
     assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
     assert_eq!(std::fs::read(place.path()).unwrap(), before);
 }
@@ -277,7 +277,7 @@ async fn a_damaged_file_is_refused_and_left_as_it_is() {
     let end = bytes.len();
     bytes[4096..end].fill(0x5a);
     std::fs::write(place.path(), &bytes).unwrap();
-    let error = SqliteStore::open(&place.path(), keys(&["k1"])).await.err().unwrap();
+    let error = SqlStore::open(&place.path(), keys(&["k1"])).await.err().unwrap();
     assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
     assert_eq!(std::fs::read(place.path()).unwrap(), bytes);
 }
@@ -288,7 +288,7 @@ async fn a_file_cut_short_is_refused() {
     place.open().await.close().await;
     let bytes = std::fs::read(place.path()).unwrap();
     std::fs::write(place.path(), &bytes[..bytes.len() / 2]).unwrap();
-    let error = SqliteStore::open(&place.path(), keys(&["k1"])).await.err().unwrap();
+    let error = SqlStore::open(&place.path(), keys(&["k1"])).await.err().unwrap();
     assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
 }
 
@@ -298,8 +298,8 @@ async fn a_database_of_a_newer_program_is_refused() {
     place.open().await.close().await;
     sqlite(&place.path(), "INSERT INTO schema_version (version) VALUES (999)");
     for opened in [
-        SqliteStore::open(&place.path(), keys(&["k1"])).await,
-        SqliteStore::open_existing(&place.path(), keys(&["k1"])).await,
+        SqlStore::open(&place.path(), keys(&["k1"])).await,
+        SqlStore::open_existing(&place.path(), keys(&["k1"])).await,
     ] {
         let error = opened.err().unwrap();
         assert!(matches!(error, OpenError::Newer { found: 999, .. }), "{error}");
@@ -309,7 +309,7 @@ async fn a_database_of_a_newer_program_is_refused() {
 #[tokio::test]
 async fn nothing_is_made_where_a_database_should_be_already() {
     let place = Place::new();
-    let error = SqliteStore::open_existing(&place.path(), keys(&["k1"])).await.err().unwrap();
+    let error = SqlStore::open_existing(&place.path(), keys(&["k1"])).await.err().unwrap();
     assert!(matches!(error, OpenError::Missing { .. }), "{error}");
     assert!(!place.path().exists());
 }
@@ -318,13 +318,13 @@ async fn nothing_is_made_where_a_database_should_be_already() {
 async fn a_place_that_cannot_be_written_is_named() {
     let place = Place::new();
     let missing = place.directory.path().join("nowhere").join("partyline.db");
-    let error = SqliteStore::open(&missing, keys(&["k1"])).await.err().unwrap();
+    let error = SqlStore::open(&missing, keys(&["k1"])).await.err().unwrap();
     assert!(matches!(error, OpenError::NotWritable { .. }), "{error}");
     assert!(error.to_string().contains("nowhere"), "{error}");
     // A directory in the place of the journal is what even root can't write.
     place.open().await.close().await;
     std::fs::create_dir(place.directory.path().join("partyline.db-wal")).unwrap();
-    let error = SqliteStore::open(&place.path(), keys(&["k1"])).await.err().unwrap();
+    let error = SqlStore::open(&place.path(), keys(&["k1"])).await.err().unwrap();
     assert!(matches!(error, OpenError::NotWritable { .. }), "{error}");
 }
 
@@ -332,7 +332,7 @@ async fn a_place_that_cannot_be_written_is_named() {
 async fn a_directory_is_no_database() {
     let place = Place::new();
     std::fs::create_dir(place.path()).unwrap();
-    let error = SqliteStore::open(&place.path(), keys(&["k1"])).await.err().unwrap();
+    let error = SqlStore::open(&place.path(), keys(&["k1"])).await.err().unwrap();
     assert!(matches!(error, OpenError::Foreign { .. } | OpenError::NotWritable { .. }), "{error}");
 }
 
@@ -405,7 +405,7 @@ async fn a_locked_database_is_named_and_a_closed_store_says_so() {
     let after = store.record_attempts(&[]).await;
     assert!(matches!(after, Err(StoreError::Unavailable(_))));
     let holder = hold_exclusively(&place.path());
-    let error = SqliteStore::open(&place.path(), keys(&["k1"])).await.err().unwrap();
+    let error = SqlStore::open(&place.path(), keys(&["k1"])).await.err().unwrap();
     assert!(matches!(error, OpenError::Locked { .. }), "{error}");
     drop(holder);
 }

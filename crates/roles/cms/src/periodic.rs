@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use partyline_conference::{Intent, RoomId};
-use partyline_store::{InterfaceServerLease, StoreError};
+use partyline_store::{ChangeSignal, InterfaceServerLease, StoreError};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::MissedTickBehavior;
 
@@ -86,8 +86,8 @@ async fn follow_changes(office: Arc<Office>) {
             () = office.stopping.cancelled() => return,
         };
         match change {
-            Ok(change) => office.streams.changed(&change),
-            Err(RecvError::Lagged(_)) => office.streams.wake_all(),
+            Ok(ChangeSignal::Room(change)) => office.streams.changed(&change),
+            Ok(ChangeSignal::Anything) | Err(RecvError::Lagged(_)) => office.streams.wake_all(),
             // From here on the versions that are compared every 2 s do it alone.
             Err(RecvError::Closed) => return,
         }

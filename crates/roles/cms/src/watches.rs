@@ -208,7 +208,7 @@ impl Office {
 mod tests {
     use partyline_conference::MixerClass;
     use partyline_rpc::{Network, TicketSigner};
-    use partyline_store::{LookupKey, LookupKeys, MixerLease, SqliteStore, Store};
+    use partyline_store::{LookupKey, LookupKeys, MixerLease, SqlStore, Store};
 
     use crate::config::Config;
 
@@ -219,7 +219,7 @@ mod tests {
     async fn office() -> (Arc<Office>, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
         let keys = LookupKeys::new(vec![LookupKey::new("k1", [1; 32])]).unwrap();
-        let store = SqliteStore::open(&directory.path().join("store.db"), keys).await.unwrap();
+        let store = SqlStore::open(&directory.path().join("store.db"), keys).await.unwrap();
         let lease = MixerLease {
             id: mixer(),
             class: MixerClass::new("standard").unwrap(),

@@ -9,15 +9,15 @@ use partyline_rpc::generated::linetest as wire;
 use partyline_rpc::generated::linetest::run_down::Action;
 use partyline_rpc::generated::linetest::run_up::Up;
 use partyline_rpc::{Network, clients, services};
-use partyline_store::{LookupKey, LookupKeys, SqliteStore, Store, StoreReader};
+use partyline_store::{LookupKey, LookupKeys, SqlStore, Store, StoreReader};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
-async fn started() -> (Network, Arc<SqliteStore>, LineTestServer, tempfile::TempDir) {
+async fn started() -> (Network, Arc<SqlStore>, LineTestServer, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let keys = LookupKeys::new(vec![LookupKey::new("k1", [1; 32])]).unwrap();
-    let store = SqliteStore::open(&directory.path().join("store.db"), keys).await.unwrap();
+    let store = SqlStore::open(&directory.path().join("store.db"), keys).await.unwrap();
     let network = Network::new();
     let shared: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
     let server = LineTestServer::start(Config::default(), network.clone(), shared).await.unwrap();

@@ -107,13 +107,13 @@ impl Directory {
 
 #[cfg(test)]
 mod tests {
-    use partyline_store::{LookupKey, LookupKeys, SqliteStore, Store};
+    use partyline_store::{LookupKey, LookupKeys, SqlStore, Store};
 
     use super::*;
 
     const LONG: Duration = Duration::from_secs(6);
 
-    async fn renew(store: &SqliteStore, name: &str, counter: u64) {
+    async fn renew(store: &SqlStore, name: &str, counter: u64) {
         let lease = InterfaceServerLease {
             id: InterfaceServerId::new(name).unwrap(),
             service: services::name(services::CONFERENCING),
@@ -127,7 +127,7 @@ mod tests {
     async fn a_server_that_stands_still_is_left_out_only_while_another_moves() {
         let directory = tempfile::tempdir().unwrap();
         let keys = LookupKeys::new(vec![LookupKey::new("k1", [1; 32])]).unwrap();
-        let store = SqliteStore::open(&directory.path().join("store.db"), keys).await.unwrap();
+        let store = SqlStore::open(&directory.path().join("store.db"), keys).await.unwrap();
         let reader: Arc<dyn StoreReader> = Arc::clone(&store) as Arc<dyn StoreReader>;
         let directory = Directory::new(Network::new(), reader);
         let (mut watches, start) = (Watches::new(), Instant::now());

@@ -12,7 +12,7 @@ use partyline_rpc::generated::conferencing::leases_server::{Leases, LeasesServer
 use partyline_rpc::generated::linetest as linetest_wire;
 use partyline_rpc::generated::linetest::line_test_server::{LineTest, LineTestServer};
 use partyline_rpc::{Address, Network, RpcLog, Serving, clients, serve, services};
-use partyline_store::{InterfaceServerLease, LookupKey, LookupKeys, SqliteStore, Store, StoreReader};
+use partyline_store::{InterfaceServerLease, LookupKey, LookupKeys, SqlStore, Store, StoreReader};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status, Streaming};
@@ -80,7 +80,7 @@ impl LineTest for Server {
 
 struct Scene {
     network: Network,
-    store: Arc<SqliteStore>,
+    store: Arc<SqlStore>,
     _directory: tempfile::TempDir,
 }
 
@@ -88,7 +88,7 @@ impl Scene {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let keys = LookupKeys::new(vec![LookupKey::new("k1", [1; 32])]).unwrap();
-        let store = SqliteStore::open(&directory.path().join("store.db"), keys).await.unwrap();
+        let store = SqlStore::open(&directory.path().join("store.db"), keys).await.unwrap();
         Self { network: Network::new(), store, _directory: directory }
     }
 

@@ -11,7 +11,7 @@ use partyline_conference::{
     LineNoise, MixId, MixerId, MixerLoad, OutdialEnd, Role, RoomId, RoomSnapshot, RoomVersion, Standing,
     Timestamp,
 };
-use partyline_store::{RoomChanges, RoomCommit, Store, Touched};
+use partyline_store::{ChangeSignal, RoomChanges, RoomCommit, Store, Touched};
 use proptest::prelude::*;
 
 use crate::scene::{NOW, attendance, caller, mixer, mixer_lease, new_room, vru};
@@ -210,7 +210,7 @@ impl<'s> Both<'s> {
         let (before, mut changes) =
             (self.store.views(&named(self.drawn)).await.unwrap(), self.store.changes());
         assert_eq!(self.store.commit(commit).await.unwrap(), told);
-        let change = changes.recv().await.unwrap();
+        let ChangeSignal::Room(change) = changes.recv().await.unwrap() else { panic!("signals were lost") };
         assert_eq!(change.room, self.room);
         // What changed the room before may be signalled only now: that it concerns everybody is true of it.
         let Touched::Callers { version, callers } = change.touched else { return };

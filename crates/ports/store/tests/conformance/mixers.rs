@@ -6,7 +6,7 @@ use partyline_conference::conference::Deadline;
 use partyline_conference::{
     Change, ConferenceEnd, Epoch, InterfaceServerId, MixKind, Role, ServiceName, WaitingKind,
 };
-use partyline_store::{CommitError, InterfaceServerLease, Store, VruLease};
+use partyline_store::{ChangeSignal, CommitError, InterfaceServerLease, Store, VruLease};
 
 use crate::scene::{
     NOW, Scene, arrive, attendance, conference, create, mix, mixer, mixer_lease, reserve, vru,
@@ -145,6 +145,7 @@ pub(crate) async fn each_commit_is_signalled_and_a_refused_one_is_not(store: &dy
     let refused = scene.commit([create(1, "m1"), reserve(1, "m1", 9)]).await;
     assert!(matches!(refused, Err(CommitError::MixerFull(_))));
     scene.commit([create(1, "m1")]).await.unwrap();
-    assert_eq!(changes.recv().await.unwrap().room, scene.room);
+    let ChangeSignal::Room(change) = changes.recv().await.unwrap() else { panic!("signals were lost") };
+    assert_eq!(change.room, scene.room);
     assert!(changes.try_recv().is_err());
 }

@@ -19,7 +19,7 @@ use partyline_rpc::leases::VruRenewal;
 use partyline_rpc::mixing::{EndMix, EnsureMix, PlaySound, SetLeg};
 use partyline_rpc::{Address, Network, RpcLog, Serving, TicketSigner, clients, serve};
 use partyline_store::{
-    LookupKey, LookupKeys, MixerLease, NewRoom, RoomCommit, SqliteStore, Store, StoreReader,
+    LookupKey, LookupKeys, MixerLease, NewRoom, RoomCommit, SqlStore, Store, StoreReader,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -49,7 +49,7 @@ pub(crate) struct NotingMixer {
     pub(crate) orders: Arc<Mutex<Vec<Order>>>,
     /// Conferences that the store did not hold yet when the mixer was asked to carry them.
     pub(crate) too_early: Arc<Mutex<Vec<ConferenceId>>>,
-    store: Option<Arc<SqliteStore>>,
+    store: Option<Arc<SqlStore>>,
     has_no_seat: bool,
 }
 
@@ -117,7 +117,7 @@ impl Mixing for NotingMixer {
 
 pub(crate) struct Scene {
     pub(crate) network: Network,
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) store: Arc<SqlStore>,
     pub(crate) signer: TicketSigner,
     mixers: Vec<Serving>,
     directory: tempfile::TempDir,
@@ -158,9 +158,9 @@ pub(crate) fn room(entry: EntryPolicy) -> NewRoom {
     }
 }
 
-async fn open(directory: &std::path::Path) -> Arc<SqliteStore> {
+async fn open(directory: &std::path::Path) -> Arc<SqlStore> {
     let keys = LookupKeys::new(vec![LookupKey::new("k1", [1; 32])]).unwrap();
-    SqliteStore::open(&directory.join("store.db"), keys).await.unwrap()
+    SqlStore::open(&directory.join("store.db"), keys).await.unwrap()
 }
 
 impl Scene {
