@@ -23,6 +23,9 @@ pub(crate) const SIP_PEERS: &[Peer] = &[
     Peer { program: "tshark", package: "tshark" },
 ];
 
+/// The database server that the store's tests start; Debian keeps its own programs out of the path.
+pub(crate) const DATABASE: &[Peer] = &[Peer { program: "pg_ctlcluster", package: "postgresql" }];
+
 /// What libopus is built with.
 pub(crate) const BUILD: &[Peer] = &[
     Peer { program: "cmake", package: "cmake" },

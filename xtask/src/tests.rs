@@ -35,6 +35,7 @@ const OWN_SUITES: &[&str] = &["partyline-sim", "partyline-claims", "partyline-in
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     peers::ensure(peers::BUILD, &[])?;
     peers::ensure(peers::SIP_PEERS, &[])?;
+    peers::ensure(peers::DATABASE, &[])?;
     let mut results: Vec<(&str, Duration, bool)> = Vec::new();
     for (name, suite) in SUITES {
         if !arguments.suites.is_empty() && !arguments.suites.iter().any(|wanted| wanted == name) {

@@ -23,7 +23,7 @@ Examples:
   partyline conference list --live
   partyline doctor
 
-Exit codes: 0 done; 1 failed; 2 a wrong setting, flag or argument; 3 an address or the data directory is in use.";
+Exit codes: 0 done; 1 failed; 2 a wrong setting, flag or argument; 3 an address, the data directory or the database is in use.";
 
 /// On-demand audio conferencing that anyone can host.
 #[derive(Debug, Parser)]
@@ -70,6 +70,9 @@ pub(crate) enum Command {
     /// Makes, lists and changes trunks: peers and providers that calls come in from and go out through
     #[command(subcommand)]
     Trunk(TrunkCommand),
+    /// Brings the data store up to date, checks it, moves it from a file to a PostgreSQL server
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Shows who calls, scans and guesses at a running server
     #[command(subcommand)]
     Sip(SipCommand),
@@ -278,6 +281,25 @@ pub(crate) enum SipCommand {
     },
 }
 
+/// The data store.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Makes the tables or brings them up to date, as `serve` does when it starts; safe to run at several places at once
+    Migrate,
+    /// Counts what is stored and says what does not fit together; the exit code is 1 where something does not
+    Check,
+    /// Brings everything from the file in the data folder to the empty database of `store.url`: whole, or not at all
+    #[command(after_help = COPY_HELP)]
+    Copy,
+}
+
+const COPY_HELP: &str = "\
+Stop the server first. Start it again with store.url set, on the same data folder: its secrets.toml has the key under
+which codes are found. The file stays as it is.
+
+Example:
+  PARTYLINE_STORE__URL=postgresql://partyline@db1,db2/partyline partyline store copy --data-dir /var/lib/partyline";
+
 /// Roles of a running server.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RoleCommand {
@@ -323,6 +345,7 @@ impl Cli {
             | Command::Room(_)
             | Command::Conference(_)
             | Command::Trunk(_)
+            | Command::Store(_)
             | Command::Sip(_)
             | Command::Role(_) => {}
         }

@@ -19,6 +19,7 @@ mod rooms;
 mod secrets;
 mod serve;
 mod sip;
+mod store;
 mod trunks;
 
 use std::io::Write as _;
@@ -86,6 +87,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         | Command::Room(_)
         | Command::Conference(_)
         | Command::Trunk(_)
+        | Command::Store(_)
         | Command::Sip(_)
         | Command::Role(_) => {}
     }
@@ -115,6 +117,7 @@ fn answer(cli: &Cli, loaded: &Loaded, environment: &[(String, String)]) -> anyho
         Command::Config(ConfigCommand::Sample | ConfigCommand::Reference) | Command::Serve(_) => {
             unreachable!("these print by themselves")
         }
+        Command::Store(command) => in_runtime(store::command(&loaded.config, command)),
         Command::Sip(SipCommand::Sources { limit }) => Ok(sip::sources(&data_dir()?, *limit)?),
         Command::Role(command) => Ok(roles::command(&data_dir()?, command, cli.everywhere.json)?),
         Command::Doctor(_) => in_runtime(async { Ok(doctor::examine(&loaded.config).await) }),

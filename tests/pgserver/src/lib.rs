@@ -38,7 +38,6 @@ impl Stop {
 pub struct PgServer {
     folder: Folder,
     port: u16,
-    /// More of `postgresql.conf`, a line each.
     _guard: Guard,
 }
 
@@ -52,7 +51,7 @@ impl PgServer {
         let arguments =
             ["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C", "--username", USER, "--pgdata"];
         folder.run("initdb", &arguments, &[&folder.data()])?;
-        Self::over(folder, "")
+        Self::over(folder)
     }
 
     /// A copy of this server that follows it. With it, a commit here is acknowledged once it is kept there too.
@@ -65,18 +64,18 @@ impl PgServer {
         let arguments = ["--no-sync", "--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf"];
         let more = ["--dbname", &from, "--pgdata"];
         folder.run("pg_basebackup", &[&arguments[..], &more[..]].concat(), &[&folder.data()])?;
-        let standby = Self::over(folder, "")?;
+        let standby = Self::over(folder)?;
         self.psql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'standby'")?;
         self.psql("postgres", "SELECT pg_reload_conf()")?;
         Ok(standby)
     }
 
-    fn over(folder: Folder, more: &str) -> anyhow::Result<Self> {
+    fn over(folder: Folder) -> anyhow::Result<Self> {
         let port = free_port()?;
         let settings = format!(
             "port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\n\
              fsync = off\nshared_buffers = 16MB\nmax_connections = 100\nwal_level = replica\n\
-             max_wal_senders = 4\nlogging_collector = off\n{more}\n",
+             max_wal_senders = 4\nlogging_collector = off\n",
             folder.path().display()
         );
         fs::write(folder.data().join("ours.conf"), settings)?;
@@ -164,6 +163,8 @@ impl PgServer {
             .command("psql")?
             .args(["-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", "-h", &socket, "-p", &port])
             .args(["-U", USER, "-d", database, "-c", sql])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .output()?;
         ensure!(output.status.success(), "psql: {}", String::from_utf8_lossy(&output.stderr));
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -164,7 +164,11 @@ pub(super) fn store(
 ) -> Option<Postgres> {
     let store = &file.store;
     let Some(Text(Url(url))) = &store.url else {
-        if store.password.is_some() || store.ca.is_some() || store.certificate.is_some() || store.key.is_some() {
+        if store.password.is_some()
+            || store.ca.is_some()
+            || store.certificate.is_some()
+            || store.key.is_some()
+        {
             problems.add("store", "it would have no effect: store.url names no server");
         }
         return None;

@@ -121,8 +121,12 @@ async fn database(config: &Config, data_dir: &DataDir) -> Finding {
 fn of_server(url: &str, error: &ConnectError) -> Finding {
     let says = format!("{url}: {error}");
     match error {
-        ConnectError::Missing => Finding::fine(DATABASE, format!("{url} is empty; `partyline serve` makes its tables")),
-        ConnectError::Older { .. } => Finding::warning(DATABASE, says, "keep a copy before you start the server"),
+        ConnectError::Missing => {
+            Finding::fine(DATABASE, format!("{url} is empty; `partyline serve` makes its tables"))
+        }
+        ConnectError::Older { .. } => {
+            Finding::warning(DATABASE, says, "keep a copy before you start the server")
+        }
         ConnectError::Unreachable(_)
         | ConnectError::Tls(_)
         | ConnectError::OldServer(_)

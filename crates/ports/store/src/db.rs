@@ -254,6 +254,15 @@ impl Sql for &'static str {
     }
 }
 
+/// A statement that was put together from names of tables and columns.
+pub(crate) struct Built(pub(crate) String);
+
+impl Sql for Built {
+    fn sql(self) -> Cow<'static, str> {
+        Cow::Owned(self.0)
+    }
+}
+
 /// A statement whose text holds as many placeholders as a list has items.
 pub(crate) struct WithList(String);
 
@@ -353,6 +362,11 @@ impl Row {
     /// Cells under the names of their columns.
     pub(crate) fn new(names: Arc<[Box<str>]>, cells: Vec<Cell>) -> Self {
         Self { names, cells }
+    }
+
+    /// The columns, with what they hold.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (&str, &Cell)> {
+        self.names.iter().map(|name| &**name).zip(&self.cells)
     }
 
     /// Reads a column by its name.

@@ -12,9 +12,11 @@
 //! **Invariant:** a commit is applied whole, events included, on exactly the version it was decided on,
 //! or not at all; one room never has two live conferences (a partial unique index besides).
 
+mod check;
 mod commit;
 mod contract;
 mod control;
+mod copy;
 mod db;
 mod events;
 mod history;
@@ -43,7 +45,11 @@ mod views;
 mod words;
 mod writer;
 
-pub use contract::{ChangeSignal, CommitError, EventPage, RoomChange, RoomCommit, Store, StoreError, StoreReader, Touched};
+pub use check::Inventory;
+pub use contract::{
+    ChangeSignal, CommitError, EventPage, RoomChange, RoomCommit, Store, StoreError, StoreReader, Touched,
+};
+pub use copy::{Copied, CopyError};
 pub use keys::{LookupKey, LookupKeys, LookupKeysError};
 pub use open::OpenError;
 pub use postgres::{ConnectError, PostgresSettings, PostgresTls, PostgresUrl, PostgresUrlError};

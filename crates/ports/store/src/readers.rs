@@ -39,7 +39,9 @@ impl Readers {
     /// Reads within one transaction: all that is read in it is of one moment.
     pub(crate) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
-        reading: impl for<'a, 'c> Fn(&'a mut Connection<'c>) -> BoxFuture<'a, Result<T, StoreError>> + Send + 'static,
+        reading: impl for<'a, 'c> Fn(&'a mut Connection<'c>) -> BoxFuture<'a, Result<T, StoreError>>
+        + Send
+        + 'static,
     ) -> Result<T, StoreError> {
         let place = tokio::time::timeout(WAIT_MAX, Arc::clone(&self.places).acquire_owned())
             .await

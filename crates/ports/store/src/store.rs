@@ -14,12 +14,15 @@ use partyline_conference::{
 use partyline_trunk::TrunkSettings;
 use tokio::sync::broadcast;
 
+use crate::check::{self, Inventory};
 use crate::contract::{ChangeSignal, CommitError, EventPage, RoomCommit, Store, StoreError, StoreReader};
+use crate::copy::{self, Copied, CopyError};
 use crate::db::{Connection, values};
 use crate::keys::LookupKeys;
 use crate::names::{self, KeepName};
 use crate::open::{self, Mode, OpenError};
 use crate::pin::Pins;
+use crate::postgres::{self, ConnectError, PostgresSettings, Server};
 use crate::quality::NoteQuality;
 use crate::readers::Readers;
 use crate::records::{
@@ -28,7 +31,6 @@ use crate::records::{
 };
 use crate::rooms::HashedCode;
 use crate::trunks::{self, DeleteTrunk, PutTrunk, TrunkWrite};
-use crate::postgres::{self, ConnectError, PostgresSettings, Server};
 use crate::writer::{Write, Writer};
 use crate::{commit, events, history, leases, leftovers, outdials, rooms, roster, snapshot, views};
 
@@ -204,6 +206,26 @@ impl SqlStore {
         if let Backend::File { writer, .. } = &self.backend {
             writer.limit_pages(pages);
         }
+    }
+
+    /// Brings all that this database file holds to an empty database of a server: whole, or not at all. Leases stay
+    /// behind. Nobody may write to either meanwhile.
+    ///
+    /// # Errors
+    /// [`CopyError`]; nothing was kept then.
+    pub async fn copy_to(&self, to: &Self) -> Result<Vec<Copied>, CopyError> {
+        match (&self.backend, &to.backend) {
+            (Backend::File { readers, .. }, Backend::Server(server)) => copy::copy(readers, server).await,
+            _ => Err(CopyError::Direction),
+        }
+    }
+
+    /// What the database holds, and whether it fits together.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails.
+    pub async fn inventory(&self) -> Result<Inventory, StoreError> {
+        read!(self, db => check::inventory(db))
     }
 
     /// Refused tries, newest first.

@@ -20,12 +20,12 @@ use tokio::sync::broadcast;
 use crate::contract::{ChangeSignal, StoreError};
 use crate::db::{Connection, values};
 use crate::writer::Write;
-use pool::{Opener, Pool};
-pub(crate) use open::Mode;
 pub use open::ConnectError;
+pub(crate) use open::Mode;
+use pool::{Opener, Pool};
+use session::said;
 pub(crate) use session::{Session, Trouble};
 pub use settings::{PostgresSettings, PostgresTls, PostgresUrl, PostgresUrlError};
-use session::said;
 use signals::Signals;
 use write::Slots;
 

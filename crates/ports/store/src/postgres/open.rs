@@ -74,8 +74,7 @@ pub(crate) enum Mode {
 
 /// Looks at the server and the database.
 pub(super) async fn look(pool: &Pool, mode: Mode) -> Result<(), ConnectError> {
-    let mut session =
-        pool.session().await.map_err(|error| ConnectError::Unreachable(error.to_string()))?;
+    let mut session = pool.session().await.map_err(|error| ConnectError::Unreachable(error.to_string()))?;
     session.allow(STEPS_MAX);
     let looked = look_with(&mut session, mode).await;
     session.give_back("ROLLBACK");

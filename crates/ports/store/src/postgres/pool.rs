@@ -38,9 +38,9 @@ impl Opener {
     pub(crate) fn new(settings: &PostgresSettings) -> Result<Self, ConnectError> {
         let tls = match &settings.tls {
             PostgresTls::Off => None,
-            PostgresTls::On { trust, own } => {
-                Some(client_config(trust, own.clone()).map_err(|error| ConnectError::Tls(error.to_string()))?)
-            }
+            PostgresTls::On { trust, own } => Some(
+                client_config(trust, own.clone()).map_err(|error| ConnectError::Tls(error.to_string()))?,
+            ),
         };
         Ok(Self { config: settings.client(), tls, greeting: settings.greeting().into() })
     }

@@ -141,7 +141,10 @@ impl Session {
         self.judge(answer)
     }
 
-    fn judge<T>(&mut self, answer: Result<Result<T, Error>, tokio::time::error::Elapsed>) -> Result<T, Failure> {
+    fn judge<T>(
+        &mut self,
+        answer: Result<Result<T, Error>, tokio::time::error::Elapsed>,
+    ) -> Result<T, Failure> {
         let failure = match answer {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => Failure { trouble: trouble(&error), error: failure(&error) },
@@ -171,7 +174,8 @@ fn parameters(values: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
 fn trouble(error: &Error) -> Trouble {
     let Some(code) = error.code() else {
         // What can't be bound or read is a matter of ours; everything else without a code is the connection's.
-        let is_ours = error.source().is_some_and(|source| !source.is::<std::io::Error>()) && !error.is_closed();
+        let is_ours =
+            error.source().is_some_and(|source| !source.is::<std::io::Error>()) && !error.is_closed();
         return if is_ours { Trouble::Failed } else { Trouble::Lost };
     };
     let in_the_way = [
@@ -210,7 +214,9 @@ pub(crate) fn said(error: &Error) -> String {
         return format!("{} ({})", answer.message(), answer.code().code());
     }
     match error.source() {
-        Some(source) => format!("{error}: {source}").replace(&format!("{source}: {source}"), &source.to_string()),
+        Some(source) => {
+            format!("{error}: {source}").replace(&format!("{source}: {source}"), &source.to_string())
+        }
         None => error.to_string(),
     }
 }
@@ -227,7 +233,11 @@ impl ToSql for Value {
             Self::Int(Some(number)) if *of == Type::INT8 => number.to_sql(of, out),
             // PostgreSQL keeps no zero in a text; nobody has one in a name or number either.
             Self::Text(Some(text)) if <&str as ToSql>::accepts(of) => {
-                if text.contains('\0') { text.replace('\0', "\u{fffd}").to_sql(of, out) } else { text.to_sql(of, out) }
+                if text.contains('\0') {
+                    text.replace('\0', "\u{fffd}").to_sql(of, out)
+                } else {
+                    text.to_sql(of, out)
+                }
             }
             Self::Int(Some(_)) | Self::Text(Some(_)) => Err(format!("a value is no {of}").into()),
         }

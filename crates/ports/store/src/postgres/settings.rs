@@ -77,7 +77,9 @@ impl fmt::Display for PostgresUrl {
             let port = ports.get(place).or(ports.first()).copied().unwrap_or(5432);
             match host {
                 Host::Tcp(name) => write!(f, "{comma}{name}:{port}")?,
-                Host::Unix(path) => write!(f, "{comma}{}:{port}", path.display().to_string().replace('/', "%2F"))?,
+                Host::Unix(path) => {
+                    write!(f, "{comma}{}:{port}", path.display().to_string().replace('/', "%2F"))?
+                }
             }
         }
         write!(f, "/{}", self.0.get_dbname().unwrap_or_default())

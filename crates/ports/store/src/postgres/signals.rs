@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use partyline_conference::{AttendanceId, RoomId, RoomVersion};
 use parking_lot::Mutex;
+use partyline_conference::{AttendanceId, RoomId, RoomVersion};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Client, Error};
@@ -302,8 +302,11 @@ fn signal(word: &str) -> ChangeSignal {
     let change = match (room, parts.as_slice()) {
         (Some(room), [_]) => Some(RoomChange { room, touched: Touched::Everybody }),
         (Some(room), [_, version, callers]) => {
-            let callers: Option<Vec<AttendanceId>> =
-                callers.split(',').filter(|caller| !caller.is_empty()).map(|caller| caller.parse().ok()).collect();
+            let callers: Option<Vec<AttendanceId>> = callers
+                .split(',')
+                .filter(|caller| !caller.is_empty())
+                .map(|caller| caller.parse().ok())
+                .collect();
             version.parse().ok().zip(callers).map(|(version, callers)| {
                 let touched = Touched::Callers { version: RoomVersion(version), callers };
                 RoomChange { room, touched }
@@ -320,7 +323,10 @@ mod tests {
 
     fn callers(count: u128) -> RoomChange {
         let callers = (1..=count).map(AttendanceId::from_bits).collect();
-        RoomChange { room: RoomId::from_bits(7), touched: Touched::Callers { version: RoomVersion(3), callers } }
+        RoomChange {
+            room: RoomId::from_bits(7),
+            touched: Touched::Callers { version: RoomVersion(3), callers },
+        }
     }
 
     #[test]
@@ -337,11 +343,15 @@ mod tests {
     #[test]
     fn a_change_of_too_many_callers_is_everybodys_and_many_changes_are_several_signals() {
         let many = word(&callers(1000));
-        assert_eq!(signal(&many), ChangeSignal::Room(RoomChange { room: RoomId::from_bits(7), touched: Touched::Everybody }));
+        assert_eq!(
+            signal(&many),
+            ChangeSignal::Room(RoomChange { room: RoomId::from_bits(7), touched: Touched::Everybody })
+        );
         let words = vec![word(&callers(100)); 10];
         let told = payloads("us", &words);
         assert!(told.len() > 1 && told.iter().all(|payload| payload.len() <= PAYLOAD_MAX));
-        let heard: usize = told.iter().filter_map(|payload| words_of_others("them", payload)).map(|words| words.len()).sum();
+        let heard: usize =
+            told.iter().filter_map(|payload| words_of_others("them", payload)).map(|words| words.len()).sum();
         assert_eq!(heard, 10);
     }
 

@@ -153,7 +153,8 @@ mod postgres {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let server = runtime.block_on(async { crate::server::Databases::start() });
-        let config = proptest::test_runner::Config { cases: 8, failure_persistence: None, ..Default::default() };
+        let config =
+            proptest::test_runner::Config { cases: 8, failure_persistence: None, ..Default::default() };
         let mut runner = proptest::test_runner::TestRunner::new(config);
         let outcome = runner.run(&strategy, |value| {
             runtime.block_on(server.fresh(async |store| trial(store, value).await));

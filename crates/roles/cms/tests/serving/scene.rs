@@ -18,9 +18,7 @@ use partyline_rpc::generated::mixing::mixing_server::{Mixing, MixingServer};
 use partyline_rpc::leases::VruRenewal;
 use partyline_rpc::mixing::{EndMix, EnsureMix, PlaySound, SetLeg};
 use partyline_rpc::{Address, Network, RpcLog, Serving, TicketSigner, clients, serve};
-use partyline_store::{
-    LookupKey, LookupKeys, MixerLease, NewRoom, RoomCommit, SqlStore, Store, StoreReader,
-};
+use partyline_store::{LookupKey, LookupKeys, MixerLease, NewRoom, RoomCommit, SqlStore, Store, StoreReader};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
