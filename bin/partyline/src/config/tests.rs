@@ -485,3 +485,48 @@ fn dialling_out_is_read_and_nonsense_about_it_is_refused_where_it_stands() {
         assert!(told.contains(part), "{text}: {told}");
     }
 }
+
+#[test]
+fn a_database_on_a_server_is_read_with_its_password_and_shown_without_it() {
+    let file = "[store]\nurl = \"postgresql://us@one,two:5433/conferences\"\nwrite_max = \"8s\"\n";
+    let loaded = loaded(file, &[("PARTYLINE_STORE__PASSWORD", "correct horse")], &[]).unwrap();
+    let server = loaded.config.store.clone().unwrap();
+    let settings = server.settings().unwrap();
+    assert!(settings.url.has_password());
+    assert_eq!(settings.url.to_string(), "postgresql://us@one:5432,two:5433/conferences");
+    assert_eq!((settings.connections_max, settings.write_max), (16, Duration::from_secs(8)));
+    assert!(matches!(
+        settings.tls,
+        partyline_store::PostgresTls::On { trust: partyline_tls::Trust::System, .. }
+    ));
+    let shown = show::text(&loaded) + &show::json(&loaded).to_string() + &format!("{loaded:?} {settings:?}");
+    assert!(!shown.contains("correct horse"), "{shown}");
+    assert!(load(&Inputs::default()).unwrap().config.store.is_none());
+}
+
+#[test]
+fn a_database_that_can_t_be_meant_is_refused() {
+    let url = "url = \"postgresql://us@host/conferences\"\n";
+    let refused_store = |more: &str| refused(&format!("[store]\n{more}"));
+    assert!(refused_store("url = \"conferences.db\"").contains("expected a database such as"));
+    assert!(
+        refused_store("url = \"postgresql://us:word@host/name\"").contains("it belongs into store.password")
+    );
+    assert!(refused_store("password = \"word\"").contains("store.url names no server"));
+    assert!(refused_store(&format!("{url}write_max = \"2m\"")).contains("from \"100ms\" to \"60s\""));
+    assert!(refused_store(&format!("{url}connections_max = 1")).contains("2"));
+    assert!(
+        refused_store(&format!("{url}tls = \"off\"\nca = \"ca.pem\""))
+            .contains("store.tls is not \"verify\"")
+    );
+    assert!(
+        refused_store(&format!("{url}key = \"us.key\"")).contains("store.certificate and store.key together")
+    );
+    assert!(refused_store(&format!("{url}password = {{ file = \"/nowhere\" }}")).contains("can't be read"));
+    let encrypted = loaded(&format!("[store]\n{url}tls = \"encrypt\""), &[], &[]).unwrap();
+    let settings = encrypted.config.store.unwrap().settings().unwrap();
+    assert!(matches!(
+        settings.tls,
+        partyline_store::PostgresTls::On { trust: partyline_tls::Trust::Anyone, .. }
+    ));
+}

@@ -194,6 +194,7 @@ impl PostgresSettings {
         format!(
             "SET statement_timeout = {limit}; SET lock_timeout = {limit}; \
              SET idle_in_transaction_session_timeout = {limit}; \
+             SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2; \
              SET client_min_messages = warning; SET default_transaction_isolation = 'read committed'; \
              SET client_encoding = 'UTF8'; SET standard_conforming_strings = on"
         )

@@ -28,6 +28,8 @@ const GATHERING: Duration = Duration::from_millis(20);
 const PAYLOAD_MAX: usize = 7900;
 /// Between two tries to connect.
 const PAUSE: Duration = Duration::from_millis(250);
+/// Between two tries to have the database back: a connection of ours that was cut off may still hold it.
+const CLAIM_PERIOD: Duration = Duration::from_secs(1);
 /// How long telling may take: a connection that is slower is opened anew.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// How long the last signals may take when the store is closed.
@@ -166,7 +168,10 @@ impl Task {
         };
         let (client, received) = self.opener.open(hear).await?;
         let driver = Driver(tokio::spawn(received));
-        client.batch_execute(&format!("SET synchronous_commit = off; LISTEN {CHANNEL}")).await?;
+        client.batch_execute(&format!(
+            "SET synchronous_commit = off; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; \
+             SET tcp_keepalives_count = 2; LISTEN {CHANNEL}"
+        )).await?;
         if self.claim.is_wanted.load(Ordering::Relaxed) {
             self.take_claim(&client).await?;
         }
@@ -175,8 +180,14 @@ impl Task {
             let _ = self.changes.send(ChangeSignal::Anything);
             self.tell(&client, &["*".to_owned()]).await?;
         }
+        let mut again = tokio::time::interval(CLAIM_PERIOD);
         loop {
             tokio::select! {
+                _ = again.tick() => {
+                    if self.claim.is_refused.load(Ordering::Relaxed) {
+                        self.take_claim(&client).await?;
+                    }
+                }
                 signal = hearing.recv() => match signal {
                     Some(payload) => self.hear(&payload),
                     None => return Ok(Ended::Lost),

@@ -124,7 +124,10 @@ pub(super) async fn write<W: Write>(server: &Arc<Server>, write: W) -> Result<W:
     // Whoever asked may be gone before it is done: a write is never left half-way.
     let done = tokio::spawn(async move {
         drop(waiting);
-        let Some(mut slot) = server.slots.idle.lock().pop() else { return Err(closed().into()) };
+        // One that a panic took is replaced.
+        let idle = server.slots.idle.lock().pop();
+        let mut slot =
+            idle.unwrap_or_else(|| Slot { name: format!("{:032x}", rand::random::<u128>()), number: 0 });
         slot.number += 1;
         let outcome = until_clear(&server, &write, &slot).await;
         server.slots.idle.lock().push(slot);
