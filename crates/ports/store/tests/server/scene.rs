@@ -131,9 +131,8 @@ pub(crate) async fn held(store: &SqlStore, of: u128) -> Held {
     assert!(!events.has_more);
     let sequences: Vec<u64> = events.events.iter().map(|event| event.sequence.0).collect();
     assert_eq!(sequences, (1..=sequences.len() as u64).collect::<Vec<_>>(), "events follow each other");
-    let told = events.events.iter().filter_map(|event| match event.kind {
-        EventKind::CallerWaits { attendance } => Some(attendance),
-        _ => None,
+    let told = events.events.iter().filter_map(|event| {
+        if let EventKind::CallerWaits { attendance } = event.kind { Some(attendance) } else { None }
     });
     let mut waiting: Vec<AttendanceId> = snapshot.waiting.iter().map(|waiting| waiting.attendance).collect();
     waiting.sort_unstable();
