@@ -72,7 +72,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("store.url", Kind::Text, "The PostgreSQL database that holds rooms, conferences and records: user, servers, database. Of several servers the one that takes writes is used: after a failover the promoted one. `partyline store migrate` makes its tables, and so does `partyline serve`; `partyline store copy` brings what a file holds. It holds hashes of codes under the lookup key in the data folder's `secrets.toml`.")
         .unset("a SQLite file in the data folder", "\"postgresql://partyline@db1:5432,db2:5432/partyline\""),
     setting("store.password", Kind::Text, "The user's password: a text, `{ env = \"VARIABLE\" }` or `{ file = \"/path\" }`.")
-        .unset("none", "{ file = \"/etc/partyline/db-password\" }"),
+        .unset("none", "\"correct horse\""),
     setting("store.tls", Kind::Text, "How connections to the database are kept secret: \"verify\" (TLS, and the server's certificate is checked for its name), \"encrypt\" (TLS, whoever answers) or \"off\". Unix sockets need none."),
     setting("store.ca", Kind::Text, "Who vouches for the database's certificate: a PEM file.").unset("whom the system trusts", "\"/etc/partyline/db-ca.pem\""),
     setting("store.certificate", Kind::Text, "The certificate that is shown to the database, a PEM file with those that lead to its issuer.").unset("none", "\"/etc/partyline/db.pem\""),
