@@ -65,9 +65,8 @@ fn a_files_rooms_move_to_postgresql_with_their_codes() {
     let database = database();
     let mut server = Server::start().unwrap();
     let codes = server.create_room("board", &["--entry", "start"]).unwrap();
-    let refused =
-        server.command_line(&["store", "copy"]).env("PARTYLINE_STORE__URL", database.url("conferences"));
-    let refused = refused_by(refused);
+    let mut too_early = server.command_line(&["store", "copy"]);
+    let refused = refused_by(too_early.env("PARTYLINE_STORE__URL", database.url("conferences")));
     assert!(refused.contains("stop the server first"), "{refused}");
     server.stop().unwrap();
 
