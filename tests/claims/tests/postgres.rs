@@ -1,5 +1,7 @@
 //! A whole server on PostgreSQL: callers talk, the database goes away and comes back, a file's rooms move there.
 
+#![expect(clippy::unwrap_used, reason = "a test whose scene can't be set up fails there and then")]
+
 use partyline_claims::{Party, Server, ServerPlan, all_hear_each_other};
 use partyline_pgserver::{PgServer, Stop};
 
