@@ -4,7 +4,8 @@
 //! it; one conformance suite for both. It knows no rules, RPC or SIP: it carries out
 //! the [`partyline_conference::Change`]s of a decision in one transaction against a room version.
 //!
-//! Layers, bottom up: `db` (connection, values, rows: the one place that knows which database it is), `rows`, `words`,
+//! Layers, bottom up: `cells` (values, rows), `session` (PostgreSQL's connection), `db` (either connection: the one
+//! place that knows which database it is), `rows`, `words`,
 //! `events` (rows as values of the domain), one file per concern with its queries, `writer` and
 //! `readers` (a SQLite file: one writer that groups commits), `postgres` (a server: pool, commits, signals), `store` (the
 //! store itself).
@@ -12,6 +13,7 @@
 //! **Invariant:** a commit is applied whole, events included, on exactly the version it was decided on,
 //! or not at all; one room never has two live conferences (a partial unique index besides).
 
+mod cells;
 mod check;
 mod commit;
 mod contract;
@@ -37,6 +39,7 @@ mod roster;
 mod rows;
 mod schema;
 mod seats;
+mod session;
 mod snapshot;
 mod store;
 mod touched;

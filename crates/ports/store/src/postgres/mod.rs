@@ -6,7 +6,6 @@
 
 mod open;
 mod pool;
-mod session;
 mod settings;
 mod signals;
 mod write;
@@ -19,12 +18,11 @@ use tokio::sync::broadcast;
 
 use crate::contract::{ChangeSignal, StoreError};
 use crate::db::{Connection, values};
+use crate::session::Trouble;
 use crate::writer::Write;
 pub use open::ConnectError;
 pub(crate) use open::Mode;
 use pool::{Opener, Pool};
-use session::said;
-pub(crate) use session::{Session, Trouble};
 pub use settings::{PostgresSettings, PostgresTls, PostgresUrl, PostgresUrlError};
 use signals::Signals;
 use write::Slots;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::pool::Pool;
-use super::session::Session;
 use super::write;
 use crate::contract::StoreError;
 use crate::db::{Connection, values};
 use crate::schema;
+use crate::session::Session;
 
 /// The oldest server that is used: older ones are no longer kept by their makers.
 const SERVER_MIN: i64 = 130_000;

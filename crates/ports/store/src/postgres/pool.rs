@@ -14,9 +14,9 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls, Soc
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::ConnectError;
-use super::session::{Session, said};
 use super::settings::{PostgresSettings, PostgresTls};
 use crate::contract::StoreError;
+use crate::session::{Session, said};
 
 /// How long somebody may wait for a connection before the store counts as out of reach.
 const WAIT_MAX: Duration = Duration::from_secs(5);

@@ -51,7 +51,8 @@ impl FromStr for PostgresUrl {
         if text.contains("sslmode=") {
             return Err(PostgresUrlError::SslMode);
         }
-        let config: Config = text.parse().map_err(|error| PostgresUrlError::Part(super::said(&error)))?;
+        let config: Config =
+            text.parse().map_err(|error| PostgresUrlError::Part(crate::session::said(&error)))?;
         if config.get_hosts().is_empty() {
             return Err(PostgresUrlError::Missing("server"));
         }

@@ -15,8 +15,8 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Client, Error};
 
 use super::pool::Opener;
-use super::session::said;
 use crate::contract::{ChangeSignal, RoomChange, StoreError, Touched};
+use crate::session::said;
 
 /// Signals that wait to be told, or that were heard and not looked at; more are replaced by `Anything`.
 const WAITING_MAX: usize = 4096;

@@ -17,9 +17,9 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::Server;
-use super::session::{Session, Trouble};
 use crate::contract::{RoomChange, StoreError, Touched};
 use crate::db::{Connection, values};
+use crate::session::{Session, Trouble};
 use crate::writer::{Refused, Write};
 
 /// Writes that may wait: a store that is this far behind helps nobody by letting more wait.

@@ -1,4 +1,4 @@
-//! One connection at work: statements with a time limit, and what their failures mean.
+//! One connection to a PostgreSQL server at work: statements with a time limit, and what their failures mean.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
+use crate::cells::{Cell, Row, Value};
 use crate::contract::StoreError;
-use crate::db::{Cell, Row, Value};
 
 /// What a failure means for the transaction that it happened in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
