@@ -1,12 +1,13 @@
 //! `cargo xtask bench`: the figures of docs/benchmarks.md, against a release build on this machine.
 //!
 //! Each figure is printed with the command that gives it again. Most are read, and compared with another of the same run;
-//! delay, ticks, keypad, flood, storm and memory say themselves whether they are what is wanted.
+//! delay, opus, ticks, keypad, flood, storm and memory say themselves whether they are what is wanted.
 
 mod delay;
 mod flood;
 mod keypad;
 mod media;
+mod opus;
 pub(crate) mod server;
 mod sip;
 mod sipp;
@@ -22,12 +23,13 @@ use crate::run;
 use server::BenchServer;
 
 /// All that can be measured.
-const WHAT: [&str; 12] = [
+const WHAT: [&str; 13] = [
     "start",
     "load",
     "entry",
     "delay",
     "media",
+    "opus",
     "ticks",
     "keypad",
     "sip",
@@ -42,10 +44,10 @@ const IO: [&str; 2] = ["plain", "io_uring"];
 /// What to measure.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only these: start, load, entry, delay, media, ticks, keypad, sip, sip-memory, flood, storm, sound.
+    /// Only these: start, load, entry, delay, media, opus, ticks, keypad, sip, sip-memory, flood, storm, sound.
     #[arg(long = "only", value_delimiter = ',', value_parser = WHAT)]
     only: Vec<String>,
-    /// Participants of the load (500 without it) and of media (2,000).
+    /// Participants of the load (500 without it) and of media (2,000) and Opus (200).
     #[arg(long)]
     participants: Option<u32>,
     /// What media is to go by.
@@ -54,7 +56,7 @@ pub(crate) struct Arguments {
     /// Rooms of the load.
     #[arg(long, default_value_t = 50)]
     rooms: u32,
-    /// Measured seconds of the load, and of media.
+    /// Measured seconds of the load, of media and of Opus.
     #[arg(long, default_value_t = 60)]
     seconds: u32,
     /// Runs of each; the median is told.
@@ -85,6 +87,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if wants("media") {
         media::run(arguments)?;
+    }
+    if wants("opus") {
+        opus::run(arguments)?;
     }
     if wants("ticks") {
         ticks::run(arguments)?;
@@ -182,10 +187,21 @@ pub(crate) struct Callers {
 }
 
 fn call_as(server: &BenchServer, codes: &std::path::Path, callers: &Callers) -> anyhow::Result<Value> {
+    call_with(server, codes, callers, &[])
+}
+
+/// The same with flags of callbench besides.
+fn call_with(
+    server: &BenchServer,
+    codes: &std::path::Path,
+    callers: &Callers,
+    flags_besides: &[&str],
+) -> anyhow::Result<Value> {
     let figures = [callers.count, callers.talkers, callers.rate, callers.seconds, server.pid()];
     let figures = figures.map(|figure| figure.to_string());
     let flags = ["--callers", "--talkers-per-room", "--rate", "--seconds", "--server-pid"];
-    let more: Vec<&str> = flags.iter().zip(&figures).flat_map(|(&flag, figure)| [flag, figure]).collect();
+    let flags = flags.iter().zip(&figures).flat_map(|(&flag, figure)| [flag, figure]);
+    let more: Vec<&str> = flags.chain(flags_besides.iter().copied()).collect();
     server.callbench(&["load"], codes, &more)
 }
 

@@ -15,13 +15,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::caller::Caller;
+use crate::coded::OPUS_HZ;
 use crate::ear::{Awaited, Ear};
 use crate::error::BenchError;
 use crate::keys::Damage;
 use crate::leg::{KeyToTell, Leg, LegKey};
 use crate::media::{Command as MediaCommand, Media, TickReport};
 use crate::mouth::Mouth;
-use crate::plan::{CallPlan, transport_of};
+use crate::plan::{CallPlan, Source, transport_of};
 use crate::progress::Progress;
 use crate::signalling::{Command, Habits, Signalling};
 
@@ -159,6 +160,9 @@ impl Bench {
         let mut mouth = Mouth::with_keys(plan.source.clone(), plan.level_dbov, plan.key_way);
         mouth.press(&plan.digits, (plan.digits_after.as_millis() / 20) as u32);
         let mut ear = Ear::new(plan.memory);
+        if matches!(plan.source, Source::Coded(_)) {
+            ear.keep_packets(plan.memory);
+        }
         ear.watch(Awaited::Tones(plan.listens_for.clone()));
         if plan.times_pulses {
             ear.time_pulses();
@@ -203,9 +207,10 @@ const fn listen(transport: TransportKind, address: SocketAddr) -> Listen {
 }
 
 pub(crate) fn capabilities(plan: &CallPlan, address: IpAddr, port: u16) -> Capabilities {
+    let playback_max_hz =
+        if matches!(plan.source, Source::Coded(_)) { OPUS_HZ } else { crate::meter::RATE_HZ };
     let codecs = plan.codecs.iter().map(|codec: &Codec| {
-        let wishes =
-            OpusSettings { playback_max_hz: crate::meter::RATE_HZ, ..OpusSettings::ours() }.to_string();
+        let wishes = OpusSettings { playback_max_hz, ..OpusSettings::ours() }.to_string();
         CodecName {
             channels: codec.channels(),
             parameters: if *codec == Codec::Opus { wishes } else { String::new() },

@@ -1,5 +1,6 @@
 //! What a caller hears: counts of packets, the last seconds of sound, and the moment a tone begins.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use partyline_audio::Resampler;
@@ -105,6 +106,51 @@ pub(crate) struct Ear {
     other: u64,
     watch: Option<Watch>,
     pulses: Option<PulseEar>,
+    kept: Option<Kept>,
+}
+
+/// Packets as they came, which are decoded when somebody asks what was heard: that is seldom, and decoding is dear.
+#[derive(Debug)]
+struct Kept {
+    packets: VecDeque<(RtpTime, Vec<u8>)>,
+    packets_max: usize,
+}
+
+impl Kept {
+    /// Packets before those that are heard, for the decoder to find to the sound.
+    const LEAD: usize = 25;
+
+    fn new(memory: Duration) -> Self {
+        let packets_max = (memory.as_millis() / 20) as usize + Self::LEAD;
+        Self { packets: VecDeque::with_capacity(packets_max), packets_max }
+    }
+
+    fn push(&mut self, packet: &Packet<'_>) {
+        let is_full = self.packets.len() == self.packets_max;
+        let oldest = if is_full { self.packets.pop_front() } else { None };
+        let mut payload = oldest.map_or_else(Vec::new, |(_, payload)| payload);
+        payload.clear();
+        payload.extend_from_slice(packet.payload);
+        self.packets.push_back((packet.timestamp, payload));
+    }
+
+    /// What they sound like; what is missing is silent.
+    fn samples(&self, codec: Codec) -> Vec<i16> {
+        let (mut translator, mut samples) = (Translator::new(codec), Vec::new());
+        let ratio = (codec.clock_rate_hz() / RATE_HZ) as i32;
+        let mut expected = None;
+        for (timestamp, payload) in &self.packets {
+            let gap = expected.map_or(0, |expected: RtpTime| timestamp.minus(expected) / ratio);
+            samples.resize(samples.len() + gap.clamp(0, GAP_TICKS_MAX) as usize, 0);
+            let mut octets = [0; PACKET_SAMPLES];
+            let count = translator.translate(payload, &mut octets);
+            let at = samples.len();
+            samples.resize(at + count, 0);
+            Decoder::new(Codec::Pcmu).decode(&octets[..count], &mut samples[at..]);
+            expected = Some(timestamp.plus((count as i32 * ratio).unsigned_abs()));
+        }
+        samples
+    }
 }
 
 /// Turns packets of a codec into µ-law, which takes half the room of samples and is good enough to measure.
@@ -154,7 +200,13 @@ impl Ear {
             other: 0,
             watch: None,
             pulses: None,
+            kept: None,
         }
+    }
+
+    /// Keeps what comes as it is, and decodes it when what was heard is asked for, or while something is waited for.
+    pub(crate) fn keep_packets(&mut self, memory: Duration) {
+        self.kept = Some(Kept::new(memory));
     }
 
     pub(crate) fn set_codec(&mut self, codec: Codec, payload_type: u8) {
@@ -261,6 +313,12 @@ impl Ear {
             self.late += u64::from(gap > LATE);
         }
         self.last_arrival = Some(now);
+        if let Some(kept) = &mut self.kept {
+            kept.push(&packet);
+            if !self.is_watching() {
+                return;
+            }
+        }
         let mut translated = [0; PACKET_SAMPLES];
         let octets = match &mut self.translator {
             None => packet.payload,
@@ -337,6 +395,13 @@ impl Ear {
             let late = now.saturating_duration_since(last).saturating_sub(Duration::from_millis(60));
             (late.as_millis() as usize * 8).min(wanted)
         });
+        if let Some(kept) = &self.kept {
+            let all = kept.samples(self.codec);
+            let there = (wanted - stopped).min(all.len());
+            let mut samples = vec![0; wanted];
+            samples[wanted - stopped - there..wanted - stopped].copy_from_slice(&all[all.len() - there..]);
+            return samples;
+        }
         let there = (wanted - stopped).min(self.written);
         let octets: Vec<u8> =
             (self.written - there..self.written).map(|at| self.ring[at % self.ring.len()]).collect();
@@ -348,7 +413,10 @@ impl Ear {
 
 #[cfg(test)]
 mod tests {
+    use partyline_codec::OpusSettings;
+
     use super::*;
+    use crate::coded::Coded;
     use crate::meter::tone_level_dbov;
     use crate::mouth::Mouth;
     use crate::plan::Source;
@@ -396,6 +464,30 @@ mod tests {
         let level = |at| tone_level_dbov(&ear.heard(at, Duration::from_millis(500)), 8000, 700.0);
         assert!((level(end) + 15.0).abs() < 0.2, "{}", level(end));
         assert!(level(end + Duration::from_secs(1)) < -100.0);
+    }
+
+    #[test]
+    fn opus_is_heard_from_the_packets_that_were_kept_and_what_is_lost_is_silent() {
+        let (mut ear, start) = (Ear::new(Duration::from_secs(1)), Instant::now());
+        ear.keep_packets(Duration::from_secs(1));
+        ear.set_codec(Codec::Opus, 111);
+        let coded = Coded::tone(700.0, -15.0);
+        let mut mouth = Mouth::new(Source::Coded(coded), -15.0);
+        mouth.set_codec(Codec::Opus, &OpusSettings::default(), 111, None);
+        let sent: Vec<Vec<u8>> = (0..200)
+            .map(|_| {
+                let mut buffer = [0; 512];
+                let octets = mouth.packet(start, &mut buffer);
+                buffer[..octets].to_vec()
+            })
+            .collect();
+        let end = play(&mut ear, start, &sent, &(160..185).collect::<Vec<_>>());
+        let heard = ear.heard(end, Duration::from_secs(1));
+        let level = |samples: &[i16]| tone_level_dbov(samples, RATE_HZ, 700.0);
+        assert!((level(&heard[..1_500]) + 15.0).abs() < 1.0, "{}", level(&heard[..1_500]));
+        assert!(level(&heard[1_700..5_500]) < -60.0, "{}", level(&heard[1_700..5_500]));
+        assert!((level(&heard[6_500..]) + 15.0).abs() < 1.0, "{}", level(&heard[6_500..]));
+        assert_eq!((ear.report().received, ear.report().lost), (175, 25));
     }
 
     #[test]

@@ -168,6 +168,9 @@ impl Leg {
             // Where signalling is so far behind, the key is lost, and whoever waits for what it does says so.
             let _ = self.signalling.try_send(KeyToTell { leg: self.key, key });
         }
+        if plain == 0 {
+            return;
+        }
         let fate = self.mouth.place().map_or(Fate::Once, |place| self.bad_way.fate(place));
         let protected =
             self.secrecy.as_mut().map_or(Ok(plain), |secrecy| secrecy.sender.protect(&mut buffer, plain));

@@ -14,8 +14,8 @@ use callbench::floor::FloorPlan;
 use callbench::load::{LoadPlan, read_rooms};
 use callbench::storm::StormPlan;
 use callbench::{
-    Answerer, Bench, BenchConfig, CallPlan, Caller, Codec, KeyWay, MediaSecurity, ProcessMeter, Trust, meter,
-    read_sound, write_sound,
+    Answerer, Bench, BenchConfig, CallPlan, Caller, Codec, KeyWay, MediaSecurity, OpusTelephones,
+    ProcessMeter, Trust, meter, read_sound, write_sound,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -221,6 +221,12 @@ impl CodecArgument {
     }
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum LoadCodecArgument {
+    Pcmu,
+    Opus,
+}
+
 #[derive(Args)]
 struct StormArguments {
     #[command(flatten)]
@@ -277,6 +283,12 @@ struct LoadArguments {
     /// Wait so many seconds for prompts and tones to end, between the last entry and the window
     #[arg(long, default_value_t = 4.0, value_name = "SECONDS")]
     settle: f64,
+    /// What all callers speak and hear: G.711, or Opus at 48 kHz (coded once beforehand, and said over and over)
+    #[arg(long, default_value = "pcmu")]
+    codec: LoadCodecArgument,
+    /// Opus: callers who don't talk send next to nothing (DTX)
+    #[arg(long)]
+    dtx: bool,
     /// Signal over TCP
     #[arg(long, conflicts_with = "transport")]
     tcp: bool,
@@ -451,6 +463,10 @@ impl LoadArguments {
             server: self.server_pid.map(ProcessMeter::new),
             digits_after: Duration::from_millis(self.keys_after),
             entry_max: Duration::from_secs(30),
+            opus: match self.codec {
+                LoadCodecArgument::Pcmu => None,
+                LoadCodecArgument::Opus => Some(OpusTelephones { pauses: self.dtx }),
+            },
             settle: Duration::try_from_secs_f64(self.settle).context("--settle")?,
         })
     }

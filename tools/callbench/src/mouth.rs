@@ -1,12 +1,14 @@
 //! What a caller sends: a packet every 20 ms of tone, sound, silence or a key.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use partyline_audio::Resampler;
 use partyline_codec::{Codec, Encoder, OpusSettings};
 use partyline_rtp::{Header, KeyPress, RtpTime, SeqNo, Ssrc};
 
+use crate::coded::Coded;
 use crate::keys::{ENDS, KeyWay, Place};
 use crate::meter::RATE_HZ;
 use crate::plan::Source;
@@ -33,7 +35,8 @@ enum Voice {
     Silence,
     Tone(Oscillator),
     Pulses(Pulses),
-    Sound { samples: std::sync::Arc<[i16]>, at: usize },
+    Sound { samples: Arc<[i16]>, at: usize },
+    Coded { packets: Arc<Coded>, at: usize },
 }
 
 /// The sending half of a leg.
@@ -121,6 +124,8 @@ impl Mouth {
             Source::Tone(hz) => Voice::Tone(Oscillator::new(hz, self.level_dbov)),
             Source::Pulses(hz) => Voice::Pulses(Pulses::new(hz, self.level_dbov)),
             Source::Sound(samples) => Voice::Sound { samples, at: 0 },
+            // Not all at the same place, as what they send costs the server not always the same.
+            Source::Coded(packets) => Voice::Coded { packets, at: rand::random_range(0..1_000) },
         };
     }
 
@@ -145,7 +150,7 @@ impl Mouth {
     pub(crate) fn take_pulses(&mut self) -> Vec<Instant> {
         match &mut self.voice {
             Voice::Pulses(pulses) => pulses.take(),
-            Voice::Silence | Voice::Tone(_) | Voice::Sound { .. } => Vec::new(),
+            Voice::Silence | Voice::Tone(_) | Voice::Sound { .. } | Voice::Coded { .. } => Vec::new(),
         }
     }
 
@@ -159,7 +164,7 @@ impl Mouth {
         self.place
     }
 
-    /// Makes the packet of this 20 ms; its octets.
+    /// Makes the packet of this 20 ms; its octets, 0 where none is sent.
     pub(crate) fn packet(&mut self, now: Instant, buffer: &mut [u8]) -> usize {
         let timestamp = self.timestamp;
         self.timestamp = timestamp.plus(self.codec.frame_ticks());
@@ -177,6 +182,11 @@ impl Mouth {
         }
         let mut payload = [0; PACKET_OCTETS_MAX];
         let octets = self.voice(now, &mut payload);
+        if octets == 0 {
+            // Nothing is sent in a pause, and no number goes with it.
+            (self.sequence, self.is_first) = (sequence, header.marker);
+            return 0;
+        }
         header.write(&payload[..octets], buffer).expect("a buffer holds a 20 ms packet")
     }
 
@@ -231,10 +241,16 @@ impl Mouth {
             self.key_tone = None;
             self.pause_frames = TONE_PAUSE_FRAMES;
         }
+        if let (Voice::Coded { packets, at }, false) = (&mut self.voice, is_key == Some(true)) {
+            let packet = if self.codec == Codec::Opus { packets.packet(*at) } else { &[] };
+            *at += 1;
+            payload[..packet.len()].copy_from_slice(packet);
+            return packet.len();
+        }
         match &mut self.voice {
             // A key is all that is heard of the telephone while it is down.
             _ if is_key == Some(true) => {}
-            Voice::Silence => {}
+            Voice::Silence | Voice::Coded { .. } => {}
             Voice::Tone(oscillator) => oscillator.fill(&mut samples),
             Voice::Pulses(pulses) => pulses.fill(now, &mut samples),
             Voice::Sound { samples: sound, at } => {

@@ -7,6 +7,7 @@ use partyline_codec::Codec;
 use partyline_sip::endpoint::TransportKind;
 use partyline_sip::sdp::MediaSecurity;
 
+use crate::coded::Coded;
 use crate::gait::Gait;
 use crate::keys::{Damage, KeyWay};
 
@@ -55,6 +56,8 @@ pub(crate) enum Source {
     Pulses(f32),
     /// Sound at 8 kHz, once; then silence.
     Sound(Arc<[i16]>),
+    /// Opus as it is, over and over. What is heard is kept as it came, too, and decoded when somebody asks.
+    Coded(Arc<Coded>),
 }
 
 /// The transport that a target asks for.
@@ -138,6 +141,13 @@ impl CallPlan {
     pub fn sound(mut self, samples: impl Into<Arc<[i16]>>) -> Self {
         self.source = Source::Sound(samples.into());
         self
+    }
+
+    /// Offers Opus at 48 kHz alone, and sends this over and over.
+    #[must_use]
+    pub(crate) fn coded(mut self, coded: Arc<Coded>) -> Self {
+        self.source = Source::Coded(coded);
+        self.codec(Codec::Opus)
     }
 
     /// The level of the tone.

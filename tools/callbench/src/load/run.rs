@@ -1,9 +1,11 @@
 //! A run: call, enter, settle, measure, hang up.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::bench::{Bench, BenchConfig};
 use crate::caller::Caller;
+use crate::coded::{Coded, OpusTelephones};
 use crate::ear::PacketReport;
 use crate::error::BenchError;
 use crate::leg::Look;
@@ -20,6 +22,8 @@ use crate::progress::Progress;
 const MEMORY: Duration = Duration::from_secs(1);
 /// A room's first talker must have keyed this long before, for a caller's entry time to be the server's.
 const TALKER_AHEAD: Duration = Duration::from_secs(3);
+/// How loud talkers are.
+const TONE_DBOV: f32 = -15.0;
 /// Reasons of failed calls that are told.
 const REASONS_MAX: usize = 10;
 
@@ -44,6 +48,8 @@ pub struct LoadPlan {
     pub digits_after: Duration,
     /// How long to wait, after the last call was answered, for everybody to hear their room.
     pub entry_max: Duration,
+    /// Whether all are Opus telephones at 48 kHz, and of what kind; else they have G.711.
+    pub opus: Option<OpusTelephones>,
     /// After the last caller is in, prompts and entry tones die away for so long before the window begins.
     pub settle: Duration,
 }
@@ -145,6 +151,7 @@ pub(super) async fn call_all(
 ) -> Result<Vec<Conferee>, LoadError> {
     let mut conferees = Vec::with_capacity(plan.callers);
     let gap = Duration::from_secs_f64(1.0 / plan.calls_per_second.max(0.001));
+    let quiet = plan.opus.map(Coded::quiet);
     let start = tokio::time::Instant::now();
     for number in 0..plan.callers {
         tokio::time::sleep_until(start + gap.mul_f64(number as f64)).await;
@@ -159,9 +166,12 @@ pub(super) async fn call_all(
             .memory(MEMORY)
             .listens_for(&others);
         let talker = (number < tones.len()).then_some(number);
-        if let Some(talker) = talker {
-            call = call.tone(tones[talker]);
-        }
+        call = match (&quiet, talker) {
+            (Some(_), Some(talker)) => call.coded(Coded::tone(tones[talker], TONE_DBOV)),
+            (Some(quiet), None) => call.coded(Arc::clone(quiet)),
+            (None, Some(talker)) => call.tone(tones[talker]),
+            (None, None) => call,
+        };
         let caller = bench.call(call).await?;
         conferees.push(Conferee { caller, room, talker, steady: (PacketReport::default(), Instant::now()) });
     }

@@ -15,11 +15,11 @@ const UNHEARD_DBOV: f32 = -50.0;
 /// share one.
 pub(super) const TONES_MAX: usize = 360;
 
-/// A tone for each of so many talkers, spread evenly, and so that talkers of one room (who follow each other) lie far apart.
+/// A tone of whole hertz for each of so many talkers, spread evenly, and so that talkers of one room (who follow each other) lie far apart.
 pub(super) fn tones(talkers: usize) -> Vec<f32> {
     let count = talkers.min(TONES_MAX);
     let step = (HIGHEST_HZ - LOWEST_HZ) / count.max(2) as f32;
-    (0..talkers).map(|talker| LOWEST_HZ + step * (talker % count) as f32).collect()
+    (0..talkers).map(|talker| (LOWEST_HZ + step * (talker % count) as f32).round()).collect()
 }
 
 /// Whether each of these talkers has a tone that no other of them has.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use callbench::delay::{DelayPlan, DelayReport};
 use callbench::load::{LoadPlan, LoadReport, Room};
-use callbench::{BenchConfig, Codec};
+use callbench::{BenchConfig, Codec, OpusTelephones};
 use partyline_engine::{Fault, Treatment};
 
 use crate::peer::{Habits, Peer};
@@ -31,7 +31,7 @@ fn rooms() -> Vec<Room> {
     vec![Room { first: "11".to_owned(), others: "11".to_owned() }]
 }
 
-async fn one_load(fault: Option<Fault>) -> LoadReport {
+async fn one_load(fault: Option<Fault>, opus: Option<OpusTelephones>) -> LoadReport {
     let peer = peer(fault).await;
     let plan = LoadPlan {
         target: peer.uri("conference"),
@@ -43,6 +43,7 @@ async fn one_load(fault: Option<Fault>) -> LoadReport {
         server: None,
         digits_after: Duration::from_millis(100),
         entry_max: Duration::from_secs(4),
+        opus,
         settle: Duration::from_millis(1_200),
     };
     callbench::load::run(config(), &plan).await.unwrap()
@@ -50,12 +51,21 @@ async fn one_load(fault: Option<Fault>) -> LoadReport {
 
 /// A load that must look like this.
 async fn load(fault: Option<Fault>, is_as_wanted: impl Fn(&LoadReport) -> bool) {
-    let mut report = one_load(fault).await;
+    load_of(fault, None, is_as_wanted).await;
+}
+
+/// The same of Opus telephones.
+async fn load_of(
+    fault: Option<Fault>,
+    opus: Option<OpusTelephones>,
+    is_as_wanted: impl Fn(&LoadReport) -> bool,
+) {
+    let mut report = one_load(fault, opus).await;
     for _ in 1..RUNS_MAX {
         if is_as_wanted(&report) || !report.is_void {
             break;
         }
-        report = one_load(fault).await;
+        report = one_load(fault, opus).await;
     }
     assert_eq!((report.run.callers_in, report.failed.len()), (CALLERS, 0), "{report}");
     assert!(is_as_wanted(&report), "{report}");
@@ -95,6 +105,20 @@ async fn an_engine_that_is_sound_is_told_as_one() {
 #[tokio::test]
 async fn talkers_who_hear_themselves_are_seen() {
     load(Some(Fault::HearsOneself), |report| heard(report) == (0, TALKERS as u32)).await;
+}
+
+#[tokio::test]
+async fn opus_telephones_hear_each_other_and_not_themselves_whether_they_pause_or_not() {
+    for pauses in [false, true] {
+        let opus = Some(OpusTelephones { pauses });
+        load_of(None, opus, |report| heard(report) == (0, 0) && report.loss.lost == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn opus_telephones_who_hear_themselves_are_seen() {
+    let opus = Some(OpusTelephones::default());
+    load_of(Some(Fault::HearsOneself), opus, |report| heard(report) == (0, TALKERS as u32)).await;
 }
 
 #[tokio::test]

@@ -39,6 +39,7 @@ async fn one_load(habits: Habits) -> LoadReport {
         server: Some(ProcessMeter::new(std::process::id())),
         digits_after: Duration::from_millis(100),
         entry_max: Duration::from_secs(4),
+        opus: None,
         settle: Duration::from_millis(1_200),
     };
     run(config, &plan).await.unwrap()

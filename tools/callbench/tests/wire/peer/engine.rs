@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use callbench::Codec;
+use partyline_codec::OpusSettings;
 use partyline_engine::{
     Attachment, Engine, EngineConfig, FormatDetails, IoChoice, LegControl, LegMedia, MediaTransport, MixKey,
     Treatment,
@@ -45,15 +46,17 @@ impl EngineMix {
     /// Connects a leg, and puts it into the mix.
     pub(super) async fn connect(&mut self, call: CallKey, agreement: &Agreement) {
         let leg = &self.legs[&call];
+        let codec = Codec::by_name(&agreement.codec.encoding, agreement.codec.clock_rate_hz).unwrap();
+        let opus = OpusSettings::parse(&agreement.formats.parameters);
         leg.connect(LegMedia {
             remote: agreement.remote,
-            codec: Codec::Pcmu,
+            codec,
             payload_type: agreement.payload_type,
             event_payload_type: agreement.event_payload_type,
             sends: true,
             receives: true,
             transport: MediaTransport::default(),
-            details: FormatDetails::default(),
+            details: FormatDetails { opus, ..FormatDetails::default() },
         });
         let attachment = Attachment { uplink: true, downlink: true };
         self.engine.attach(leg.id(), MIX, attachment).await.unwrap();

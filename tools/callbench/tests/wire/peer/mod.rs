@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use callbench::{Codec, TransportKind};
+use partyline_codec::OpusSettings;
 use partyline_engine::Treatment;
 use partyline_sip::endpoint::{
     Because, CallEvent, CallKey, ConnectionId, Endpoint, EndpointConfig, Listen, Output,
@@ -198,7 +199,8 @@ impl Shell {
                 }
                 self.callers.insert(call, incoming.caller.clone());
                 if let Some(engine) = &mut self.engine {
-                    let capabilities = capabilities(engine.leg(call));
+                    let mut capabilities = capabilities(engine.leg(call));
+                    capabilities.codecs.push(opus());
                     let agreement = self.endpoint.answer(now, call, &capabilities).unwrap();
                     engine.connect(call, &agreement.unwrap()).await;
                     return;
@@ -227,6 +229,15 @@ impl Shell {
                 }
             }
         }
+    }
+}
+
+/// What the engine has beside the codecs of the peer itself.
+fn opus() -> CodecName {
+    CodecName {
+        channels: Codec::Opus.channels(),
+        parameters: OpusSettings::ours().to_string(),
+        ..CodecName::new(Codec::Opus.name(), Codec::Opus.clock_rate_hz(), Codec::Opus.usual_payload_type())
     }
 }
 
