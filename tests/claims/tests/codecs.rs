@@ -23,8 +23,10 @@ async fn a_caller_with_many_codecs_gets_the_one_that_the_server_likes_best() {
     let codes = party.server.create_room("board", &["--entry", "start"]).unwrap();
     let all = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
     let phone = party.key_code_with(&codes.participant, |plan| plan.codecs(&all)).await.unwrap();
-    assert_eq!(phone.call.codec().await, Some(Codec::Pcmu));
+    assert_eq!(phone.call.codec().await, Some(Codec::Opus));
+    let old = party.key_code_with(&codes.participant, |plan| plan.codecs(&all[..3])).await.unwrap();
+    assert_eq!(old.call.codec().await, Some(Codec::G722));
     let offered_by_us =
         party.key_code_with(&codes.participant, |plan| plan.codecs(&all).delays_offer()).await.unwrap();
-    all_hear_each_other(&[&phone, &offered_by_us]).await.unwrap();
+    all_hear_each_other(&[&phone, &old, &offered_by_us]).await.unwrap();
 }

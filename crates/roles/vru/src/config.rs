@@ -15,9 +15,9 @@ use partyline_tls::{CertificateSource, ClientCertificates, Trust};
 use partyline_trunk::{Application, SourceNetwork, Trunk, UnknownSources};
 use serde::Deserialize;
 
-/// The codecs that callers may use, the one that we like best first, where no setting says otherwise. G.711
-/// costs least; who is to hear in wide band puts Opus or G.722 first.
-pub const CODECS_LIKED: [Codec; 4] = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
+/// The codecs that callers may use, the one that we like best first, where no setting says otherwise: the best sound. G.711
+/// costs least; who has more callers than processors puts it first.
+pub const CODECS_LIKED: [Codec; 4] = Codec::ALL;
 
 /// The hashes in which callers may show a password, the one that we like best first, where no setting says otherwise.
 pub const DIGESTS_LIKED: [DigestHash; 2] = [DigestHash::Sha256, DigestHash::Md5];
