@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// One run: CPU-µs per participant-second, where it is not void, and what is to be told.
 fn measure(shape: &Shape, participants: u32, seconds: u32) -> anyhow::Result<(Option<f64>, String)> {
-    let server = BenchServer::start_with(&[("PARTYLINE_SIP__CODECS", "[\"opus\"]")])?;
+    let server = BenchServer::start_with(&[("PARTYLINE_SIP__CODECS", "opus")])?;
     let rooms = participants.div_ceil(shape.room);
     let codes = server.rooms_of("bench", rooms, &["--max-conferees", &shape.room.to_string()])?;
     let callers = Callers { count: participants, talkers: shape.talkers, rate: RATE, seconds };
