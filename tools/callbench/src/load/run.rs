@@ -13,7 +13,7 @@ use crate::load::figures::{
     ClaimedRun, HearingFigures, LoadReport, LossFigures, ServerFigures, SetUpFigures, Share, is_void,
 };
 use crate::load::rooms::Room;
-use crate::load::tones::{TONES_MAX, are_apart, judge, tones};
+use crate::load::tones::{TONES_MAX, are_apart, judge, tones, whole_tones};
 use crate::plan::CallPlan;
 use crate::process::ProcessMeter;
 use crate::progress::Progress;
@@ -88,7 +88,8 @@ pub async fn run(config: BenchConfig, plan: &LoadPlan) -> Result<LoadReport, Loa
     if !(0..plan.rooms.len()).all(|room| are_apart(talkers_in(room, plan))) {
         return Err(LoadError::Talkers { talkers: plan.talkers_per_room });
     }
-    let tones = tones(talkers_of(plan));
+    let talkers = talkers_of(plan);
+    let tones = if plan.opus.is_some() { whole_tones(talkers) } else { tones(talkers) };
     let resident_before = plan.server.map(|server| server.resident_octets()).transpose()?.unwrap_or(0);
     let bench = Bench::start(config).await?;
     let mut conferees = call_all(&bench, plan, &tones).await?;

@@ -15,11 +15,17 @@ const UNHEARD_DBOV: f32 = -50.0;
 /// share one.
 pub(super) const TONES_MAX: usize = 360;
 
-/// A tone of whole hertz for each of so many talkers, spread evenly, and so that talkers of one room (who follow each other) lie far apart.
+/// A tone for each of so many talkers, spread evenly, and so that talkers of one room (who follow each other) lie far apart.
 pub(super) fn tones(talkers: usize) -> Vec<f32> {
     let count = talkers.min(TONES_MAX);
     let step = (HIGHEST_HZ - LOWEST_HZ) / count.max(2) as f32;
-    (0..talkers).map(|talker| (LOWEST_HZ + step * (talker % count) as f32).round()).collect()
+    (0..talkers).map(|talker| LOWEST_HZ + step * (talker % count) as f32).collect()
+}
+
+/// The same in whole hertz, which sound that is said over and over has no seam with. In G.711 the distortion of such tones falls
+/// on other tones, where it is taken for a talker.
+pub(super) fn whole_tones(talkers: usize) -> Vec<f32> {
+    tones(talkers).into_iter().map(f32::round).collect()
 }
 
 /// Whether each of these talkers has a tone that no other of them has.
